@@ -1,0 +1,64 @@
+package gateway
+
+import "time"
+
+// Event is one of a closed list of things that evidence records.
+type Event string
+
+// The events. A new act needs a new line here before it can happen.
+const (
+	EventAccepted       Event = "message.accepted"
+	EventRefused        Event = "message.refused"
+	EventJudged         Event = "envelope.judged"
+	EventNoticeMade     Event = "envelope.notice"
+	EventFellBack       Event = "envelope.fell_back" // tls became secure
+	EventDelivered      Event = "envelope.delivered"
+	EventDeferred       Event = "envelope.deferred"
+	EventBounced        Event = "envelope.bounced"
+	EventDelayNotified  Event = "envelope.delay_notice"
+	EventHeld           Event = "envelope.held"
+	EventReleased       Event = "envelope.released"
+	EventReviewRefused  Event = "envelope.review_refused"
+	EventDropped        Event = "envelope.dropped"
+	EventRequeued       Event = "envelope.requeued"
+	EventReportReceived Event = "report.received" // a bounce of a notice came back
+	EventLinkVisited    Event = "link.visited"
+	EventCodeSent       Event = "code.sent"
+	EventProofFailed    Event = "proof.failed"
+	EventProofPassed    Event = "proof.passed"
+	EventLinkPaused     Event = "link.paused"
+	EventLinkFrozen     Event = "link.frozen"
+	EventLinkThawed     Event = "link.thawed"
+	EventLinkExpired    Event = "link.expired"
+	EventOpened         Event = "message.opened"
+	EventFileOpened     Event = "message.file_opened"
+	EventLoginFailed    Event = "login.failed"
+	EventLoginPassed    Event = "login.passed"
+	EventUserChanged    Event = "user.changed"
+	EventContactChanged Event = "contact.changed"
+	EventKeyCreated     Event = "key.created"
+	EventKeyRotated     Event = "key.rotated"
+	EventKeyDestroyed   Event = "key.destroyed"
+	EventConfigLoaded   Event = "config.loaded"
+	EventPolicyLoaded   Event = "policy.loaded"
+	EventStarted        Event = "server.started"
+	EventStopped        Event = "server.stopped"
+	EventBackup         Event = "store.backup"
+	EventRestored       Event = "store.restored"
+	EventExported       Event = "evidence.exported"
+)
+
+// Record is one piece of evidence. It may be kept for years and shown to
+// strangers, so it holds no address, no name, no subject and no word of a
+// message; persons stand as PersonRef.
+type Record struct {
+	At       time.Time
+	Event    Event
+	Actor    string            `json:",omitempty"` // "uid:0", "account", "correspondent", "system", "peer"
+	Message  MessageID         `json:",omitzero"`
+	Envelope string            `json:",omitempty"` // EnvelopeID
+	Thread   ThreadID          `json:",omitzero"`
+	Link     LinkID            `json:",omitzero"`
+	Persons  []PersonRef       `json:",omitempty"` // sender first, then recipients
+	Detail   map[string]string `json:",omitempty"` // constant keys; values without personal data
+}

@@ -1,0 +1,131 @@
+package gateway
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+)
+
+// LinkSecret is the 128-bit capability in the path of a link. It is never
+// stored in the clear: the server keeps a LinkID derived from it. It redacts
+// itself.
+type LinkSecret [16]byte
+
+// ErrBadLink is returned for text that is no link secret.
+var ErrBadLink = errors.New("not a link")
+
+// NewLinkSecret makes a secret; it fails only when random does.
+func NewLinkSecret(random io.Reader) (LinkSecret, error) {
+	var s LinkSecret
+	if _, err := io.ReadFull(random, s[:]); err != nil {
+		return LinkSecret{}, fmt.Errorf("making a link: %w", err)
+	}
+	return s, nil
+}
+
+// ParseLinkSecret reads the 22 characters of base64url that Path writes.
+func ParseLinkSecret(text string) (LinkSecret, error) {
+	var s LinkSecret
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil || len(raw) != len(s) {
+		return LinkSecret{}, ErrBadLink
+	}
+	copy(s[:], raw)
+	return s, nil
+}
+
+// Path is the secret as it stands in the URL path.
+func (s LinkSecret) Path() string { return base64.RawURLEncoding.EncodeToString(s[:]) }
+
+// Format implements fmt.Formatter.
+func (s LinkSecret) Format(f fmt.State, _ rune) { redact(f, s == LinkSecret{}, "[link]") }
+
+// LogValue implements slog.LogValuer.
+func (s LinkSecret) LogValue() slog.Value { return slog.StringValue("[link]") }
+
+// Link is the record of a link: who may open what with it, and until when.
+type Link struct {
+	ID        LinkID
+	Envelope  EnvelopeID
+	Person    PersonRef
+	Recipient Address
+	Reference string // short code that notice and viewer both show
+	Created   time.Time
+	Expires   time.Time
+	Wrap      Wrap    // the correspondent's way to the data key
+	Options   Options // of the verdict: which PIN is enough
+	Opened    time.Time
+}
+
+// LinkState is what a link is worth now.
+type LinkState string
+
+// The states of a link.
+const (
+	LinkActive  LinkState = "active"
+	LinkPaused  LinkState = "paused" // too many wrong tries: until Pause
+	LinkFrozen  LinkState = "frozen" // until staff or the other channel thaws it
+	LinkExpired LinkState = "expired"
+	LinkUnknown LinkState = "unknown" // never existed, or is gone: not told apart
+)
+
+// LinkPage is everything that a page may show before a proof. It says nothing
+// of the message.
+type LinkPage struct {
+	State        LinkState
+	ID           LinkID
+	Organization string
+	Help         string // whom to ask: a mail address or telephone number of the organization
+	Reference    string
+	Language     string // BCP 47
+	CodeTo       string // masked: "j•••@e•••.example"
+	CodeSame     bool   // the code goes to the address that got the link
+	CodeSentAt   time.Time
+	ResendAt     time.Time
+	TriesLeft    int
+	PausedUntil  time.Time
+	Expires      time.Time
+}
+
+// Visitor is who stands before the viewer.
+type Visitor struct {
+	Session string // secret of the session cookie; "" when there is none yet
+	Remote  string // network address of the client, for evidence as a keyed hash only
+	Agent   string // User-Agent, for the guess "person or machine"
+}
+
+// Assurance is how strong the proof of a reader was.
+type Assurance string
+
+// The assurances, weakest first.
+const (
+	SameChannel  Assurance = "same_channel"
+	OtherChannel Assurance = "other_channel"
+)
+
+// ProofResult is the answer to a PIN.
+type ProofResult struct {
+	Passed bool
+	Page   LinkPage // with the tries left, or the pause
+}
+
+// Grant is a right to read, given after a proof and recorded as evidence
+// before anything is opened.
+type Grant struct {
+	Envelope  EnvelopeID
+	Message   MessageID
+	Body      Body
+	Wrap      Wrap
+	From      Address
+	FromName  Sensitive
+	To        Address
+	Subject   Sensitive
+	Sent      time.Time
+	Expires   time.Time
+	Reference string
+	Assurance Assurance
+	Language  string
+}

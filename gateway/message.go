@@ -1,0 +1,174 @@
+package gateway
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Direction says which way a message goes.
+type Direction uint8
+
+// The directions.
+const (
+	Outbound Direction = iota // staff to the outside: judged
+	Inbound                   // outside to staff
+	Internal                  // made by Gatepost: notices, codes, delivery reports
+)
+
+// Peer is who handed a message over.
+type Peer struct {
+	Listener string         // relay, inbound, submission, submissions
+	Addr     netip.AddrPort // of the client
+	Helo     string
+	Account  string // authenticated account, "" when none
+	Trusted  bool   // in relay.trusted, by network or by client certificate
+	TLS      string // "" or "TLSv1.3 TLS_AES_128_GCM_SHA256"
+}
+
+// Submission is a mail at the moment of its arrival.
+type Submission struct {
+	Peer       Peer
+	From       Address   // MAIL FROM; the null sender is allowed
+	UTF8       bool      // SMTPUTF8 was asked for
+	EightBit   bool      // BODY=8BITMIME
+	EnvID      Sensitive // DSN ENVID, xtext decoded
+	Return     string    // DSN RET: FULL, HDRS or ""
+	Recipients []Recipient
+}
+
+// Recipient is one RCPT TO.
+type Recipient struct {
+	Address  Address
+	Notify   string // DSN NOTIFY: "", NEVER, or a comma list of SUCCESS, FAILURE, DELAY
+	Original string // DSN ORCPT as sent
+}
+
+// Wrap is a data key sealed to a key group, or under a spool key.
+type Wrap struct {
+	Group  string `json:",omitempty"` // id of the key group or of the spool key
+	Sealed []byte `json:",omitempty"`
+}
+
+// IsZero reports whether there is no wrap: that way of opening does not exist.
+func (w Wrap) IsZero() bool { return len(w.Sealed) == 0 }
+
+// Body names sealed octets: where they lie and how many there are.
+type Body struct {
+	Blob string // reference into store/blob
+	Size int64  // octets of the canonical message, before sealing
+}
+
+// Message is the record of a message.
+type Message struct {
+	ID        MessageID
+	Channel   Channel
+	Direction Direction
+	Accepted  time.Time
+	Peer      Peer
+	Sender    Address // MAIL FROM
+	From      Address // the first From of the header
+	Subject   Sensitive
+	HeaderID  string    // Message-ID of the header without "<>"
+	EnvID     Sensitive `json:",omitempty"`
+	Return    string    `json:",omitempty"`
+	UTF8      bool      `json:",omitempty"`
+	EightBit  bool      `json:",omitempty"`
+	Body      Body
+	Spool     Wrap   `json:",omitzero"` // lets couriers read the original
+	Staff     Wrap   `json:",omitzero"` // lets staff read it until retention ends
+	Edits     []Edit `json:",omitempty"`
+	// Thread is zero for a message that never was part of a conversation.
+	Thread    ThreadID `json:",omitzero"`
+	Envelopes int
+	// Retain is the day (UTC midnight) on which the keys of the body end.
+	Retain time.Time `json:",omitzero"`
+}
+
+// Edit replaces Length octets at Offset of the canonical message by Text when
+// the message leaves. Edits are in order and do not overlap.
+type Edit struct {
+	Offset int64
+	Length int64
+	Text   Sensitive `json:",omitempty"`
+}
+
+// State of an envelope.
+type State string
+
+// The states. Queued, Held and Released come first; the others are final.
+const (
+	Queued    State = "queued"
+	Held      State = "held"
+	Delivered State = "delivered" // the next hop took it
+	Bounced   State = "bounced"   // refused for good or too old; the sender was told
+	Refused   State = "refused"   // refused by policy or by a reviewer
+	Dropped   State = "dropped"   // by an operator
+)
+
+// Final reports whether nothing more happens to the envelope by itself.
+func (s State) Final() bool { return s != Queued && s != Held }
+
+// Envelope is the record of one recipient's copy.
+type Envelope struct {
+	ID        EnvelopeID
+	State     State
+	Action    Action  // what acts now; a tls envelope that fell back says Secure
+	Sender    Address // MAIL FROM of what leaves
+	Recipient Address
+	Person    PersonRef `json:",omitzero"`
+	Notify    string    `json:",omitempty"`
+	Original  Sensitive `json:",omitempty"` // ORCPT
+	Notice    *Notice   `json:",omitempty"` // set: this leaves, not the message's body
+	Link      LinkID    `json:",omitzero"`
+	Hold      string    `json:",omitempty"` // why it is held: policy, review, capability, operator
+	Received  bool      `json:",omitempty"` // a Received line of ours has been accounted for
+	Verdict   *Verdict  `json:",omitempty"`
+
+	// Schedule, written by the queue only.
+	Accepted time.Time
+	Next     time.Time `json:",omitzero"`
+	Attempts int       `json:",omitempty"`
+	Delayed  bool      `json:",omitempty"` // the sender was told of the delay
+	Last     Outcome   `json:",omitzero"`
+}
+
+// Notice is a mail of ours that leaves for an envelope: its own sealed body.
+type Notice struct {
+	Body  Body
+	Spool Wrap
+}
+
+// Result of an attempt. The zero value is Deferred: nothing is known to have
+// happened, try again.
+type Result uint8
+
+// The results.
+const (
+	Deferred   Result = iota // try again
+	Sent                     // the next hop answered 250 to the data
+	Failed                   // refused for good
+	Unroutable               // no route: waits without counting as an attempt
+)
+
+// Outcome is what one attempt to deliver came to.
+type Outcome struct {
+	Result Result
+	At     time.Time `json:",omitzero"`
+	Code   int       `json:",omitempty"` // reply code of the next hop, 0 when it never answered
+	Status string    `json:",omitempty"` // RFC 3463, from the reply or made from its class
+	Text   Sensitive `json:",omitempty"` // reply of the next hop, one line, at most 512 octets
+	Phase  string    `json:",omitempty"` // connect, banner, ehlo, starttls, auth, mail, rcpt, data, dot
+	Host   string    `json:",omitempty"` // name or address and port of the next hop
+	TLS    TLSState  `json:",omitzero"`
+	// Unknown says that the next hop may have taken the message although no
+	// answer came (RFC 5321 section 4.5.3.2.6): a second copy is possible.
+	Unknown bool `json:",omitempty"`
+}
+
+// TLSState is what was known of the connection when the message left.
+type TLSState struct {
+	Version  string `json:",omitempty"` // "", TLSv1.2, TLSv1.3
+	Cipher   string `json:",omitempty"`
+	Verified bool   `json:",omitempty"` // chain and name were verified
+	Name     string `json:",omitempty"` // the name it was verified for
+}
