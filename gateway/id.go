@@ -142,9 +142,9 @@ func (id *LinkID) UnmarshalText(b []byte) error {
 	return err
 }
 
-// PersonRef stands for a person in evidence and in index keys: a keyed hash
-// under a salt of that person. It cannot be turned back once the salt is
-// destroyed. It may be logged.
+// PersonRef stands for a person in evidence and in index keys: a random value
+// that only the sealed record of the person ties to an address. Once that
+// record is erased nothing leads back. It may be logged.
 type PersonRef [16]byte
 
 func (r PersonRef) String() string { return idEncoding.EncodeToString(r[:]) }

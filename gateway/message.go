@@ -80,6 +80,9 @@ type Message struct {
 	// Thread is zero for a message that never was part of a conversation.
 	Thread    ThreadID `json:",omitzero"`
 	Envelopes int
+	// Verdicts are the different verdicts of the envelopes, which point here:
+	// a message to a thousand recipients is explained once.
+	Verdicts []Verdict `json:",omitempty"`
 	// Retain is the day (UTC midnight) on which the keys of the body end.
 	Retain time.Time `json:",omitzero"`
 }
@@ -122,7 +125,9 @@ type Envelope struct {
 	Link      LinkID    `json:",omitzero"`
 	Hold      string    `json:",omitempty"` // why it is held: policy, review, capability, operator
 	Received  bool      `json:",omitempty"` // a Received line of ours has been accounted for
-	Verdict   *Verdict  `json:",omitempty"`
+	Decided   Action    // what policy decided; differs from Action under observe and after a fall-back
+	Rules     []string  `json:",omitempty"` // that demanded Decided
+	Judged    int       `json:",omitempty"` // index into Message.Verdicts
 
 	// Schedule, written by the queue only.
 	Accepted time.Time
