@@ -121,6 +121,14 @@ func (b *Batch) Done() {
 	b.after = nil
 }
 
+// Append adds everything that c collected, so that parts of a batch can be
+// prepared apart and committed together, again after a conflict too.
+func (b *Batch) Append(c *Batch) {
+	b.Ops = append(b.Ops, c.Ops...)
+	b.Requires = append(b.Requires, c.Requires...)
+	b.after = append(b.after, c.after...)
+}
+
 // Len is the number of octets of keys and values in the batch.
 func (b *Batch) Len() int {
 	n := 0

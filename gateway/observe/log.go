@@ -1,0 +1,95 @@
+// Package observe is what operators see: the log, the metrics registry and
+// the health of the parts. It knows no message, and makes sure that none is
+// shown: the log writes only keys of a closed list and values that cannot
+// carry a person's data.
+package observe
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"regexp"
+	"slices"
+
+	"gatepost/gateway"
+)
+
+// keys is the closed list of log keys. A record with another key loses the
+// value, not the line.
+var keys = [...]string{
+	"id", "envelope", "event", "listener", "peer", "account_set", "tls", "action", "rules", "mode", "host", "result",
+	"code", "status", "phase", "attempts", "delay", "size", "count", "bytes", "duration", "error", "area", "name",
+	"path", "signal", "version", "addr", "state", "reason", "warning",
+}
+
+// NewLogger writes JSON lines to w. level may be changed while it runs.
+func NewLogger(w io.Writer, level slog.Leveler) *slog.Logger {
+	h := slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: replace})
+	return slog.New(guard{h})
+}
+
+// guard keeps groups out: nested keys could hide from the list.
+type guard struct{ inner slog.Handler }
+
+func (g guard) Enabled(ctx context.Context, l slog.Level) bool  { return g.inner.Enabled(ctx, l) }
+func (g guard) Handle(ctx context.Context, r slog.Record) error { return g.inner.Handle(ctx, r) }
+func (g guard) WithAttrs(a []slog.Attr) slog.Handler            { return guard{g.inner.WithAttrs(a)} }
+func (g guard) WithGroup(string) slog.Handler                   { return g }
+
+func replace(_ []string, a slog.Attr) slog.Attr {
+	switch a.Key {
+	case slog.TimeKey, slog.LevelKey, slog.MessageKey:
+		return a
+	}
+	if !slices.Contains(keys[:], a.Key) {
+		return slog.String(a.Key, "[dropped: key not in the list]")
+	}
+	v := a.Value.Resolve()
+	switch v.Kind() {
+	case slog.KindBool, slog.KindDuration, slog.KindFloat64, slog.KindInt64, slog.KindUint64, slog.KindTime:
+		return slog.Attr{Key: a.Key, Value: v}
+	case slog.KindString:
+		return slog.String(a.Key, Scrub(v.String()))
+	case slog.KindAny:
+		return slog.String(a.Key, scrubAny(v.Any()))
+	default:
+		return slog.String(a.Key, "[dropped]")
+	}
+}
+
+// scrubAny shows errors and things that know how to print themselves; a bare
+// struct could hold anything.
+func scrubAny(v any) string {
+	switch v := v.(type) {
+	case gateway.MessageID, gateway.EnvelopeID, gateway.LinkID, gateway.PersonRef:
+		return fmt.Sprint(v) // digits in a row, yet nobody's number
+	case error:
+		return Scrub(v.Error())
+	case fmt.Stringer:
+		return Scrub(v.String())
+	case []string:
+		return Scrub(fmt.Sprint(v))
+	}
+	return fmt.Sprintf("[%T]", v)
+}
+
+// What looks like an address, a link or a long number is cut out of whatever
+// text reaches the log: errors of libraries quote what they choke on.
+var (
+	looksLikeAddress = regexp.MustCompile(`[^\s<>"'(),;:\[\]]+@[^\s<>"'(),;:\[\]]+`)
+	looksLikeLink    = regexp.MustCompile(`/m/[A-Za-z0-9_-]{10,}`)
+	looksLikeNumber  = regexp.MustCompile(`\+?[0-9][0-9 -]{7,}[0-9]`)
+)
+
+// Scrub removes what looks like an address, a link or a number of nine or
+// more digits from s and bounds its length. It is the second line of defence:
+// the first is never to log such text.
+func Scrub(s string) string {
+	if len(s) > 1000 {
+		s = s[:1000] + "…"
+	}
+	s = looksLikeAddress.ReplaceAllString(s, "[address]")
+	s = looksLikeLink.ReplaceAllString(s, "/m/[link]")
+	return looksLikeNumber.ReplaceAllString(s, "[number]")
+}

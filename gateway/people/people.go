@@ -1,0 +1,209 @@
+// Package people knows who is who: correspondents outside, with the address
+// of their second channel and their language, and staff inside, with their
+// password and role. It is not an address book: a correspondent exists from
+// the first message to them, a contact import only adds to what is known.
+//
+// Invariants: an address stands in sealed values only, never in a key; a
+// person has one PersonRef for life, and erasing the record unties it.
+package people
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"gatepost/gateway"
+	"gatepost/store"
+)
+
+// MAC is a keyed hash; purpose keeps its uses apart.
+type MAC func(purpose string, parts ...[]byte) [32]byte
+
+// Evidence stages a record in the batch of the act.
+type Evidence interface {
+	Stage(b *store.Batch, r gateway.Record) error
+}
+
+// Person is a correspondent (or a member of staff, as a party of a message).
+type Person struct {
+	Ref      gateway.PersonRef
+	Address  gateway.Address
+	Created  time.Time
+	Updated  time.Time         `json:",omitzero"`
+	Second   gateway.Address   `json:",omitzero"`  // another mailbox, for codes
+	Phone    gateway.Sensitive `json:",omitempty"` // E.164
+	Language string            `json:",omitempty"` // BCP 47
+	Name     gateway.Sensitive `json:",omitempty"`
+	PIN      *Password         `json:",omitempty"` // standing PIN, hashed
+	Patient  bool              `json:",omitempty"`
+	Consents []string          `json:",omitempty"`
+}
+
+// Known reports whether somebody told us about the person, beyond an address.
+func (p Person) Known() bool { return !p.Updated.IsZero() }
+
+// HasConsent reports whether the person agreed to messages of the kind name.
+func (p Person) HasConsent(name string) bool { return slices.Contains(p.Consents, name) }
+
+// ErrUnknown: nobody has that address or name.
+var ErrUnknown = errors.New("people: unknown")
+
+// Directory finds and makes persons and users. It is safe for concurrent use.
+type Directory struct {
+	store    store.Store
+	mac      MAC
+	evidence Evidence
+	now      func() time.Time
+	random   io.Reader
+	hashing  chan struct{} // bounds concurrent argon2 runs and with them memory
+
+	mu    sync.Mutex
+	cache map[string]gateway.PersonRef // by Address.Key; only refs, which never change
+}
+
+// cacheSize bounds the memory of the cache: some 100 octets an entry.
+const cacheSize = 20000
+
+// New makes a Directory over a sealed store.
+func New(s store.Store, mac MAC, ev Evidence, now func() time.Time, random io.Reader) *Directory {
+	return &Directory{
+		store: s, mac: mac, evidence: ev, now: now, random: random,
+		hashing: make(chan struct{}, 2), cache: make(map[string]gateway.PersonRef),
+	}
+}
+
+func (d *Directory) key(a gateway.Address) []byte {
+	h := d.mac("person", []byte(a.Key()))
+	return store.Key(store.People, h[:16])
+}
+
+// Ensure returns the refs of the addresses, in their order, making the
+// persons that do not exist yet in a commit of their own: a ref is durable
+// before any evidence speaks of it. The null sender has the zero ref.
+func (d *Directory) Ensure(ctx context.Context, addresses ...gateway.Address) ([]gateway.PersonRef, error) {
+	refs := make([]gateway.PersonRef, len(addresses))
+	for i, a := range addresses {
+		ref, err := d.ensure(ctx, a)
+		if err != nil {
+			return nil, err
+		}
+		refs[i] = ref
+	}
+	return refs, nil
+}
+
+func (d *Directory) ensure(ctx context.Context, a gateway.Address) (gateway.PersonRef, error) {
+	if a.IsNull() {
+		return gateway.PersonRef{}, nil
+	}
+	if ref, ok := d.cached(a); ok {
+		return ref, nil
+	}
+	for {
+		p, _, err := d.get(ctx, a)
+		if errors.Is(err, ErrUnknown) {
+			p, err = d.create(ctx, a)
+		}
+		if errors.Is(err, store.ErrConflict) {
+			continue // made by another session meanwhile: read it
+		}
+		if err != nil {
+			return gateway.PersonRef{}, err
+		}
+		d.remember(a, p.Ref)
+		return p.Ref, nil
+	}
+}
+
+func (d *Directory) create(ctx context.Context, a gateway.Address) (Person, error) {
+	p := Person{Address: a, Created: d.now()}
+	if _, err := io.ReadFull(d.random, p.Ref[:]); err != nil {
+		return Person{}, fmt.Errorf("making a person: %w", err)
+	}
+	var b store.Batch
+	key := d.key(a)
+	b.RequireAbsent(key)
+	b.Put(store.Key(store.PersonRefs, p.Ref[:]), key)
+	if err := b.PutRecord(key, p); err != nil {
+		return Person{}, err
+	}
+	return p, d.store.Commit(ctx, &b)
+}
+
+func (d *Directory) cached(a gateway.Address) (gateway.PersonRef, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	ref, ok := d.cache[a.Key()]
+	return ref, ok
+}
+
+func (d *Directory) remember(a gateway.Address, ref gateway.PersonRef) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.cache) >= cacheSize {
+		clear(d.cache)
+	}
+	d.cache[a.Key()] = ref
+}
+
+func (d *Directory) get(ctx context.Context, a gateway.Address) (Person, store.Version, error) {
+	p, v, err := store.GetRecord[Person](ctx, d.store, d.key(a))
+	if errors.Is(err, store.ErrNotFound) {
+		return Person{}, 0, ErrUnknown
+	}
+	return p, v, err
+}
+
+// Find returns what is known of an address, or ErrUnknown.
+func (d *Directory) Find(ctx context.Context, a gateway.Address) (Person, error) {
+	p, _, err := d.get(ctx, a)
+	return p, err
+}
+
+// Resolve returns the person behind a ref, or ErrUnknown once erased.
+func (d *Directory) Resolve(ctx context.Context, ref gateway.PersonRef) (Person, error) {
+	item, err := d.store.Get(ctx, store.Key(store.PersonRefs, ref[:]))
+	if errors.Is(err, store.ErrNotFound) {
+		return Person{}, ErrUnknown
+	}
+	if err != nil {
+		return Person{}, err
+	}
+	p, _, err := store.GetRecord[Person](ctx, d.store, item.Value)
+	if errors.Is(err, store.ErrNotFound) {
+		return Person{}, ErrUnknown
+	}
+	return p, err
+}
+
+// Update changes what is known of an address, with evidence naming actor.
+func (d *Directory) Update(ctx context.Context, a gateway.Address, actor string, change func(*Person)) error {
+	if _, err := d.ensure(ctx, a); err != nil {
+		return err
+	}
+	for {
+		p, v, err := d.get(ctx, a)
+		if err != nil {
+			return err
+		}
+		change(&p)
+		p.Updated = d.now()
+		var b store.Batch
+		b.RequireVersion(d.key(a), v)
+		if err := b.PutRecord(d.key(a), p); err != nil {
+			return err
+		}
+		if err := d.evidence.Stage(&b, gateway.Record{
+			At: d.now(), Event: gateway.EventContactChanged, Actor: actor, Persons: []gateway.PersonRef{p.Ref},
+		}); err != nil {
+			return err
+		}
+		if err := store.Write(ctx, d.store, &b); !errors.Is(err, store.ErrConflict) {
+			return err
+		}
+	}
+}
