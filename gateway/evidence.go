@@ -24,6 +24,7 @@ const (
 	EventReportReceived Event = "report.received" // a bounce of a notice came back
 	EventLinkVisited    Event = "link.visited"
 	EventCodeSent       Event = "code.sent"
+	EventProofTried     Event = "proof.tried" // counted before it is compared
 	EventProofFailed    Event = "proof.failed"
 	EventProofPassed    Event = "proof.passed"
 	EventLinkPaused     Event = "link.paused"

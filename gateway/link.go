@@ -109,8 +109,37 @@ const (
 // ProofResult is the answer to a PIN.
 type ProofResult struct {
 	Passed bool
-	Page   LinkPage // with the tries left, or the pause
+	Reason ProofReason // why not, "" when Passed
+	Page   LinkPage    // with the tries left, or the pause
 }
+
+// ProofReason says why a PIN proved nothing. It never says whether the digits
+// would have been right.
+type ProofReason string
+
+// The reasons.
+const (
+	ProofWrong     ProofReason = "wrong"
+	ProofMalformed ProofReason = "malformed" // not six digits: no try was spent
+	ProofNoCode    ProofReason = "no_code"   // this session asked for none, or it is used up or too old
+	ProofClosed    ProofReason = "closed"    // the link is paused or frozen: no try was spent
+)
+
+// ErrNotProven is returned when a session without a proof asks to read.
+var ErrNotProven = errors.New("this session has proven nothing for the link")
+
+// TooSoonError is returned for a code that is asked for again too early.
+type TooSoonError struct{ At time.Time } // when asking may work
+
+func (e *TooSoonError) Error() string { return "a code was sent a moment ago" }
+
+// LinkClosedError is returned when a link takes neither codes nor tries.
+type LinkClosedError struct {
+	State LinkState // LinkPaused or LinkFrozen
+	Until time.Time // end of the pause
+}
+
+func (e *LinkClosedError) Error() string { return "link is " + string(e.State) }
 
 // Grant is a right to read, given after a proof and recorded as evidence
 // before anything is opened.
