@@ -1,0 +1,195 @@
+package config
+
+import (
+	"net/netip"
+	"time"
+
+	"gatepost/gateway"
+)
+
+// Config is the whole configuration. The yaml tags are the fixed names of the
+// keys, the doc tags what Example prints beside them. A slice or pointer that
+// is nil was not configured.
+type Config struct {
+	Mode         gateway.Mode `yaml:"mode" doc:"enforce: verdicts act; observe: judge and record, everything passes byte-exact. Absent: enforce"`
+	Organization Organization `yaml:"organization" doc:"whose mail this is"`
+	DataDir      string       `yaml:"data_dir" path:"true" doc:"store, blobs, evidence. Relative paths are relative to this file"`
+	KeyDir       string       `yaml:"key_dir" path:"true" doc:"keyring, TLS and DKIM keys; never inside data_dir"`
+	Policy       string       `yaml:"policy" path:"true" doc:"the policy file. Absent: the built-in default policy"`
+	DNS          DNS          `yaml:"dns" doc:"how names are resolved"`
+	Listen       Listen       `yaml:"listen" doc:"host:port of each listener. Without listen the defaults are used; with it, only those named"`
+	TLS          TLS          `yaml:"tls" doc:"the certificate of all listeners"`
+	Relay        Relay        `yaml:"relay" doc:"the relay listener, for trusted peers only"`
+	Inbound      Inbound      `yaml:"inbound" doc:"the inbound listener, for anyone"`
+	Routes       []Route      `yaml:"routes" doc:"where mail goes next; the first match wins. What cannot be routed waits"`
+	Replies      Replies      `yaml:"replies" doc:"how answers come back by mail"`
+	Viewer       Viewer       `yaml:"viewer" doc:"the web viewer for correspondents"`
+	IMAP         IMAP         `yaml:"imap" doc:"IMAP for staff"`
+	SMS          *SMS         `yaml:"sms" doc:"SMS over SMPP. Absent: off"`
+	Queue        Queue        `yaml:"queue" doc:"the delivery schedule"`
+	Pins         Pins         `yaml:"pins" doc:"how a reader proves who they are"`
+	Links        Links        `yaml:"links" doc:"links to secured messages"`
+	Retention    Retention    `yaml:"retention" doc:"how long things are kept"`
+	Recall       Recall       `yaml:"recall" doc:"taking a message back"`
+
+	file string
+	at   map[string]position // of every value that the file holds, by path
+}
+
+// Organization says whose mail this is.
+type Organization struct {
+	Name     string   `yaml:"name" doc:"shown to correspondents. Absent: the first domain"`
+	Domains  []string `yaml:"domains" doc:"mail domains of the organization; the first one names the defaults below. Required"`
+	Help     string   `yaml:"help" doc:"whom a correspondent may ask: a mail address or telephone number"`
+	Timezone string   `yaml:"timezone" doc:"IANA name, for local_time and weekend in rules. Absent: the system's"`
+}
+
+// DNS says how names are resolved.
+type DNS struct {
+	Server string `yaml:"server" doc:"host:port; empty: the system's resolver"`
+}
+
+// Listen holds a host:port for each listener; "" is off.
+type Listen struct {
+	Relay       string `yaml:"relay" doc:"trusted peers"`
+	Inbound     string `yaml:"inbound" doc:"anyone, for the reply domain"`
+	Submission  string `yaml:"submission" doc:"STARTTLS, then AUTH"`
+	Submissions string `yaml:"submissions" doc:"implicit TLS, then AUTH"`
+	SMPP        string `yaml:"smpp" doc:"applications that send SMS"`
+	SMPPS       string `yaml:"smpps" doc:"the same with implicit TLS"`
+	IMAP        string `yaml:"imap" doc:"STARTTLS"`
+	IMAPS       string `yaml:"imaps" doc:"implicit TLS"`
+	Viewer      string `yaml:"viewer" doc:"HTTPS for correspondents"`
+	Admin       string `yaml:"admin" doc:"/metrics /livez /readyz"`
+}
+
+// TLS is the certificate of all listeners.
+type TLS struct {
+	Cert   string `yaml:"cert" path:"true" doc:"PEM chain; empty: self-signed, kept in key_dir, with a warning"`
+	Key    string `yaml:"key" path:"true" doc:"PEM private key"`
+	Viewer bool   `yaml:"viewer" doc:"false: the viewer speaks plain HTTP, on loopback only"`
+}
+
+// Relay configures the relay listener.
+type Relay struct {
+	Trusted    []netip.Prefix `yaml:"trusted" doc:"networks or addresses that may relay without AUTH; strangers get 550"`
+	ClientCA   string         `yaml:"client_ca" path:"true" doc:"PEM; a peer with a certificate of this CA is trusted"`
+	MaxMessage Size           `yaml:"max_message" doc:"octets of one mail"`
+}
+
+// Inbound configures the inbound listener.
+type Inbound struct {
+	Relay bool `yaml:"relay" doc:"true: also take mail for the organization's domains and pass it on"`
+}
+
+// Values of Route.TLS.
+const (
+	TLSNone          = "none"
+	TLSOpportunistic = "opportunistic"
+	TLSVerify        = "verify"
+)
+
+// ViaMX is the value of Route.Via that asks the DNS.
+const ViaMX = "mx"
+
+// Route says where mail for a domain goes next.
+type Route struct {
+	Domain      string `yaml:"domain" doc:"a domain, *.domain for what is below it, or *"`
+	Via         string `yaml:"via" doc:"host:port or mx"`
+	Port        int    `yaml:"port" doc:"port of the MX hosts"`
+	TLS         string `yaml:"tls" values:"none opportunistic verify" doc:"none, opportunistic or verify"`
+	CA          string `yaml:"ca" path:"true" doc:"PEM roots for verify. Empty: the system's"`
+	Auth        *Auth  `yaml:"auth" doc:"login at a smart host"`
+	EnforcesTLS bool   `yaml:"enforces_tls" doc:"true: this host promises verified TLS all the way, which satisfies tls"`
+}
+
+// Auth is a login at a smart host.
+type Auth struct {
+	User     string `yaml:"user" doc:"login name"`
+	Password Secret `yaml:"password" doc:"{file: NAME} or {env: NAME}"`
+}
+
+// Replies configures answers by mail.
+type Replies struct {
+	Domain string `yaml:"domain" doc:"its MX points at the inbound listener. Absent: reply.<first domain>"`
+}
+
+// Viewer configures the web viewer.
+type Viewer struct {
+	URL  string        `yaml:"url" doc:"how the world reaches the viewer, without a final slash. Absent: https://secure.<first domain>, with a warning"`
+	Idle time.Duration `yaml:"idle" doc:"a session ends after so long without a request"`
+}
+
+// IMAP configures IMAP for staff.
+type IMAP struct {
+	PlaintextLoopback bool `yaml:"plaintext_loopback" doc:"true: LOGIN without TLS on loopback"`
+}
+
+// SMS configures SMS over SMPP.
+type SMS struct {
+	Domain   string       `yaml:"domain" doc:"mail to +number@domain becomes SMS. Absent: sms.<first domain>"`
+	Accounts []SMSAccount `yaml:"accounts" doc:"applications that may bind"`
+	Upstream *Upstream    `yaml:"upstream" doc:"the carrier's SMSC"`
+	Timers   Timers       `yaml:"timers" doc:"of SMPP sessions"`
+}
+
+// SMSAccount is an application that may bind.
+type SMSAccount struct {
+	SystemID string   `yaml:"system_id" doc:"its login name, at most 15 octets"`
+	Password Secret   `yaml:"password" doc:"{file: NAME} or {env: NAME}; at most 8 octets"`
+	Senders  []string `yaml:"senders" doc:"source addresses it may use; \"*\" is any"`
+	Inbox    string   `yaml:"inbox" doc:"staff address that gets what belongs to no thread"`
+}
+
+// Upstream is the carrier's SMSC.
+type Upstream struct {
+	Addr     string `yaml:"addr" doc:"host:port"`
+	SystemID string `yaml:"system_id" doc:"our login name there"`
+	Password Secret `yaml:"password" doc:"{file: NAME} or {env: NAME}"`
+	Bind     string `yaml:"bind" values:"transceiver transmitter receiver" doc:"transceiver, transmitter or receiver"`
+	Window   int    `yaml:"window" doc:"unanswered PDUs"`
+	Rate     int    `yaml:"rate" doc:"messages a second; 0: no limit"`
+}
+
+// Timers of SMPP sessions, SMPP v3.4 section 7.2, and of reassembly.
+type Timers struct {
+	SessionInit time.Duration `yaml:"session_init" doc:"until the bind"`
+	EnquireLink time.Duration `yaml:"enquire_link" doc:"between two enquire_link"`
+	Response    time.Duration `yaml:"response" doc:"until a PDU is answered"`
+	Redeliver   time.Duration `yaml:"redeliver" doc:"until a refused delivery is tried again"`
+	PartTimeout time.Duration `yaml:"part_timeout" doc:"until the missing part of a long message is given up"`
+}
+
+// Queue is the delivery schedule.
+type Queue struct {
+	FirstRetry  time.Duration `yaml:"first_retry" doc:"wait after the first failed attempt; doubles with each"`
+	MaxRetry    time.Duration `yaml:"max_retry" doc:"longest wait between two attempts"`
+	MaxAge      time.Duration `yaml:"max_age" doc:"then the mail bounces"`
+	DelayNotice time.Duration `yaml:"delay_notice" doc:"then the sender is told of the delay; 0: never"`
+}
+
+// Pins says how a reader proves who they are.
+type Pins struct {
+	Default string        `yaml:"default" values:"other_channel same_channel standing contact" doc:"other_channel, same_channel, standing or contact"`
+	CodeTTL time.Duration `yaml:"code_ttl" doc:"life of a one-time code"`
+	Resend  time.Duration `yaml:"resend" doc:"shortest time between two codes"`
+	Tries   int           `yaml:"tries" doc:"wrong tries until the pause"`
+	Pause   time.Duration `yaml:"pause" doc:"length of the pause"`
+	Freeze  int           `yaml:"freeze" doc:"wrong tries until the link is frozen"`
+}
+
+// Links configures links to secured messages.
+type Links struct {
+	Expires time.Duration `yaml:"expires" doc:"unless a rule says shorter"`
+}
+
+// Retention says how long things are kept.
+type Retention struct {
+	Secured  time.Duration `yaml:"secured" doc:"then the keys of a secured message are destroyed"`
+	Evidence time.Duration `yaml:"evidence" doc:"audit records"`
+}
+
+// Recall configures taking a message back.
+type Recall struct {
+	Grace time.Duration `yaml:"grace" doc:"a recall can be undone for so long"`
+}

@@ -1,0 +1,75 @@
+package config
+
+import "time"
+
+const day = 24 * time.Hour
+
+// Defaults returns the configuration of an empty file. What follows from the
+// organization's first domain (reply domain, viewer URL) is filled in by Load.
+//
+// SMPP and IMAP have no default address: these listeners are started only
+// where a file asks for them.
+func Defaults() *Config {
+	return &Config{
+		DataDir: "gatepost-data",
+		KeyDir:  "gatepost-keys",
+		Listen: Listen{
+			Relay:      "127.0.0.1:2525",
+			Inbound:    "127.0.0.1:2526",
+			Submission: "127.0.0.1:2587",
+			Viewer:     "127.0.0.1:8443",
+			Admin:      "127.0.0.1:9090",
+		},
+		TLS:    TLS{Viewer: true},
+		Relay:  Relay{MaxMessage: 50 << 20},
+		Viewer: Viewer{Idle: 15 * time.Minute},
+		Queue: Queue{
+			FirstRetry: time.Minute, MaxRetry: time.Hour,
+			MaxAge: 120 * time.Hour, DelayNotice: 4 * time.Hour,
+		},
+		Pins: Pins{
+			Default: "other_channel", CodeTTL: 10 * time.Minute, Resend: time.Minute,
+			Tries: 5, Pause: 15 * time.Minute, Freeze: 10,
+		},
+		Links:     Links{Expires: 30 * day},
+		Retention: Retention{Secured: 180 * day, Evidence: 6 * 365 * day},
+		Recall:    Recall{Grace: time.Minute},
+	}
+}
+
+// Elements of lists and optional sections get their defaults when the file
+// brings them into being.
+
+func (r *Route) setDefaults() { r.Port, r.TLS = 25, TLSOpportunistic }
+
+func (u *Upstream) setDefaults() { u.Bind, u.Window = "transceiver", 10 }
+
+func (s *SMS) setDefaults() {
+	s.Timers = Timers{
+		SessionInit: 5 * time.Second, EnquireLink: 30 * time.Second, Response: 10 * time.Second,
+		Redeliver: 10 * time.Second, PartTimeout: time.Minute,
+	}
+}
+
+// derive fills in what follows from the organization's first domain.
+func (c *Config) derive() {
+	if len(c.Organization.Domains) == 0 {
+		return
+	}
+	first := c.Organization.Domains[0]
+	for _, v := range []struct {
+		value *string
+		text  string
+	}{
+		{&c.Organization.Name, first},
+		{&c.Replies.Domain, "reply." + first},
+		{&c.Viewer.URL, "https://secure." + first},
+	} {
+		if *v.value == "" {
+			*v.value = v.text
+		}
+	}
+	if c.SMS != nil && c.SMS.Domain == "" {
+		c.SMS.Domain = "sms." + first
+	}
+}

@@ -1,0 +1,118 @@
+package config
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"reflect"
+	"time"
+
+	"gatepost/gateway"
+)
+
+// Warnings lists what works but deserves a look. Text is safe to log.
+func (c *Config) Warnings() []Problem {
+	var found []Problem
+	warn := func(on bool, path, format string, args ...any) {
+		if on {
+			found = append(found, c.problem(path, format, args...))
+		}
+	}
+	_, named := c.at["viewer.url"]
+	warn(c.Mode == gateway.Observe, "mode", "observe: verdicts are recorded, everything passes unprotected")
+	warn(!named, "viewer.url", "is not set: links will begin with %s", c.Viewer.URL)
+	warn(named && c.Viewer.URL[:min(5, len(c.Viewer.URL))] == "http:", "viewer.url", "links begin with http://: something in front of the viewer must speak TLS")
+	warn(c.TLS.Cert == "", "tls.cert", "is not set: a self-signed certificate is used")
+	warn(len(c.Routes) == 0, "routes", "are not set: accepted mail waits in the queue")
+	warn(c.Links.Expires > c.Retention.Secured, "links.expires", "is longer than retention.secured: links end with the message after %s", FormatDuration(c.Retention.Secured))
+	warn(c.Relay.MaxMessage < 64<<10, "relay.max_message", "is below the 64 KiB of RFC 5321 section 4.5.3.1.7")
+	warn(c.SMS != nil || c.Listen.SMPP+c.Listen.SMPPS != "", "sms", "this version speaks no SMPP: read but not started")
+	warn(c.Listen.IMAP+c.Listen.IMAPS != "", "listen.imap", "this version speaks no IMAP: read but not started")
+	return append(found, c.wideFiles()...)
+}
+
+// wideFiles reports secrets that other accounts of the machine can read.
+func (c *Config) wideFiles() []Problem {
+	var found []Problem
+	check := func(path, file string) {
+		info, err := os.Stat(file)
+		if file == "" || err != nil {
+			return
+		}
+		if wide := info.Mode().Perm() & 0o077; wide != 0 {
+			right := fs.FileMode(0o600)
+			if info.IsDir() {
+				right = 0o700
+			}
+			found = append(found, c.problem(path, "%s has permissions %04o; others could read it: chmod %04o", file, info.Mode().Perm(), right))
+		}
+	}
+	check("key_dir", c.KeyDir)
+	check("tls.key", c.TLS.Key)
+	walk(reflect.ValueOf(c).Elem(), "", func(path string, _ reflect.StructField, v reflect.Value) {
+		if s, ok := v.Addr().Interface().(*Secret); ok {
+			check(path, s.File)
+		}
+	})
+	return found
+}
+
+// Change is a value that differs between two configurations.
+type Change struct {
+	Path    string
+	Restart bool // a running server cannot take it over
+}
+
+// restart names what a running server has opened for good. A path covers
+// what lies below it.
+var restart = [...]string{"listen", "data_dir", "key_dir", "tls.viewer"}
+
+// Changes compares the running configuration with the one that would replace
+// it, in the order of the file. Values, which may be secret, are not shown.
+func Changes(running, next *Config) []Change {
+	before, after := running.flat(), next.flat()
+	var changes []Change
+	add := func(path string) { changes = append(changes, Change{Path: path, Restart: needsRestart(path)}) }
+	for _, path := range after.order {
+		if was, ok := before.text[path]; !ok || was != after.text[path] {
+			add(path)
+		}
+	}
+	for _, path := range before.order {
+		if _, ok := after.text[path]; !ok {
+			add(path)
+		}
+	}
+	return changes
+}
+
+func needsRestart(path string) bool {
+	for _, r := range restart {
+		if path == r || len(path) > len(r) && path[:len(r)+1] == r+"." {
+			return true
+		}
+	}
+	return false
+}
+
+type flat struct {
+	order []string
+	text  map[string]string
+}
+
+// flat spells every value; secrets too, since a new password is a change.
+func (c *Config) flat() flat {
+	f := flat{text: map[string]string{}}
+	walk(reflect.ValueOf(c).Elem(), "", func(path string, _ reflect.StructField, v reflect.Value) {
+		f.order = append(f.order, path)
+		switch x := v.Addr().Interface().(type) {
+		case *Secret:
+			f.text[path] = x.File + "\x00" + x.Env + "\x00" + x.value
+		case *time.Duration:
+			f.text[path] = x.String()
+		default:
+			f.text[path] = fmt.Sprint(v.Interface())
+		}
+	})
+	return f
+}
