@@ -1,0 +1,177 @@
+package store_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"gatepost/store"
+	"gatepost/store/storetest"
+)
+
+func TestDumpShowsKeysAndNoValues(t *testing.T) {
+	s := storetest.NewMemory()
+	var b store.Batch
+	b.Put(store.Key(store.Links, []byte{0xab, 0xcd}), []byte("secret text"))
+	b.Put(store.Key(store.Seen, []byte{0x01}), nil)
+	b.Put([]byte{0x7f, 0x02}, nil)
+	if err := s.Commit(t.Context(), &b); err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	if err := store.Dump(t.Context(), s, &out); err != nil {
+		t.Fatal(err)
+	}
+	want := "Links      abcd v1 11\nSeen       01 v1 0\n?          7f02 v1 0\n"
+	if out.String() != want {
+		t.Errorf("Dump wrote\n%swant\n%s", out.String(), want)
+	}
+}
+
+type brokenPipe struct{}
+
+func (brokenPipe) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
+
+func TestDumpTellsWhenItCannotWrite(t *testing.T) {
+	s := storetest.NewMemory()
+	for n := range uint32(600) {
+		var b store.Batch
+		b.Put(store.Key(store.Links, store.Uint32(n)), nil)
+		if err := s.Commit(t.Context(), &b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := store.Dump(t.Context(), s, brokenPipe{}); err == nil {
+		t.Error("a dump into a broken pipe reported success")
+	}
+}
+
+// TestEveryTableHasItsNameAndOctet reads keys.go, so that a new table cannot
+// lack a name in dumps or take an octet that is in use.
+func TestEveryTableHasItsNameAndOctet(t *testing.T) {
+	file, err := parser.ParseFile(token.NewFileSet(), "keys.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := make(map[byte]string)
+	ast.Inspect(file, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok || len(spec.Values) != 1 {
+			return true
+		}
+		lit, ok := spec.Values[0].(*ast.BasicLit)
+		if !ok || lit.Kind != token.CHAR {
+			return true
+		}
+		name, octet := spec.Names[0].Name, lit.Value[1]
+		if got := store.Table(octet).String(); got != name {
+			t.Errorf("table %s is named %q", name, got)
+		}
+		if other, taken := seen[octet]; taken {
+			t.Errorf("tables %s and %s share %q", name, other, octet)
+		}
+		seen[octet] = name
+		return true
+	})
+	if len(seen) < 20 {
+		t.Errorf("keys.go shows only %d tables", len(seen))
+	}
+}
+
+func TestKeysSortByNumberAndTime(t *testing.T) {
+	numbers := []uint64{0, 1, 255, 256, math.MaxUint32, math.MaxUint64}
+	for i := 1; i < len(numbers); i++ {
+		if bytes.Compare(store.Uint64(numbers[i-1]), store.Uint64(numbers[i])) >= 0 {
+			t.Errorf("%d does not sort before %d", numbers[i-1], numbers[i])
+		}
+	}
+	now := time.Date(2031, 5, 1, 0, 0, 0, 0, time.UTC)
+	if bytes.Compare(store.Time(now), store.Time(now.Add(1))) >= 0 {
+		t.Error("a nanosecond later does not sort later")
+	}
+	if !bytes.Equal(store.Time(time.Unix(-5, 0)), store.Uint64(0)) {
+		t.Error("a time before 1970 is not encoded as 1970")
+	}
+}
+
+func TestPrefixHoldsExactlyItsKeys(t *testing.T) {
+	for _, c := range []struct{ prefix, from, to []byte }{
+		{[]byte("a"), []byte("Aa"), []byte("Ab")},
+		{[]byte{1, 0xff}, []byte{'A', 1, 0xff}, []byte{'A', 2}},
+		{[]byte{0xff, 0xff}, []byte{'A', 0xff, 0xff}, []byte{'B'}},
+		{nil, []byte{'A'}, []byte{'B'}},
+	} {
+		r := store.Prefix(store.Meta, c.prefix)
+		if !bytes.Equal(r.From, c.from) || !bytes.Equal(r.To, c.to) {
+			t.Errorf("Prefix(%x) = %x to %x, want %x to %x", c.prefix, r.From, r.To, c.from, c.to)
+		}
+	}
+	if r := store.Prefix(0xff, []byte{0xff}); r.To != nil {
+		t.Errorf("the last prefix ends at %x", r.To)
+	}
+}
+
+type note struct {
+	Text string
+	Size int
+}
+
+func TestRecords(t *testing.T) {
+	s, ctx := storetest.NewMemory(), context.Background()
+	var b store.Batch
+	key := store.Key(store.Links, []byte("k"))
+	if err := b.PutRecord(key, note{"text", 3}); err != nil {
+		t.Fatal(err)
+	}
+	b.Put(store.Key(store.Links, []byte("foreign")), []byte{99})
+	b.Put(store.Key(store.Links, []byte("torn")), []byte("\x01{"))
+	if err := s.Commit(ctx, &b); err != nil {
+		t.Fatal(err)
+	}
+	got, version, err := store.GetRecord[note](ctx, s, key)
+	if err != nil || got != (note{"text", 3}) || version == 0 {
+		t.Errorf("GetRecord = %+v, %d, %v", got, version, err)
+	}
+	for _, k := range []string{"foreign", "torn"} {
+		if _, _, err := store.GetRecord[note](ctx, s, store.Key(store.Links, []byte(k))); !errors.Is(err, store.ErrBadRecord) {
+			t.Errorf("%s: %v, want ErrBadRecord", k, err)
+		}
+	}
+	if _, _, err := store.GetRecord[note](ctx, s, store.Key(store.Links, []byte("none"))); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("absent: %v", err)
+	}
+	if err := b.PutRecord(key, make(chan int)); err == nil {
+		t.Error("a channel was encoded")
+	}
+}
+
+func TestWriteRunsAfterOnlyWhenCommitted(t *testing.T) {
+	for _, c := range []struct {
+		plan storetest.Plan
+		runs int
+	}{{storetest.Plan{}, 1}, {storetest.Plan{At: 1}, 0}, {storetest.Plan{At: 1, Lost: true}, 0}} {
+		runs := 0
+		var b store.Batch
+		b.Put(store.Key(store.Links, []byte("k")), []byte("value"))
+		b.After(func() { runs++ })
+		if n := b.Len(); n != 7 {
+			t.Errorf("Len() = %d", n)
+		}
+		err := store.Write(t.Context(), storetest.Faulty(storetest.NewMemory(), c.plan), &b)
+		if runs != c.runs || (err == nil) != (c.runs == 1) {
+			t.Errorf("%+v: %v, ran %d times", c.plan, err, runs)
+		}
+		if c.runs == 1 {
+			if b.Done(); runs != 1 {
+				t.Error("After ran twice")
+			}
+		}
+	}
+}
