@@ -1,0 +1,184 @@
+package smtpd
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+const (
+	forgive      = 10 * time.Second // after which one wrong password is forgotten
+	forget       = 15 * time.Minute // after which an idle peer is forgotten
+	maxPeers     = 1 << 16          // remembered at once
+	maxAuthDelay = 10 * time.Second
+	freeFailures = 3 // wrong passwords that cost no time
+)
+
+// peers remembers what each address uses and has used. An IPv6 peer is its
+// /64, which is what one customer is given. It is safe for concurrent use.
+type peers struct {
+	limits Limits
+	now    func() time.Time
+
+	mu        sync.Mutex // guards what follows
+	known     map[netip.Addr]*peer
+	open      int
+	strangers int
+	swept     time.Time
+}
+
+// peer is one address. Its fields are guarded by peers.mu.
+type peer struct {
+	open        int
+	connections *rate.Limiter
+	messages    *rate.Limiter
+	recipients  *rate.Limiter
+	failures    int
+	failed      time.Time // when failures was last brought up to date
+	seen        time.Time
+}
+
+func newPeers(l Limits, now func() time.Time) *peers {
+	return &peers{limits: l, now: now, known: make(map[netip.Addr]*peer), swept: now()}
+}
+
+// peerKey is the address that limits count under.
+func peerKey(a netip.Addr) netip.Addr {
+	if a.Is6() && !a.Is4In6() {
+		if p, err := a.Prefix(64); err == nil {
+			return p.Addr()
+		}
+	}
+	return a.Unmap()
+}
+
+// ofLocked returns the peer of key, remembering it. It needs the lock.
+func (p *peers) ofLocked(key netip.Addr) *peer {
+	now := p.now()
+	q := p.known[key]
+	if q == nil {
+		p.sweepLocked(now)
+		per := func(minute int) *rate.Limiter {
+			return rate.NewLimiter(rate.Limit(float64(minute)/60), minute)
+		}
+		q = &peer{
+			connections: per(p.limits.ConnectionRate),
+			messages:    per(p.limits.MessageRate),
+			recipients:  per(p.limits.RecipientRate),
+		}
+		p.known[key] = q
+	}
+	q.seen = now
+	return q
+}
+
+// sweepLocked forgets peers that are gone, so that strangers cannot fill the
+// memory: once a minute those idle for long, and all idle ones when there are
+// too many.
+func (p *peers) sweepLocked(now time.Time) {
+	full := len(p.known) >= maxPeers
+	if !full && now.Sub(p.swept) < time.Minute {
+		return
+	}
+	p.swept = now
+	for key, q := range p.known {
+		if q.open == 0 && (full || now.Sub(q.seen) > forget) {
+			delete(p.known, key)
+		}
+	}
+}
+
+// admit counts a connection in, or says why not ("" is admitted). A generous
+// peer is a trusted or loopback one.
+func (p *peers) admit(key netip.Addr, generous bool) reason {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	q := p.ofLocked(key)
+	most := p.limits.PerPeer
+	if generous {
+		most = p.limits.PerTrusted
+	}
+	switch {
+	case p.open >= p.limits.Connections, q.open >= most:
+		return reasonConnections
+	case !generous && p.strangers >= p.limits.Connections*3/4:
+		return reasonConnections
+	case !generous && !q.connections.AllowN(p.now(), 1):
+		return reasonRate
+	}
+	q.open++
+	p.open++
+	if !generous {
+		p.strangers++
+	}
+	return ""
+}
+
+// leave counts out what admit counted in.
+func (p *peers) leave(key netip.Addr, generous bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ofLocked(key).open--
+	p.open--
+	if !generous {
+		p.strangers--
+	}
+}
+
+// message takes one MAIL of a stranger from its rate.
+func (p *peers) message(key netip.Addr) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ofLocked(key).messages.AllowN(p.now(), 1)
+}
+
+// recipient takes one RCPT of a stranger from its rate.
+func (p *peers) recipient(key netip.Addr) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ofLocked(key).recipients.AllowN(p.now(), 1)
+}
+
+// failures is how many wrong passwords of key are not forgiven yet.
+func (p *peers) failures(key netip.Addr) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ofLocked(key).forgiven(p.now())
+}
+
+// failed counts a wrong password and returns how many are not forgiven yet.
+func (p *peers) failed(key netip.Addr) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	q := p.ofLocked(key)
+	q.forgiven(p.now())
+	q.failures++
+	return q.failures
+}
+
+// forgiven brings failures up to date.
+func (q *peer) forgiven(now time.Time) int {
+	n := int(now.Sub(q.failed) / forgive)
+	switch {
+	case q.failures == 0 || n >= q.failures:
+		q.failures, q.failed = 0, now
+	case n > 0:
+		q.failures -= n
+		q.failed = q.failed.Add(time.Duration(n) * forgive)
+	}
+	return q.failures
+}
+
+// authDelay is the pause before the n-th wrong password is answered.
+func (l *Limits) authDelay(n int) time.Duration {
+	if n <= freeFailures {
+		return 0
+	}
+	d := l.AuthDelay
+	for i := freeFailures + 1; i < n && d < maxAuthDelay; i++ {
+		d *= 2
+	}
+	return min(d, maxAuthDelay)
+}
