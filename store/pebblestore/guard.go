@@ -1,0 +1,251 @@
+package pebblestore
+
+import (
+	"errors"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"gatepost/store/room"
+)
+
+// guard is the file system that the engine is given. The engine treats a
+// failed write of its log or manifest as the end (it panics, sometimes with a
+// mutex in a state that no recover survives, or calls Fatalf), and retries a
+// failed flush at once and for ever. So its writes do not fail:
+//
+//   - without room they wait. The ballast is given up first. A compaction
+//     alone is let go, after a while, because ending it frees what it wrote;
+//   - with any other error the store has failed, and this call and each later
+//     one that would change a file of the store never returns. What is on the
+//     device stays as it is until a restart reads it.
+//
+// Files outside the store's directory (a backup) are left to fail as they do.
+type guard struct {
+	vfs.FS
+	dir     string
+	health  *health
+	ballast *ballast
+	waits   atomic.Int32
+	once    sync.Once
+	closing chan struct{}
+}
+
+const (
+	// roomPoll is how often a write that waits for room is tried.
+	roomPoll = 50 * time.Millisecond
+	// compactionWait is how long a compaction waits before it is let go. The
+	// engine tries it again at once, so this also bounds that loop.
+	compactionWait = time.Second
+	// tendPoll is how often a ballast that was given up is sought anew.
+	tendPoll = time.Second
+)
+
+func newGuard(fs vfs.FS, dir string, h *health, b *ballast) *guard {
+	return &guard{FS: fs, dir: dir, health: h, ballast: b, closing: make(chan struct{})}
+}
+
+// waiting reports whether a write of the engine waits for room.
+func (g *guard) waiting() bool { return g.waits.Load() > 0 }
+
+// close lets go of what waits for room: the engine is to end, and what it has
+// not written is in its log or was never acknowledged.
+func (g *guard) close() { g.once.Do(func() { close(g.closing) }) }
+
+func (g *guard) closed() bool {
+	select {
+	case <-g.closing:
+		return true
+	default:
+		return false
+	}
+}
+
+// tend seeks the ballast again after it was given up.
+func (g *guard) tend(r *room.Room) {
+	tick := time.NewTicker(tendPoll)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			g.ballast.refill(r)
+		case <-g.closing:
+			return
+		}
+	}
+}
+
+func noRoom(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
+
+// try runs a write until it succeeds. patient is how long it may wait for
+// room, 0: until there is some.
+func (g *guard) try(patient time.Duration, write func() error) error {
+	began := time.Now()
+	for {
+		g.thaw()
+		err := write()
+		switch {
+		case err == nil:
+			return nil
+		case !noRoom(err):
+			g.health.fail(err)
+			continue
+		case g.ballast.release():
+			continue
+		case patient > 0 && time.Since(began) > patient, !g.await():
+			return err
+		}
+	}
+}
+
+// sync runs what must not be tried again: after a failed fsync the
+// kernel may have dropped the pages, and a second one would succeed over
+// nothing.
+func (g *guard) sync(write func() error) error {
+	g.thaw()
+	err := write()
+	if err != nil {
+		g.health.fail(err)
+		g.thaw()
+	}
+	return err
+}
+
+// thaw returns at once, or never once the store has failed.
+func (g *guard) thaw() {
+	if g.health.get() != nil {
+		select {}
+	}
+}
+
+// await waits a moment for room. false: the engine is to end.
+func (g *guard) await() bool {
+	g.waits.Add(1)
+	defer g.waits.Add(-1)
+	select {
+	case <-time.After(roomPoll):
+		return true
+	case <-g.closing:
+		return false
+	case <-g.health.failed:
+		return true
+	}
+}
+
+// guards reports whether name is a file of the store, or its directory.
+func (g *guard) guards(name string) bool {
+	return name == g.dir || g.PathDir(name) == g.dir
+}
+
+// make opens a file for writing.
+func (g *guard) make(name string, category vfs.DiskWriteCategory, open func() (vfs.File, error)) (file vfs.File, err error) {
+	if !g.guards(name) {
+		return open()
+	}
+	patient := time.Duration(0)
+	if category == "pebble-compaction" || category == "pebble-blob-file-rewrite" {
+		patient = compactionWait
+	}
+	err = g.try(patient, func() error {
+		file, err = open()
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &guardedFile{File: file, guard: g, patient: patient}, nil
+}
+
+// Create implements vfs.FS.
+func (g *guard) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	return g.make(name, category, func() (vfs.File, error) { return g.FS.Create(name, category) })
+}
+
+// ReuseForWrite implements vfs.FS.
+func (g *guard) ReuseForWrite(from, to string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	return g.make(to, category, func() (vfs.File, error) { return g.FS.ReuseForWrite(from, to, category) })
+}
+
+// OpenReadWrite implements vfs.FS.
+func (g *guard) OpenReadWrite(name string, category vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
+	return g.make(name, category, func() (vfs.File, error) { return g.FS.OpenReadWrite(name, category, opts...) })
+}
+
+// OpenDir implements vfs.FS.
+func (g *guard) OpenDir(name string) (vfs.File, error) {
+	return g.make(name, vfs.WriteCategoryUnspecified, func() (vfs.File, error) { return g.FS.OpenDir(name) })
+}
+
+// Rename implements vfs.FS.
+func (g *guard) Rename(from, to string) error {
+	if !g.guards(to) {
+		return g.FS.Rename(from, to)
+	}
+	return g.try(0, func() error { return g.FS.Rename(from, to) })
+}
+
+// Remove implements vfs.FS. That a file stays is an error that the engine
+// bears.
+func (g *guard) Remove(name string) error {
+	if g.guards(name) {
+		g.thaw()
+	}
+	return g.FS.Remove(name)
+}
+
+// MkdirAll implements vfs.FS. The engine asks for modes that would let other
+// users look into the directory.
+func (g *guard) MkdirAll(dir string, perm os.FileMode) error {
+	return g.FS.MkdirAll(dir, perm&0o700)
+}
+
+// Unwrap implements vfs.FS.
+func (g *guard) Unwrap() vfs.FS { return g.FS }
+
+// guardedFile is a file of the store that is written.
+type guardedFile struct {
+	vfs.File
+	guard   *guard
+	patient time.Duration
+}
+
+// Write writes all of p, in pieces if the device fills up in between.
+func (f *guardedFile) Write(p []byte) (n int, err error) {
+	err = f.guard.try(f.patient, func() error {
+		done, err := f.File.Write(p[n:])
+		n += done
+		if err == nil && n < len(p) {
+			err = io.ErrShortWrite
+		}
+		return err
+	})
+	return n, err
+}
+
+// WriteAt writes all of p.
+func (f *guardedFile) WriteAt(p []byte, off int64) (n int, err error) {
+	err = f.guard.try(f.patient, func() error {
+		n, err = f.File.WriteAt(p, off)
+		return err
+	})
+	return n, err
+}
+
+func (f *guardedFile) Sync() error     { return f.guard.sync(f.File.Sync) }
+func (f *guardedFile) SyncData() error { return f.guard.sync(f.File.SyncData) }
+func (f *guardedFile) Close() error    { return f.guard.sync(f.File.Close) }
+
+func (f *guardedFile) SyncTo(length int64) (full bool, err error) {
+	err = f.guard.sync(func() error {
+		full, err = f.File.SyncTo(length)
+		return err
+	})
+	return full, err
+}
