@@ -1,0 +1,141 @@
+#!/usr/bin/env bash
+# Every test of Gatepost, with the real peers.
+#
+#   ./deploy/test.sh             needs the peers to be there; lists what is missing and exits 69
+#   ./deploy/test.sh --install   installs them first (Debian, as root), then runs everything
+#
+# Parts: gofmt and vet; all tests under the race detector; each fuzz target for
+# two seconds; the stories with real peers (Postfix, OpenDKIM, Mail::DKIM,
+# Chromium). Correctness only: nothing here depends on how fast the machine is.
+# Outside data sets are read from GATEPOST_TESTDATA and GATEPOST_CORPUS; where
+# they are unset those tests skip. Ends with "N passed, N failed".
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+FUZZ_SECONDS=${FUZZ_SECONDS:-2}
+work=$(mktemp -d)
+placed_policy=""
+cleanup() {
+  rm -rf "$work"
+  if [ -n "$placed_policy" ]; then rm -f "$placed_policy"; fi
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM
+
+# name of the thing, how to see it, Debian package
+peers() {
+  cat <<'LIST'
+Postfix|command -v postfix|postfix
+OpenDKIM tools|command -v opendkim-testmsg|opendkim-tools
+Mail::DKIM|perl -MMail::DKIM::Verifier -e1|libmail-dkim-perl
+Chromium|command -v chromium|chromium
+strace|command -v strace|strace
+Python|command -v python3|python3
+C compiler (race detector)|command -v gcc|gcc
+curl|command -v curl|curl
+zip|command -v zip|zip
+LIST
+}
+
+missing() {
+  while IFS='|' read -r name test package; do
+    eval "$test" >/dev/null 2>&1 || printf '%s|%s\n' "$name" "$package"
+  done < <(peers)
+}
+
+install_peers() {
+  local absent packages
+  absent=$(missing)
+  [ -n "$absent" ] || return 0
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    echo "test.sh: --install works on Debian as root" >&2
+    exit 69
+  fi
+  for mta in exim4 opensmtpd sendmail-bin; do
+    if dpkg -s "$mta" >/dev/null 2>&1; then
+      echo "test.sh: $mta is installed; Postfix cannot be put beside it" >&2
+      exit 69
+    fi
+  done
+  if [ ! -e /usr/sbin/policy-rc.d ]; then      # packages must not start their daemons
+    placed_policy=/usr/sbin/policy-rc.d
+    printf '#!/bin/sh\nexit 101\n' >"$placed_policy"
+    chmod 755 "$placed_policy"
+  fi
+  packages=$(cut -d'|' -f2 <<<"$absent" | sort -u | tr '\n' ' ')
+  echo "installing: $packages"
+  export DEBIAN_FRONTEND=noninteractive
+  echo "postfix postfix/main_mailer_type select No configuration" | debconf-set-selections
+  # shellcheck disable=SC2086
+  apt-get update -qq >"$work/apt.log" 2>&1 && apt-get install -y -qq --no-install-recommends $packages >>"$work/apt.log" 2>&1 || {
+    tail -20 "$work/apt.log" >&2
+    echo "test.sh: installing the peers failed" >&2
+    exit 69
+  }
+  if [ -n "$placed_policy" ]; then rm -f "$placed_policy"; placed_policy=""; fi
+}
+
+case "${1:-}" in
+"") ;;
+--install) install_peers ;;
+*) sed -n '2,14p' "$0"; exit 64 ;;
+esac
+
+absent=$(missing)
+if [ -n "$absent" ]; then
+  echo "These peers are missing (./deploy/test.sh --install installs them):" >&2
+  cut -d'|' -f1 <<<"$absent" | sed 's/^/  /' >&2
+  exit 69
+fi
+
+passed=0 failed=0
+part() { # name, command…: runs it, says how long it took, counts it as one test
+  local name=$1 start=$SECONDS
+  shift
+  if "$@" >"$work/part.log" 2>&1; then
+    passed=$((passed + 1))
+    echo "ok    $name ($((SECONDS - start)) s)"
+  else
+    failed=$((failed + 1))
+    echo "FAIL  $name ($((SECONDS - start)) s)"
+    tail -40 "$work/part.log"
+  fi
+}
+
+# suite runs go test and adds its tests to the count.
+suite() {
+  local name=$1 start=$SECONDS counts
+  shift
+  go test -json "$@" >"$work/tests.json" 2>"$work/tests.err"
+  counts=$(go run ./deploy/testcount <"$work/tests.json" 3>"$work/counts") || true
+  [ -n "$counts" ] && echo "$counts"
+  if ! read -r p f s <"$work/counts"; then p=0 f=1 s=0; fi
+  if grep -v '^go: downloading' "$work/tests.err"; then :; fi
+  passed=$((passed + p)) failed=$((failed + f))
+  echo "----  $name: $p passed, $f failed, $s skipped ($((SECONDS - start)) s)"
+}
+
+gofmt_clean() { test -z "$(git ls-files '*.go' | xargs gofmt -l)"; }
+scripts_parse() { for f in deploy/*.sh; do bash -n "$f" || return 1; done; }
+
+fuzz() {
+  local package target
+  while read -r package; do
+    while read -r target; do
+      part "fuzz $package $target" go test -run '^$' -fuzz "^$target\$" -fuzztime "${FUZZ_SECONDS}s" "$package"
+    done < <(go test -list '^Fuzz' "$package" 2>/dev/null | grep '^Fuzz')
+  done < <(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u)
+}
+
+echo "go $(go env GOVERSION), $(nproc) cores"
+part "gofmt" gofmt_clean
+part "scripts" scripts_parse
+part "build" go build ./...
+part "vet" go vet ./...
+export GATEPOST_PEERS=required
+suite "tests with the race detector" -race -timeout 30m ./...
+fuzz
+
+echo "took $((SECONDS / 60)) min $((SECONDS % 60)) s"
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
