@@ -1,0 +1,345 @@
+package audit
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"slices"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"gatepost/gateway"
+	"gatepost/store"
+)
+
+// Verify recomputes the whole log in s from its records and compares it with
+// everything that was signed: the stored heads, and the checkpoints that were
+// kept elsewhere. Of what the store says it believes nothing that key did not
+// sign. It may run beside a folder. An error means that it could not be
+// finished; what is wrong with the log stands in the report.
+func Verify(ctx context.Context, s store.Store, key note.Verifier, checkpoints ...[]byte) (Report, error) {
+	v := &verification{store: s, key: key, seed: maphash.MakeSeed()}
+	for _, step := range []func(context.Context) error{
+		v.readState, v.readHeads, v.addCheckpoints(checkpoints), v.walk, v.finish, v.compareIndex, v.countStaged,
+	} {
+		if err := step(ctx); err != nil {
+			return v.report, fmt.Errorf("verifying evidence: %w", err)
+		}
+	}
+	return v.report, nil
+}
+
+// source says where a signed root comes from.
+type source uint8
+
+const (
+	fromHead source = iota
+	fromState
+	fromOutside
+)
+
+// signedRoot is a root that the key has signed for a number of records.
+type signedRoot struct {
+	Head
+	source source
+}
+
+// verification is one run of Verify.
+type verification struct {
+	store  store.Store
+	key    note.Verifier
+	report Report
+
+	state   state        // as the store has it, zero when unreadable
+	signed  []signedRoot // by size; those that walk has passed are gone
+	end     uint64       // the log must have so many records
+	records tree         // of the records themselves, of stored hashes where one is lost
+	stored  tree         // of the stored leaf hashes, of the records' where one is lost
+	broken  bool         // a leaf was lost altogether: no root after it can be known
+
+	seed    maphash.Seed
+	indexed uint64 // keyed sum over (message, number) of the records
+}
+
+func (v *verification) readState(ctx context.Context) error {
+	st, version, err := readState(ctx, v.store)
+	if gone(ctx, err) {
+		return err
+	}
+	if err != nil {
+		v.report.add(ProblemState, 0, "position cannot be read")
+		return nil
+	}
+	if version == 0 {
+		return nil
+	}
+	head, err := ParseCheckpoint(st.Head, v.key)
+	if err != nil || head.Size != st.Size {
+		v.report.add(ProblemState, st.Size, "position is not signed by the key")
+		return nil
+	}
+	v.state = st
+	v.expect(head, fromState)
+	return nil
+}
+
+// expect lets walk compare a signed root.
+func (v *verification) expect(h Head, from source) {
+	v.signed = append(v.signed, signedRoot{h, from})
+	if from != fromOutside {
+		v.end = max(v.end, h.Size)
+	}
+}
+
+func (v *verification) readHeads(ctx context.Context) error {
+	var sizes []uint64
+	err := v.keys(ctx, store.LogHeads, ProblemHead, func(key []byte) {
+		if len(key) == 1+8 {
+			sizes = append(sizes, binary.BigEndian.Uint64(key[1:]))
+			return
+		}
+		v.report.add(ProblemHead, 0, "head under a key that is none")
+	})
+	if err != nil {
+		return err
+	}
+	for _, size := range sizes {
+		item, err := v.store.Get(ctx, headKey(size))
+		if errors.Is(err, store.ErrNotFound) { // dropped by a fold meanwhile
+			continue
+		}
+		if gone(ctx, err) {
+			return err
+		}
+		head, bad := ParseCheckpoint(item.Value, v.key)
+		switch {
+		case err != nil:
+			v.report.add(ProblemHead, size, "head cannot be read")
+		case bad != nil:
+			v.report.add(ProblemHead, size, "head is not signed by the key")
+		case head.Size != size:
+			v.report.add(ProblemHead, size, "head of another size")
+		default:
+			v.expect(head, fromHead)
+		}
+	}
+	return nil
+}
+
+func (v *verification) addCheckpoints(checkpoints [][]byte) func(context.Context) error {
+	return func(context.Context) error {
+		for _, raw := range checkpoints {
+			head, err := ParseCheckpoint(raw, v.key)
+			if err != nil {
+				v.report.add(ProblemCheckpoint, 0, "checkpoint is not signed by the key")
+				continue
+			}
+			v.expect(head, fromOutside)
+		}
+		slices.SortStableFunc(v.signed, func(a, b signedRoot) int { return cmp.Compare(a.Size, b.Size) })
+		return nil
+	}
+}
+
+// walk reads every record and stored hash and compares each signed root when
+// its size is reached.
+func (v *verification) walk(ctx context.Context) error {
+	v.compareRoots()
+	for from := uint64(0); ; from += chunk {
+		logged, err := rows(ctx, v.store, store.Log, nil, from, from+chunk)
+		if err != nil {
+			return err
+		}
+		hashes, err := rows(ctx, v.store, store.LogTiles, []byte{0}, from, from+chunk)
+		if err != nil {
+			return err
+		}
+		if from >= v.end && len(logged) == 0 {
+			return nil
+		}
+		for seq := from; seq < from+chunk && (seq < v.end || len(logged) > 0); seq++ {
+			v.step(seq, pop(&logged, seq), pop(&hashes, seq))
+		}
+	}
+}
+
+// pop takes the first row when it has number n.
+func pop(rows *[]row, n uint64) *row {
+	if len(*rows) == 0 || (*rows)[0].n != n {
+		return nil
+	}
+	first := &(*rows)[0]
+	*rows = (*rows)[1:]
+	return first
+}
+
+// step takes one number of the log: its record and the hashes stored for it,
+// nil for what is not there.
+func (v *verification) step(seq uint64, logged, hashes *row) {
+	leaf, haveLeaf := v.leaf(seq, logged)
+	var have []tlog.Hash
+	if hashes != nil && hashes.err == nil {
+		have = splitHashes(hashes.value)
+	}
+	storedLeaf := leaf
+	if len(have) > 0 {
+		storedLeaf = have[0]
+	} else {
+		v.report.add(ProblemHashes, seq, "stored hashes cannot be read")
+	}
+	if !haveLeaf {
+		leaf = storedLeaf
+		v.broken = v.broken || len(have) == 0
+	}
+	if leaf != storedLeaf {
+		v.report.add(ProblemRecord, seq, "record is not what was hashed")
+	}
+	v.records.push(leaf)
+	if want := v.stored.push(storedLeaf); len(have) > 0 && !slices.Equal(have, want) {
+		v.report.add(ProblemHashes, seq, "stored hashes contradict each other")
+	}
+	v.compareRoots()
+}
+
+// leaf is the hash of a record that is there and in its place.
+func (v *verification) leaf(seq uint64, logged *row) (tlog.Hash, bool) {
+	if logged == nil {
+		v.report.add(ProblemMissing, seq, "record is missing")
+		return tlog.Hash{}, false
+	}
+	var raw json.RawMessage
+	if logged.err != nil || store.Decode(logged.value, &raw) != nil {
+		v.report.add(ProblemRecord, seq, "record cannot be read")
+		return tlog.Hash{}, false
+	}
+	v.report.Records++
+	e, err := parseLeaf(raw, seq)
+	if err != nil {
+		v.report.add(ProblemRecord, seq, "record of another number")
+	}
+	if !e.Message.IsZero() {
+		v.indexed += v.mix(indexKey(e.Message, seq))
+	}
+	return tlog.RecordHash(raw), true
+}
+
+// compareRoots compares the signed roots of the present size.
+func (v *verification) compareRoots() {
+	for len(v.signed) > 0 && v.signed[0].Size == v.records.size {
+		s := v.signed[0]
+		v.signed = v.signed[1:]
+		switch {
+		case !v.broken && v.records.root() == s.Root:
+			v.agrees(s)
+		case !v.broken && v.stored.root() == s.Root:
+			// The records that do not match their stored hashes are the whole
+			// trouble, and are reported already.
+		default:
+			v.disagrees(s)
+		}
+	}
+}
+
+func (v *verification) agrees(s signedRoot) {
+	r := &v.report
+	if s.source == fromOutside {
+		r.Checkpoints++
+	} else if s.source == fromHead {
+		r.Heads++
+	}
+	if s.source != fromOutside && s.Size >= r.Signed {
+		r.Signed, r.Root, r.SignedAt = s.Size, s.Root.String(), s.At
+	}
+	if s.source == fromState && !slices.Equal(v.state.Peaks, v.records.peaks) {
+		r.add(ProblemState, s.Size, "position holds other tree hashes")
+	}
+}
+
+func (v *verification) disagrees(s signedRoot) {
+	if s.source == fromOutside {
+		v.report.add(ProblemRewritten, s.Size, "records are not those of a checkpoint from outside")
+		return
+	}
+	v.report.add(ProblemRoot, s.Size, "records do not add up to the signed root")
+}
+
+// finish looks at the end of the log: what lies behind the newest signed head,
+// and what should be there and is not.
+func (v *verification) finish(ctx context.Context) error {
+	for _, s := range v.signed { // only those from outside can lie behind the end
+		v.report.add(ProblemRolledBack, s.Size, "log ends before a checkpoint from outside")
+	}
+	// A fold may have added records, with their head, since the walk began.
+	st, _, err := readState(ctx, v.store)
+	if gone(ctx, err) {
+		return err
+	}
+	end := v.end
+	head, bad := ParseCheckpoint(st.Head, v.key)
+	if err == nil && bad == nil {
+		end = max(end, head.Size)
+	}
+	for seq := end; seq < v.records.size; seq++ {
+		v.report.add(ProblemUnsigned, seq, "record behind the newest signed head")
+	}
+	if err == nil && st.Size < v.end {
+		v.report.add(ProblemState, st.Size, "position lies before the newest head")
+	}
+	return nil
+}
+
+// mix is one term of a sum that is the same for the same set of keys, and that
+// nobody can steer without knowing the seed.
+func (v *verification) mix(key []byte) uint64 { return maphash.Bytes(v.seed, key) }
+
+// compareIndex compares the index of messages with the records as sets.
+func (v *verification) compareIndex(ctx context.Context) error {
+	var sum uint64
+	err := v.keys(ctx, store.LogIndex, ProblemIndex, func(key []byte) {
+		if len(key) != 1+len(gateway.MessageID{})+8 || binary.BigEndian.Uint64(key[len(key)-8:]) < v.records.size {
+			sum += v.mix(key)
+		}
+	})
+	if err == nil && sum != v.indexed {
+		v.report.add(ProblemIndex, 0, "index of messages does not match the records")
+	}
+	return err
+}
+
+func (v *verification) countStaged(ctx context.Context) error {
+	return v.keys(ctx, store.Staged, ProblemStaged, func([]byte) { v.report.Staged++ })
+}
+
+// keys calls visit with the keys of a table. A value that cannot be read ends
+// a scan of the store; then that is reported as kind, and the table is read
+// once more from its end, up to the last such value.
+func (v *verification) keys(ctx context.Context, t store.Table, kind ProblemKind, visit func(key []byte)) error {
+	r := store.Prefix(t)
+	var last []byte
+	err := v.store.Scan(ctx, r, func(item store.Item) bool {
+		last = slices.Clone(item.Key)
+		visit(item.Key)
+		return true
+	})
+	if err == nil || gone(ctx, err) {
+		return err
+	}
+	v.report.add(kind, 0, "table holds a value that cannot be read")
+	if last != nil {
+		r.From = append(last, 0)
+	}
+	r.Reverse = true
+	err = v.store.Scan(ctx, r, func(item store.Item) bool {
+		visit(item.Key)
+		return true
+	})
+	if gone(ctx, err) {
+		return err
+	}
+	return nil
+}
