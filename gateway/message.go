@@ -168,6 +168,9 @@ type Outcome struct {
 	// Unknown says that the next hop may have taken the message although no
 	// answer came (RFC 5321 section 4.5.3.2.6): a second copy is possible.
 	Unknown bool `json:",omitempty"`
+	// DSN says that the next hop took over reporting of success (RFC 3461
+	// section 5.2.2); else whoever asked for it is told of the relaying.
+	DSN bool `json:",omitempty"`
 }
 
 // TLSState is what was known of the connection when the message left.

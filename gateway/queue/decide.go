@@ -1,0 +1,116 @@
+package queue
+
+import (
+	"encoding/binary"
+	"io"
+	"sync"
+	"time"
+
+	"gatepost/gateway"
+)
+
+// jitter draws numbers in [0, 1). A source that fails gives 0, the longest
+// delay: without randomness retries only bunch up.
+type jitter struct {
+	mu     sync.Mutex
+	random io.Reader
+}
+
+func newJitter(r io.Reader) *jitter { return &jitter{random: r} }
+
+func (j *jitter) draw() float64 {
+	var raw [8]byte
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if _, err := io.ReadFull(j.random, raw[:]); err != nil {
+		return 0
+	}
+	return float64(binary.BigEndian.Uint64(raw[:])>>11) / (1 << 53)
+}
+
+// decide is what an envelope becomes after an attempt with outcome o. Only the
+// fields of the schedule and State change. chance is in [0, 1).
+func (c *Config) decide(e gateway.Envelope, o gateway.Outcome, now time.Time, chance float64) gateway.Envelope {
+	after := e
+	after.Last = o
+	switch o.Result {
+	case gateway.Unroutable:
+		// Not an attempt, and no reason to bounce: the route is ours to add.
+		after.Next = now.Add(clamp(now.Sub(e.Accepted)/2, c.FirstRetry, c.MaxRetry))
+		return after
+	case gateway.Sent:
+		after.State = gateway.Delivered
+	case gateway.Failed:
+		after.State = gateway.Bounced
+	}
+	after.Attempts++
+	if after.State.Final() {
+		after.Next = time.Time{}
+		return after
+	}
+	if c.expired(&e, now) {
+		return expire(after)
+	}
+	after.Next = c.within(&e, now.Add(c.backoff(after.Attempts, chance)))
+	after.Delayed = e.Delayed || c.late(&e, now)
+	return after
+}
+
+// backoff is the delay after the n-th failed attempt: doubled each time from
+// FirstRetry to MaxRetry, up to a fifth of it taken off at random so that what
+// failed together does not come back together.
+func (c *Config) backoff(n int, chance float64) time.Duration {
+	delay := c.FirstRetry
+	for i := 1; i < n && delay < c.MaxRetry; i++ {
+		delay *= 2
+	}
+	delay = min(delay, c.MaxRetry)
+	return delay - time.Duration(float64(delay)*0.2*chance)
+}
+
+// expired reports whether e has waited long enough to bounce.
+func (c *Config) expired(e *gateway.Envelope, now time.Time) bool {
+	return !now.Before(e.Accepted.Add(c.MaxAge))
+}
+
+// late reports whether the sender is to hear of the delay.
+func (c *Config) late(e *gateway.Envelope, now time.Time) bool {
+	return c.DelayNotice >= 0 && !now.Before(e.Accepted.Add(c.DelayNotice))
+}
+
+// within brings a next attempt forward to the end of an envelope's time, so
+// that it does not outlive MaxAge by a whole retry.
+func (c *Config) within(e *gateway.Envelope, next time.Time) time.Time {
+	if end := e.Accepted.Add(c.MaxAge); next.After(end) {
+		return end
+	}
+	return next
+}
+
+// expire ends an envelope that could not be delivered in time. Code and text
+// of its last attempt stay.
+func expire(e gateway.Envelope) gateway.Envelope {
+	e.State = gateway.Bounced
+	e.Next = time.Time{}
+	e.Last.Result = gateway.Failed
+	e.Last.Status = "4.4.7" // RFC 3463 section 3.5: delivery time expired
+	return e
+}
+
+func clamp(d, low, high time.Duration) time.Duration { return min(max(d, low), high) }
+
+// postpone is what an envelope becomes when its destination is paused: due
+// after the pause, unless its time is over. It counts as no attempt. why is
+// what the destination last said; the envelope keeps its own last outcome.
+func (c *Config) postpone(e gateway.Envelope, until time.Time, why gateway.Outcome, now time.Time) gateway.Envelope {
+	after := e
+	if e.Attempts == 0 {
+		after.Last = why
+	}
+	if c.expired(&e, now) {
+		return expire(after)
+	}
+	after.Next = c.within(&e, until)
+	after.Delayed = e.Delayed || c.late(&e, now)
+	return after
+}

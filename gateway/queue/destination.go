@@ -1,0 +1,155 @@
+package queue
+
+import (
+	"slices"
+	"time"
+
+	"gatepost/gateway"
+)
+
+// firstWindow is how many attempts a destination gets at once before it has
+// shown that it takes mail.
+const firstWindow = 5
+
+// destination is one queue of attempts. All fields are guarded by Queue.mu.
+//
+// It starts slowly and learns: each answered attempt widens its window by one
+// up to PerDestination, each failure to get as far as MAIL narrows it. A whole
+// window of such failures without a success between means dead: it is paused,
+// what waits for it moves to the end of the pause, and then a single attempt
+// finds out whether it lives again.
+type destination struct {
+	name   string
+	groups []*group // in order of arrival
+	byKey  map[groupKey]*group
+	size   int // entries in groups
+
+	running int
+	window  int
+	fails   int // to get as far as MAIL, since the last success
+	pauses  int // in a row
+	until   time.Time
+	last    gateway.Outcome // why it is paused
+	listed  bool            // in Queue.ready
+}
+
+// group is envelopes for one attempt.
+type group struct {
+	key     groupKey
+	entries []*entry
+}
+
+func newDestination(name string, window int) *destination {
+	return &destination{name: name, byKey: map[groupKey]*group{}, window: min(firstWindow, window)}
+}
+
+func (d *destination) add(e *entry) {
+	key := keyOf(e.envelope)
+	g := d.byKey[key]
+	if g == nil {
+		g = &group{key: key}
+		d.byKey[key] = g
+		d.groups = append(d.groups, g)
+	}
+	g.entries = append(g.entries, e)
+	d.size++
+}
+
+// remove takes out one entry.
+func (d *destination) remove(e *entry) {
+	g := d.byKey[keyOf(e.envelope)]
+	if g == nil {
+		return
+	}
+	i := slices.Index(g.entries, e)
+	if i < 0 {
+		return
+	}
+	g.entries = slices.Delete(g.entries, i, i+1)
+	d.size--
+	if len(g.entries) == 0 {
+		delete(d.byKey, g.key)
+		d.groups = slices.DeleteFunc(d.groups, func(other *group) bool { return other == g })
+	}
+}
+
+// next takes out the entries of one attempt, nil when there are none.
+func (d *destination) next(limit int) []*entry {
+	if len(d.groups) == 0 {
+		return nil
+	}
+	g := d.groups[0]
+	n := min(limit, len(g.entries))
+	taken := slices.Clone(g.entries[:n])
+	d.size -= n
+	if n < len(g.entries) {
+		g.entries = g.entries[n:]
+		return taken
+	}
+	delete(d.byKey, g.key)
+	d.groups[0] = nil
+	d.groups = d.groups[1:]
+	return taken
+}
+
+// all takes out everything.
+func (d *destination) all() []*entry {
+	var all []*entry
+	for _, g := range d.groups {
+		all = append(all, g.entries...)
+	}
+	d.groups, d.size = nil, 0
+	clear(d.byKey)
+	return all
+}
+
+func (d *destination) pausedAt(now time.Time) bool { return now.Before(d.until) }
+
+func (d *destination) startable(now time.Time) bool {
+	return len(d.groups) > 0 && d.running < d.window && !d.pausedAt(now)
+}
+
+// learn takes note of what an attempt came to, and reports whether the
+// destination is dead for now.
+func (d *destination) learn(o gateway.Outcome, c *Config, now time.Time) (dead bool) {
+	if o.Result == gateway.Unroutable {
+		return false
+	}
+	if !unreachable(o) {
+		d.fails, d.pauses = 0, 0
+		d.window = min(d.window+1, c.PerDestination)
+		return false
+	}
+	if d.pausedAt(now) {
+		return false // one of the attempts that were under way when it died
+	}
+	d.fails++
+	d.window = max(1, min(d.window, c.PerDestination)-1)
+	if d.fails < d.window {
+		return false
+	}
+	d.pauses++
+	d.window = 1
+	d.last = o
+	d.until = now.Add(c.backoff(d.pauses, 0))
+	return true
+}
+
+// unreachable reports whether an outcome speaks of the host rather than of the
+// message: nothing was heard of MAIL, or the host said goodbye.
+func unreachable(o gateway.Outcome) bool {
+	if o.Result != gateway.Deferred || o.Unknown {
+		return false
+	}
+	switch o.Phase {
+	case "connect", "banner", "ehlo", "starttls", "auth":
+		return true
+	}
+	return o.Code == 421
+}
+
+// idle reports whether the destination can be forgotten: nothing waits, and
+// what was learnt of it is good or old.
+func (d *destination) idle(c *Config, now time.Time) bool {
+	return len(d.groups) == 0 && d.running == 0 && (d.fails == 0 || now.After(d.until.Add(c.MaxRetry)))
+}

@@ -1,0 +1,80 @@
+package queue
+
+import (
+	"container/heap"
+	"time"
+
+	"gatepost/gateway"
+)
+
+// where an entry is.
+type where uint8
+
+const (
+	loading where = iota // being read from the store
+	resting              // in the heap until it is due
+	queued               // with its destination
+	flying               // in an attempt
+	landing              // its outcome is being stored
+	claimed              // an operator works on it
+)
+
+// entry is an envelope in memory. Its fields are guarded by Queue.mu, but
+// envelope, which is only replaced, never changed.
+type entry struct {
+	id       gateway.EnvelopeID
+	envelope *gateway.Envelope // nil while loading and claimed
+	// destination is the courier's name for where it goes.
+	destination string
+	due         time.Time
+	size        int64
+	counted     bool // size is part of Queue.bytes
+	where       where
+	index       int // in the heap
+}
+
+// groupKey says which envelopes may share an attempt.
+type groupKey struct {
+	message gateway.MessageID
+	blob    string // of the notice; "" for the message itself
+	sender  gateway.Address
+	action  gateway.Action
+	n       uint32 // the envelope's own number where it must go alone
+}
+
+func keyOf(e *gateway.Envelope) groupKey {
+	k := groupKey{message: e.ID.Message, sender: e.Sender, action: e.Action}
+	if e.Notice != nil {
+		k.blob = e.Notice.Body.Blob
+	}
+	if e.Action == gateway.TLS { // may turn into a notice with a link of its own
+		k.n = e.ID.N + 1
+	}
+	return k
+}
+
+// waitHeap orders entries by time. It implements heap.Interface.
+type waitHeap []*entry
+
+func (h waitHeap) Len() int           { return len(h) }
+func (h waitHeap) Less(i, j int) bool { return h[i].due.Before(h[j].due) }
+func (h waitHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].index, h[j].index = i, j
+}
+
+func (h *waitHeap) Push(x any) {
+	e := x.(*entry)
+	e.index = len(*h)
+	*h = append(*h, e)
+}
+
+func (h *waitHeap) Pop() any {
+	old := *h
+	e := old[len(old)-1]
+	old[len(old)-1] = nil
+	*h = old[:len(old)-1]
+	return e
+}
+
+func (h *waitHeap) remove(e *entry) { heap.Remove(h, e.index) }

@@ -1,0 +1,84 @@
+package queue
+
+import (
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"gatepost/gateway"
+)
+
+type metrics struct {
+	envelopes *prometheus.GaugeVec   // state: queued, held
+	attempts  *prometheus.CounterVec // result: sent, deferred, failed, unroutable
+	delay     prometheus.Histogram
+	inFlight  prometheus.Gauge
+
+	mu     sync.Mutex
+	oldest time.Time // acceptance of the oldest queued message at the last scan; guarded by mu
+}
+
+func newMetrics(reg prometheus.Registerer, q *Queue) *metrics {
+	make := promauto.With(reg)
+	m := &metrics{
+		envelopes: make.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "gatepost_queue_envelopes", Help: "Envelopes by state, counted anew about every minute.",
+		}, []string{"state"}),
+		attempts: make.NewCounterVec(prometheus.CounterOpts{
+			Name: "gatepost_queue_attempts_total", Help: "Attempts for one envelope by result.",
+		}, []string{"result"}),
+		delay: make.NewHistogram(prometheus.HistogramOpts{
+			Name: "gatepost_queue_delivery_delay_seconds", Help: "From acceptance to the next hop's 250.",
+			Buckets: []float64{0.01, 0.05, 0.1, 0.5, 1, 5, 30, 60, 300, 900, 3600, 4 * 3600, 24 * 3600, 5 * 24 * 3600},
+		}),
+		inFlight: make.NewGauge(prometheus.GaugeOpts{
+			Name: "gatepost_queue_in_flight_envelopes", Help: "Envelopes in an attempt now.",
+		}),
+	}
+	make.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "gatepost_queue_oldest_age_seconds", Help: "Age of the oldest queued message at the last count, 0 when there was none.",
+	}, func() float64 { return m.age(q.now()).Seconds() })
+	make.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "gatepost_queue_unstored_settlements", Help: "Results of attempts that are not stored yet.",
+	}, func() float64 { return float64(q.settling.backlog()) })
+	return m
+}
+
+func (m *metrics) age(now time.Time) time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.oldest.IsZero() {
+		return 0
+	}
+	return now.Sub(m.oldest)
+}
+
+// moved keeps the counts between two scans.
+func (m *metrics) moved(before, after gateway.State) {
+	if before == after {
+		return
+	}
+	for state, by := range map[gateway.State]float64{before: -1, after: 1} {
+		if state == gateway.Queued || state == gateway.Held {
+			m.envelopes.WithLabelValues(string(state)).Add(by)
+		}
+	}
+}
+
+func (m *metrics) counted(c census) {
+	m.envelopes.WithLabelValues(string(gateway.Queued)).Set(float64(c.queued))
+	m.envelopes.WithLabelValues(string(gateway.Held)).Set(float64(c.held))
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.oldest = c.oldest
+}
+
+func (m *metrics) attempted(r gateway.Result, delay time.Duration) {
+	names := [...]string{gateway.Deferred: "deferred", gateway.Sent: "sent", gateway.Failed: "failed", gateway.Unroutable: "unroutable"}
+	m.attempts.WithLabelValues(names[r]).Inc()
+	if r == gateway.Sent {
+		m.delay.Observe(delay.Seconds())
+	}
+}

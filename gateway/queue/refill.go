@@ -1,0 +1,188 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"gatepost/gateway"
+	"gatepost/store"
+)
+
+// refillSize is how many rows are read in one go, so that a long queue does
+// not keep Run from starting what it has.
+const refillSize = 1000
+
+// roomLocked is how many entries may be read from the store now: none until a
+// quarter of memory is free, or each entry that leaves would cost a scan.
+func (q *Queue) roomLocked() int {
+	free := q.config.MaxEntries - len(q.known)
+	if len(q.known) > 0 && (free < q.config.MaxEntries/4 || q.bytes > q.config.MemoryBytes/4*3) {
+		return 0
+	}
+	return min(free, refillSize)
+}
+
+// row is one row of the schedule.
+type row struct {
+	entry *entry
+	due   time.Time
+}
+
+// refill reads what is due and not in memory.
+func (q *Queue) refill(ctx context.Context) error {
+	now := q.now()
+	q.mu.Lock()
+	room := q.roomLocked()
+	due := !q.missing.IsZero() && !q.missing.After(now)
+	if !due || room == 0 {
+		q.mu.Unlock()
+		return nil
+	}
+	q.missing = time.Time{} // what is staged from here on sets it again
+	q.mu.Unlock()
+
+	rows, err := q.reserve(ctx, now, room)
+	for _, r := range rows {
+		if loadErr := q.load(ctx, r); err == nil {
+			err = loadErr
+		}
+	}
+	if err != nil {
+		q.lookAgain()
+	}
+	return err
+}
+
+// reserve picks up to room rows that are due, ours and unknown, and marks them
+// as being loaded, so that nobody else works on them. Where it stops is
+// remembered as missing.
+func (q *Queue) reserve(ctx context.Context, now time.Time, room int) (rows []row, err error) {
+	err = q.store.Scan(ctx, store.Prefix(store.Schedule), func(it store.Item) bool {
+		id, ok := idOf(it.Key)
+		if !ok || string(it.Value) != q.config.Node {
+			return true
+		}
+		r, more := q.reserveRow(id, dueOf(it.Key), now, len(rows) < room)
+		if r != nil {
+			rows = append(rows, *r)
+		}
+		return more
+	})
+	return rows, err
+}
+
+func (q *Queue) reserveRow(id gateway.EnvelopeID, due, now time.Time, room bool) (r *row, more bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case q.known[id] != nil:
+		return nil, true
+	case due.After(now) || !room:
+		q.missLocked(due)
+		return nil, false
+	}
+	e := &entry{id: id, due: due, where: loading}
+	q.known[id] = e
+	return &row{e, due}, true
+}
+
+// load reads one reserved envelope and lets the queue work on it.
+func (q *Queue) load(ctx context.Context, r row) error {
+	item, err := q.store.Get(ctx, envelopeKey(r.entry.id))
+	var e gateway.Envelope
+	if err == nil {
+		err = store.Decode(item.Value, &e)
+	}
+	name := ""
+	usable := err == nil && e.State == gateway.Queued && e.Next.Equal(r.due)
+	if usable {
+		name = q.destinationOf(&e)
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !usable { // settled since the scan, or unreadable
+		q.forgetLocked(r.entry)
+		if err == nil || errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		return err
+	}
+	r.entry.envelope, r.entry.size = &e, int64(len(item.Value))
+	q.admitLocked(r.entry, name)
+	return nil
+}
+
+// census is what a full scan of the schedule finds.
+type census struct {
+	queued, held int
+	oldest       time.Time
+	nodes        map[string]bool // other nodes that have rows
+}
+
+// scanAll walks the whole schedule now and then: to count, to find what memory
+// should have and lacks, to take over from nodes that are gone, and to hear of
+// a pause from another node. It returns when it is due again.
+func (q *Queue) scanAll(ctx context.Context) (next time.Time, err error) {
+	q.mu.Lock()
+	next = q.rescan
+	q.mu.Unlock()
+	now := q.now()
+	if next.After(now) {
+		return next, nil
+	}
+	began := time.Now()
+	c, err := q.count(ctx)
+	if err == nil {
+		err = q.loadPaused(ctx)
+	}
+	if err != nil {
+		return now, err
+	}
+	q.metrics.counted(c)
+	for node := range c.nodes {
+		if err := q.lease.adopt(ctx, node); err != nil {
+			q.log.Warn("entries of another node not taken over", "name", node, "error", err)
+		}
+	}
+	next = now.Add(max(q.config.RescanEvery, 100*time.Since(began))) // at most a hundredth of the time
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.rescan = next
+	q.missLocked(now)
+	q.tidyLocked(now)
+	return next, nil
+}
+
+func (q *Queue) count(ctx context.Context) (census, error) {
+	c := census{nodes: map[string]bool{}}
+	err := q.store.Scan(ctx, store.Prefix(store.Schedule), func(it store.Item) bool {
+		c.queued++
+		if id, ok := idOf(it.Key); ok && (c.oldest.IsZero() || id.Message.Time().Before(c.oldest)) {
+			c.oldest = id.Message.Time()
+		}
+		if node := string(it.Value); node != q.config.Node {
+			c.nodes[node] = true
+		}
+		return true
+	})
+	if err != nil {
+		return c, err
+	}
+	err = q.store.Scan(ctx, store.Prefix(store.HeldBy), func(store.Item) bool { c.held++; return true })
+	return c, err
+}
+
+// tidyLocked forgets what is no longer needed.
+func (q *Queue) tidyLocked(now time.Time) {
+	for name, d := range q.destinations {
+		if d.idle(&q.config, now) {
+			delete(q.destinations, name)
+		}
+	}
+	for id, at := range q.touched {
+		if now.Sub(at) > time.Minute {
+			delete(q.touched, id)
+		}
+	}
+}

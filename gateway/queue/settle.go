@@ -1,0 +1,377 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"gatepost/gateway"
+	"gatepost/store"
+)
+
+const (
+	storeTimeout = 30 * time.Second       // for one commit or read of the queue
+	firstTry     = 100 * time.Millisecond // back-off of a settlement that cannot be stored
+	lastTry      = 5 * time.Second
+	closingTime  = 5 * time.Second // how long Run tries to store what is left
+	maxBatch     = 4 << 20         // octets of one commit
+)
+
+// settlement is the end of an attempt, or a move without one, on its way into
+// the store.
+type settlement struct {
+	entry   *entry
+	outcome gateway.Outcome
+	until   time.Time // set: no attempt was made, the envelope is due then
+
+	plan   *gateway.Envelope // what it becomes; fixed at the first try, so that tries can be told apart
+	doubt  []*store.Batch    // tries of which nobody knows whether they were committed
+	alone  bool              // its batch conflicted: it gets one of its own
+	tries  int
+	notYet time.Time
+}
+
+// settler joins settlements of many envelopes into few commits. It never drops
+// one: what cannot be stored stays and is tried again.
+type settler struct {
+	q       *Queue
+	arrived chan struct{} // something came; holds one
+	full    chan struct{} // a whole batch is there; holds one
+
+	mu      sync.Mutex
+	pending []*settlement // guarded by mu
+	working int           // taken out of pending and not ended; guarded by mu
+	failing int           // of pending, those that were tried; guarded by mu
+	sick    bool          // the last commit failed for no conflict; guarded by mu
+}
+
+func newSettler(q *Queue) *settler {
+	return &settler{q: q, arrived: make(chan struct{}, 1), full: make(chan struct{}, 1)}
+}
+
+func (s *settler) add(work []*settlement) {
+	if len(work) == 0 {
+		return
+	}
+	s.mu.Lock()
+	for _, st := range work {
+		if st.tries > 0 {
+			s.failing++
+		}
+	}
+	s.pending = append(s.pending, work...)
+	n := len(s.pending)
+	s.mu.Unlock()
+	signal(s.arrived)
+	if n >= s.q.config.SettleEntries {
+		signal(s.full)
+	}
+}
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// stalled reports whether results cannot be stored now: starting more attempts
+// would only make more deliveries whose record is at risk.
+func (s *settler) stalled() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sick || s.failing >= s.q.config.Workers
+}
+
+// backlog is how many settlements are not stored.
+func (s *settler) backlog() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.pending) + s.working
+}
+
+// run stores settlements until ctx ends, and then what is left, for a limited
+// time.
+func (s *settler) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		s.rest(ctx)
+		for s.round() {
+		}
+	}
+	for end := time.Now().Add(closingTime); s.backlog() > 0 && time.Now().Before(end); {
+		if !s.round() {
+			time.Sleep(firstTry)
+		}
+	}
+	if n := s.backlog(); n > 0 {
+		s.q.log.Error("results of deliveries could not be stored before the end: they may be delivered again", "count", n)
+	}
+}
+
+// rest waits until there is something to store, and then a window longer for
+// others to join.
+func (s *settler) rest(ctx context.Context) {
+	wait := s.q.config.RescanEvery
+	if next, ok := s.next(); ok {
+		wait = max(0, next.Sub(s.q.now()))
+	}
+	select {
+	case <-ctx.Done():
+		return
+	case <-s.arrived:
+	case <-time.After(wait):
+		return
+	}
+	select {
+	case <-ctx.Done():
+	case <-s.full:
+	case <-time.After(s.q.config.SettleWindow):
+	}
+}
+
+// next is when the first pending settlement may be tried.
+func (s *settler) next() (at time.Time, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, st := range s.pending {
+		if !ok || st.notYet.Before(at) {
+			at, ok = st.notYet, true
+		}
+	}
+	return at, ok
+}
+
+// round stores one batch and reports whether it did anything.
+func (s *settler) round() bool {
+	list := s.collect()
+	if len(list) == 0 {
+		return false
+	}
+	var together []*settlement
+	for _, st := range list {
+		if st.alone {
+			s.commit([]*settlement{st})
+		} else {
+			together = append(together, st)
+		}
+	}
+	s.commit(together)
+	s.mu.Lock()
+	s.working = 0
+	s.mu.Unlock()
+	return true
+}
+
+// collect takes out what may be tried now.
+func (s *settler) collect() (list []*settlement) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.q.now()
+	rest := s.pending[:0]
+	for _, st := range s.pending {
+		if len(list) < s.q.config.SettleEntries && !st.notYet.After(now) {
+			list = append(list, st)
+			if st.tries > 0 {
+				s.failing--
+			}
+		} else {
+			rest = append(rest, st)
+		}
+	}
+	clear(s.pending[len(rest):])
+	s.pending = rest
+	s.working = len(list)
+	return list
+}
+
+// again puts settlements back for a later try.
+func (s *settler) again(list []*settlement, delay func(tries int) time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, st := range list {
+		st.tries++
+		st.notYet = s.q.now().Add(delay(st.tries))
+		s.failing++
+		s.pending = append(s.pending, st)
+	}
+}
+
+func slowly(tries int) time.Duration {
+	delay := firstTry
+	for i := 1; i < tries && delay < lastTry; i++ {
+		delay *= 2
+	}
+	return min(delay, lastTry)
+}
+
+// commit stores list in one batch. The line that calls Commit is where a
+// delivery becomes a fact: before it a crash repeats the attempt, after it
+// nothing does.
+func (s *settler) commit(list []*settlement) {
+	if len(list) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
+	defer cancel()
+	b := new(store.Batch)
+	var staged []*settlement
+	for i, st := range list {
+		if b.Len() > maxBatch {
+			s.add(list[i:])
+			break
+		}
+		if s.stage(ctx, b, st) {
+			staged = append(staged, st)
+		}
+	}
+	if len(staged) == 0 {
+		return
+	}
+	err := s.q.store.Commit(ctx, b)
+	s.judge(err)
+	switch {
+	case err == nil:
+		s.done(b, staged)
+	case errors.Is(err, store.ErrConflict):
+		for _, st := range staged {
+			st.alone = true
+		}
+		s.again(staged, func(tries int) time.Duration { return time.Duration(tries-1) * 10 * time.Millisecond })
+	default:
+		s.q.log.Error("settlements not stored", "count", len(staged), "error", err)
+		if !errors.Is(err, store.ErrFull) {
+			for _, st := range staged {
+				st.doubt = append(st.doubt, b)
+			}
+		}
+		s.again(staged, slowly)
+	}
+}
+
+// judge keeps attempts from starting while the store refuses commits.
+func (s *settler) judge(err error) {
+	s.mu.Lock()
+	was := s.sick
+	s.sick = err != nil && !errors.Is(err, store.ErrConflict)
+	s.mu.Unlock()
+	if was && err == nil {
+		s.q.poke()
+	}
+}
+
+// stage adds one settlement to b. false means that there is nothing to commit
+// for it: it is stored already, has nothing left to settle, or must wait.
+func (s *settler) stage(ctx context.Context, b *store.Batch, st *settlement) bool {
+	before, version, err := store.GetRecord[gateway.Envelope](ctx, s.q.store, envelopeKey(st.entry.id))
+	if errors.Is(err, store.ErrNotFound) { // erased meanwhile, with its row
+		s.q.landed(st, nil)
+		return false
+	}
+	if err == nil && st.storedAs(&before) { // the answer to an earlier commit was lost
+		s.found(st)
+		return false
+	}
+	part := new(store.Batch)
+	if err == nil {
+		part.RequireVersion(envelopeKey(before.ID), version)
+		err = s.write(ctx, part, st, before)
+	}
+	if err != nil {
+		s.q.log.Error("settlement not staged", "envelope", st.entry.id, "error", err)
+		s.again([]*settlement{st}, slowly)
+		return false
+	}
+	b.Append(part)
+	return true
+}
+
+// write stages what the envelope becomes and all that follows from it.
+func (s *settler) write(ctx context.Context, b *store.Batch, st *settlement, before gateway.Envelope) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("ledger panicked: %s", panicText(v))
+		}
+	}()
+	after := s.q.plan(st, before)
+	told := st.until.IsZero() && (after.Last.Result != gateway.Unroutable || before.Last.Result != gateway.Unroutable)
+	if told || after.State.Final() {
+		if err := s.q.ledger.Settle(ctx, b, before, after, after.Last); err != nil {
+			return fmt.Errorf("settling envelope %v: %w", before.ID, err)
+		}
+	}
+	if after.Delayed && !before.Delayed && after.State == gateway.Queued {
+		if err := s.q.ledger.Delayed(ctx, b, after); err != nil {
+			return fmt.Errorf("noting the delay of envelope %v: %w", before.ID, err)
+		}
+	}
+	dropState(b, &before, &after)
+	_, err = s.q.putState(b, &after)
+	return err
+}
+
+// plan decides what the envelope becomes. At a later try the decision stands
+// and only what others changed in the record is taken over.
+func (q *Queue) plan(st *settlement, before gateway.Envelope) gateway.Envelope {
+	after := before
+	switch {
+	case st.plan != nil:
+		p := st.plan
+		after.State, after.Next, after.Attempts, after.Delayed, after.Last = p.State, p.Next, p.Attempts, p.Delayed, p.Last
+	case !st.until.IsZero():
+		after = q.config.postpone(before, st.until, st.outcome, q.now())
+	default:
+		after = q.config.decide(before, st.outcome, q.now(), q.random.draw())
+	}
+	if before.State != gateway.Queued && after.State != gateway.Delivered {
+		after.State, after.Next = before.State, before.Next // held or ended by somebody else: that stands
+	}
+	st.plan = &after
+	return after
+}
+
+// storedAs reports whether the record shows that this settlement is stored.
+func (st *settlement) storedAs(e *gateway.Envelope) bool {
+	p := st.plan
+	return p != nil && e.State == p.State && e.Attempts == p.Attempts && e.Next.Equal(p.Next) && e.Last.At.Equal(p.Last.At)
+}
+
+// found ends a settlement that an earlier try has stored. When it is clear
+// which try, what should have followed it follows now; else a scan of the
+// store finds what the batch has put into the schedule.
+func (s *settler) found(st *settlement) {
+	if len(st.doubt) == 1 {
+		s.done(st.doubt[0], []*settlement{st})
+		return
+	}
+	s.done(new(store.Batch), []*settlement{st})
+	s.q.lookAgain()
+}
+
+// done runs what follows a durable batch, then lets go of its settlements.
+func (s *settler) done(b *store.Batch, list []*settlement) {
+	b.Done()
+	for _, st := range list {
+		s.q.landed(st, st.plan)
+	}
+	s.q.poke()
+}
+
+// landed ends a settlement in memory; nil: the envelope is gone.
+func (q *Queue) landed(st *settlement, after *gateway.Envelope) {
+	name := ""
+	if after != nil {
+		q.metrics.moved(gateway.Queued, after.State)
+		name = q.destinationOf(after)
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	e := st.entry
+	if after == nil || after.State != gateway.Queued {
+		q.forgetLocked(e)
+		return
+	}
+	e.envelope, e.due = after, after.Next
+	q.admitLocked(e, name)
+}

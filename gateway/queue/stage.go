@@ -1,0 +1,140 @@
+package queue
+
+import (
+	"container/heap"
+	"fmt"
+	"time"
+
+	"gatepost/gateway"
+	"gatepost/store"
+)
+
+// Stage adds a new envelope, Queued or Held or already final, to the batch
+// that accepts it. Accepted and Next are set where they are zero. Once the
+// batch is durable the queue takes a Queued envelope over in memory, as it was
+// at this call.
+func (q *Queue) Stage(b *store.Batch, e *gateway.Envelope) error {
+	now := q.now()
+	if e.Accepted.IsZero() {
+		e.Accepted = now
+	}
+	if e.Next.IsZero() && e.State == gateway.Queued {
+		e.Next = now
+	}
+	size, err := q.putState(b, e)
+	if err != nil {
+		return fmt.Errorf("staging envelope %v: %w", e.ID, err)
+	}
+	taken := *e
+	b.After(func() { q.take(&taken, size) })
+	return nil
+}
+
+// take begins to work on an envelope whose commit is durable.
+func (q *Queue) take(e *gateway.Envelope, size int) {
+	q.metrics.moved("", e.State)
+	if e.State != gateway.Queued {
+		return
+	}
+	name := q.destinationOf(e)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	defer q.poke()
+	if q.known[e.ID] != nil { // a scan was faster
+		return
+	}
+	if _, ok := q.touched[e.ID]; ok { // an operator was faster: the record may differ by now
+		q.missLocked(e.Next)
+		return
+	}
+	q.admitLocked(&entry{id: e.ID, envelope: e, due: e.Next, size: int64(size)}, name)
+}
+
+// admitLocked places an entry by its time, or leaves it to the store when
+// there is no room or no haste. The entry may be in known already.
+func (q *Queue) admitLocked(e *entry, name string) {
+	now := q.now()
+	soon := !e.due.After(now.Add(2 * q.config.RescanEvery))
+	later := e.due.After(now)
+	if !soon || q.fullLocked(e, later) {
+		q.forgetLocked(e)
+		q.missLocked(e.due)
+		return
+	}
+	q.holdLocked(e)
+	if later {
+		e.where = resting
+		e.destination = name
+		heap.Push(&q.waiting, e)
+		return
+	}
+	q.enqueueLocked(e, name)
+}
+
+// fullLocked reports whether there is no room for e. What rests may fill half
+// of memory: the other half is for what can be done now.
+func (q *Queue) fullLocked(e *entry, resting bool) bool {
+	if q.known[e.id] == e && !resting {
+		return false // it has its place already
+	}
+	if resting && len(q.waiting) >= q.config.MaxEntries/2 {
+		return true
+	}
+	return len(q.known) >= q.config.MaxEntries || q.bytes+e.size > q.config.MemoryBytes
+}
+
+// holdLocked puts e into known and counts its size, once.
+func (q *Queue) holdLocked(e *entry) {
+	if q.known[e.id] != e {
+		q.known[e.id] = e
+	}
+	if !e.counted {
+		q.bytes += e.size
+		e.counted = true
+	}
+}
+
+func (q *Queue) forgetLocked(e *entry) {
+	if q.known[e.id] == e {
+		delete(q.known, e.id)
+	}
+	if e.counted {
+		q.bytes -= e.size
+		e.counted = false
+	}
+}
+
+// missLocked remembers that the store holds a row due at t that memory lacks.
+func (q *Queue) missLocked(t time.Time) {
+	if q.missing.IsZero() || t.Before(q.missing) {
+		q.missing = t
+	}
+}
+
+// enqueueLocked hands a due entry to its destination.
+func (q *Queue) enqueueLocked(e *entry, name string) {
+	d := q.destinations[name]
+	if d == nil {
+		d = newDestination(name, q.config.PerDestination)
+		q.destinations[name] = d
+	}
+	e.destination = name
+	if d.pausedAt(q.now()) {
+		q.settling.add([]*settlement{q.postponedLocked(d, e)})
+		return
+	}
+	e.where = queued
+	d.add(e)
+	q.listLocked(d)
+}
+
+// destinationOf asks the courier; a courier that panics is asked again when it
+// has to deliver, where that is caught.
+func (q *Queue) destinationOf(e *gateway.Envelope) (name string) {
+	defer func() {
+		if v := recover(); v != nil {
+			q.log.Error("courier panicked", "envelope", e.ID, "error", panicText(v))
+		}
+	}()
+	return q.courier.Destination(*e)
+}
