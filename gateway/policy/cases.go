@@ -1,0 +1,157 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	yamlast "github.com/goccy/go-yaml/ast"
+
+	"gatepost/gateway"
+)
+
+// Case is one example of `tests:`: a message and what must become of it. The
+// caller of RunCases turns it into Facts with the real reader and detector.
+type Case struct {
+	Line          int
+	Text          string
+	Subject       string
+	Channel       gateway.Channel
+	Headers       []gateway.Field // in order of the file
+	From, To      string          // addresses; "" is anybody inside, anybody outside
+	Patient       bool
+	Consents      []string
+	ThreadSecured bool
+	Expect        gateway.Action
+	Rules         []string // that must have demanded Expect
+}
+
+func (d *document) readCase(n yamlast.Node) {
+	c := Case{Line: where(n).line}
+	expects := false
+	for _, e := range d.mapping(n, "a test", []string{
+		"text", "subject", "channel", "headers", "from", "to", "patient", "consents", "thread_secured", "expect", "rules",
+	}) {
+		switch e.key {
+		case "text":
+			c.Text = d.text(e.value, e.key)
+		case "subject":
+			c.Subject = d.text(e.value, e.key)
+		case "channel":
+			if d.oneOf(e.value, e.key, []string{"email", "sms"}) == "sms" {
+				c.Channel = gateway.SMS
+			}
+		case "headers":
+			for _, h := range d.mapping(e.value, e.key, nil) {
+				c.Headers = append(c.Headers, gateway.Field{Name: h.key, Value: gateway.Sensitive(d.text(h.value, h.key))})
+			}
+		case "from":
+			c.From = d.mailbox(e)
+		case "to":
+			c.To = d.text(e.value, e.key)
+		case "patient":
+			c.Patient = d.truth(e.value, e.key)
+		case "consents":
+			c.Consents = d.texts(e.value, e.key)
+		case "thread_secured":
+			c.ThreadSecured = d.truth(e.value, e.key)
+		case "expect":
+			c.Expect, expects = d.action(e.value, e.key), true
+		case "rules":
+			c.Rules = d.knownRules(e.value)
+		}
+	}
+	if _, ok := n.(*yamlast.MappingNode); ok && !expects {
+		d.add(where(n), "a test needs expect")
+	}
+	d.cases = append(d.cases, c)
+}
+
+func (d *document) mailbox(e entry) string {
+	text := d.text(e.value, e.key)
+	if _, err := gateway.ParseAddress(text); err != nil {
+		d.add(where(e.value), "%s: %s is no mail address", e.key, quote(text))
+	}
+	return text
+}
+
+// knownRules reads ids of rules; those unknown are reported once all rules
+// have been read.
+func (d *document) knownRules(n yamlast.Node) []string {
+	var ids []string
+	for _, ref := range d.references(n, "rules") {
+		ids = append(ids, ref.id)
+		d.mentions = append(d.mentions, ref)
+	}
+	return ids
+}
+
+// Failure is a case that did not come out as expected.
+type Failure struct {
+	Case    Case
+	Verdict gateway.Verdict
+	Text    string // "policy.yaml:80: expected pass, got secure by health"
+}
+
+// RunCases judges every case of the policy and returns those that failed.
+func (p *Policy) RunCases(judge func(Case) gateway.Verdict) []Failure {
+	var failures []Failure
+	for _, c := range p.cases {
+		v := judge(c)
+		if text := c.compare(v); text != "" {
+			failures = append(failures, Failure{c, v, fmt.Sprintf("%s:%d: %s", p.file, c.Line, text)})
+		}
+	}
+	return failures
+}
+
+// compare says how v differs from what c expects; "" when it does not.
+func (c Case) compare(v gateway.Verdict) string {
+	by := "the default"
+	if v.Failed {
+		by = "on_error"
+	}
+	if len(v.Rules) > 0 {
+		by = strings.Join(v.Rules, ", ")
+	}
+	if v.Action != c.Expect {
+		return fmt.Sprintf("expected %s, got %s by %s", c.Expect, v.Action, by)
+	}
+	for _, id := range c.Rules {
+		if !slices.Contains(v.Rules, id) {
+			return fmt.Sprintf("expected %s by %s, got it by %s", c.Expect, id, by)
+		}
+	}
+	return ""
+}
+
+// Line is what `policy test --json` prints for one example.
+type Line struct {
+	ID         string      `json:"id"`
+	Action     string      `json:"action"`
+	Rules      []string    `json:"rules"`
+	Detections []Detection `json:"detections"`
+}
+
+// Detection is one finding of a Line.
+type Detection struct {
+	Type       string `json:"type"`
+	Part       string `json:"part"`  // subject or text
+	Start      int    `json:"start"` // code points
+	End        int    `json:"end"`   // exclusive
+	Confidence string `json:"confidence"`
+}
+
+// NewLine makes the Line of a verdict. Findings in other parts than subject
+// and body are counted to the text.
+func NewLine(id string, v gateway.Verdict) Line {
+	l := Line{ID: id, Action: v.Action.String(), Rules: append([]string{}, v.Rules...), Detections: []Detection{}}
+	for _, f := range v.Findings {
+		part := "text"
+		if f.Kind == gateway.PartSubject {
+			part = "subject"
+		}
+		l.Detections = append(l.Detections, Detection{alias(f.Type), part, f.Start, f.End, f.Level.String()})
+	}
+	return l
+}

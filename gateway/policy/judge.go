@@ -1,0 +1,282 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+
+	"gatepost/gateway"
+)
+
+// Judge judges one message, for one recipient after the other. What does not
+// depend on the recipient is computed once. Not safe for concurrent use.
+type Judge struct {
+	p          *Policy
+	m          Message
+	reading    *gateway.Reading
+	detections *gateway.Detections
+	failed     string // constant phrase; what failed before any rule
+	r          Recipient
+	thread     Thread
+
+	vals    []ref.Val // of slots; nil: not computed
+	why     []string  // of rules that do not depend on the recipient
+	results []outcome // of rules
+}
+
+// outcome of one rule.
+type outcome struct {
+	met, failed bool
+	done        bool // and does not depend on the recipient
+}
+
+// Prepare begins the judgement of a message.
+func (p *Policy) Prepare(m Message) *Judge {
+	j := &Judge{
+		p: p, m: m, reading: m.Reading, detections: m.Detections, failed: m.Failed,
+		vals: make([]ref.Val, len(p.slots)), why: make([]string, len(p.rules)), results: make([]outcome, len(p.rules)),
+	}
+	j.doubts()
+	return j
+}
+
+// Judge is Prepare and For in one.
+func (p *Policy) Judge(f Facts) gateway.Verdict {
+	return p.Prepare(f.Message).For(f.Recipient, f.Thread)
+}
+
+// doubts finds what makes the message be judged at its worst.
+func (j *Judge) doubts() {
+	fail := func(on bool, phrase string) {
+		if on && j.failed == "" {
+			j.failed = phrase
+		}
+	}
+	fail(j.reading == nil, "the message was not read")
+	fail(j.detections == nil, "detection did not run")
+	if j.reading == nil {
+		j.reading = &gateway.Reading{}
+	}
+	if j.detections == nil {
+		j.detections = &gateway.Detections{}
+	}
+	fail(len(j.reading.Uncertain) > 0, "the message can be read in two ways")
+	fail(j.detections.Truncated, "the message was not scanned to its end")
+}
+
+// For judges the message for one recipient. It never panics: what goes wrong
+// inside is judged at on_error.
+func (j *Judge) For(r Recipient, t Thread) (v gateway.Verdict) {
+	defer func() {
+		if recover() != nil {
+			v = gateway.Verdict{Action: j.p.onError, Failed: true}
+			v.Policy, v.Digest, v.Shadow, v.Error = j.p.name, j.p.digest, j.p.onError, "judging failed"
+		}
+	}()
+	j.r, j.thread = r, t
+	for i := range j.p.slots {
+		if j.p.slots[i].recipient {
+			j.vals[i] = nil
+		}
+	}
+	failed := j.failed
+	for i := range j.p.rules {
+		if o := &j.results[i]; !o.done {
+			o.met, o.failed = j.rule(i)
+			o.done = !j.p.rules[i].recipient
+		}
+		if j.results[i].failed && !j.p.rules[i].shadow && failed == "" {
+			failed = "a rule could not be judged"
+		}
+	}
+	return j.verdict(failed)
+}
+
+// rule evaluates the condition of rule i; a panic is a failed rule.
+func (j *Judge) rule(i int) (met, failed bool) {
+	defer func() {
+		if recover() != nil {
+			met, failed = false, true
+		}
+	}()
+	b, ok := j.p.rules[i].met.eval(j).(types.Bool)
+	return ok && bool(b), !ok
+}
+
+// verdict weighs the outcomes of all rules.
+func (j *Judge) verdict(failed string) gateway.Verdict {
+	liftedBy := j.lifts(false)
+	v := gateway.Verdict{Failed: failed != ""}
+	v.Action = j.strictest(liftedBy, false, v.Failed)
+	v.Shadow = j.strictest(j.lifts(true), true, v.Failed || j.anyFailed())
+	v.Policy, v.Digest, v.Error = j.p.name, j.p.digest, failed
+	v.Findings, v.Topics, v.Kinds = j.detections.Findings, j.detections.Topics, j.detections.Kinds
+	v.Results = make([]gateway.RuleResult, len(j.p.rules))
+	for i := range j.p.rules {
+		r := &j.p.rules[i]
+		o := j.results[i]
+		res := gateway.RuleResult{ID: r.id, Reason: r.reason, Action: r.action, Met: o.met, Shadow: r.shadow, Why: j.explain(i)}
+		if o.failed {
+			res.Error = "the condition could not be evaluated"
+		}
+		if o.met && liftedBy[i] >= 0 {
+			res.LiftedBy = j.p.rules[liftedBy[i]].id
+		}
+		v.Results[i] = res
+		if !o.met || r.shadow || liftedBy[i] >= 0 {
+			continue
+		}
+		if r.action == v.Action {
+			v.Rules = append(v.Rules, r.id)
+		}
+		merge(&v.Options, r.options)
+	}
+	j.senderOptions(&v.Options)
+	return v
+}
+
+// lifts says for each rule which rule lifts it, -1 for none. A rule lifts only
+// while it acts: met, enforced (or counted), not lifted itself.
+func (j *Judge) lifts(shadow bool) []int {
+	by := make([]int, len(j.p.rules))
+	for i := range by {
+		by[i] = -1
+	}
+	for _, i := range j.p.order {
+		r := &j.p.rules[i]
+		if len(r.lifts) == 0 || !j.results[i].met || r.shadow && !shadow || by[i] >= 0 {
+			continue
+		}
+		for _, k := range r.lifts {
+			if by[k] < 0 {
+				by[k] = i
+			}
+		}
+	}
+	return by
+}
+
+// strictest is the action of the rules that act, the default when none does,
+// and on_error at least after a failure.
+func (j *Judge) strictest(liftedBy []int, shadow, failed bool) gateway.Action {
+	action, claimed := j.p.otherwise, false
+	for i := range j.p.rules {
+		r := &j.p.rules[i]
+		if !j.results[i].met || r.shadow && !shadow || liftedBy[i] >= 0 {
+			continue
+		}
+		if !claimed || r.action.StricterThan(action) {
+			action = r.action
+		}
+		claimed = true
+	}
+	if failed && j.p.onError.StricterThan(action) {
+		action = j.p.onError
+	}
+	return action
+}
+
+func (j *Judge) anyFailed() bool {
+	return slices.ContainsFunc(j.results, func(o outcome) bool { return o.failed })
+}
+
+// merge keeps the stricter of each option.
+func merge(into *gateway.Options, o gateway.Options) {
+	if o.Expires > 0 && (into.Expires == 0 || o.Expires < into.Expires) {
+		into.Expires = o.Expires
+	}
+	if slices.Index(pinNames(), o.PIN) > slices.Index(pinNames(), into.PIN) {
+		into.PIN = o.PIN
+	}
+	if o.StaffCopy == "none" {
+		into.StaffCopy = "none"
+	}
+}
+
+// senderOptions adds what the sender asked for this one message.
+func (j *Judge) senderOptions(into *gateway.Options) {
+	if !j.m.TagsBind {
+		return
+	}
+	tags := j.reading.Tags
+	asked := gateway.Options{Expires: time.Duration(tags.Expires) * 24 * time.Hour}
+	if tags.PIN != "" {
+		asked.PIN = "sender"
+	}
+	merge(into, asked)
+}
+
+// value of slot i, computed once.
+func (j *Judge) value(i int) ref.Val {
+	if j.vals[i] == nil {
+		j.vals[i] = j.p.slots[i].eval(j)
+	}
+	return j.vals[i]
+}
+
+// run evaluates a part that CEL decides.
+func (j *Judge) run(prog cel.Program) ref.Val {
+	v, _, err := prog.Eval(j)
+	if err != nil {
+		return types.NewErr("evaluation failed") // the text of err may hold values
+	}
+	return v
+}
+
+// ResolveName implements cel.Activation.
+func (j *Judge) ResolveName(name string) (any, bool) {
+	i, ok := j.p.byIdent[name]
+	if !ok {
+		return nil, false
+	}
+	return j.value(i), true
+}
+
+// Parent implements cel.Activation.
+func (j *Judge) Parent() cel.Activation { return nil }
+
+// found lists the types of set that were found with at least this level, in
+// the order of set; "" when none was. national_id stands for all its class.
+func (j *Judge) found(set []string, level gateway.Level) string {
+	var hits []string
+	for _, typ := range set {
+		if slices.ContainsFunc(j.detections.Findings, func(f gateway.Finding) bool { return f.Level >= level && is(f.Type, typ) }) {
+			hits = append(hits, typ)
+		}
+	}
+	return strings.Join(hits, ", ")
+}
+
+// is reports whether a finding of type found counts as typ of a rule.
+func is(found, typ string) bool {
+	if found == typ {
+		return true
+	}
+	a := alias(found)
+	return a == typ || typ == nationalID && strings.IndexByte(a, '.') >= 0
+}
+
+// count is how many different values were found.
+func (j *Judge) count(set []string, level gateway.Level) int {
+	seen := map[uint64]struct{}{}
+	for _, f := range j.detections.Findings {
+		if f.Level >= level && slices.ContainsFunc(set, func(typ string) bool { return is(f.Type, typ) }) {
+			seen[f.Value] = struct{}{}
+		}
+	}
+	return len(seen)
+}
+
+func (j *Judge) topic(name string) gateway.Level {
+	level := gateway.None
+	for _, t := range j.detections.Topics {
+		if t.Name == name {
+			level = max(level, t.Level)
+		}
+	}
+	return level
+}

@@ -1,0 +1,192 @@
+package policy
+
+import (
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"regexp/syntax"
+	"slices"
+	"strings"
+
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+	"cel.dev/cel-go/common/types/traits"
+	yamlast "github.com/goccy/go-yaml/ast"
+
+	"gatepost/gateway"
+)
+
+// wordList is a list that answers `x in lists.y` from a table, without regard
+// to case, however long it is.
+type wordList struct {
+	traits.Lister
+	words []string
+	set   map[string]struct{}
+}
+
+func newWordList(words []string) wordList {
+	l := wordList{
+		Lister: types.NewStringList(types.DefaultTypeAdapter, words).(traits.Lister),
+		words:  words, set: make(map[string]struct{}, len(words)),
+	}
+	for _, w := range words {
+		l.set[strings.ToLower(w)] = struct{}{}
+	}
+	return l
+}
+
+// Contains implements traits.Container.
+func (l wordList) Contains(v ref.Val) ref.Val {
+	s, ok := v.(types.String)
+	if !ok {
+		return types.False
+	}
+	_, in := l.set[strings.ToLower(string(s))]
+	return types.Bool(in)
+}
+
+var nameForm = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
+
+// name checks a name that the file gives to something.
+func (d *document) name(at place, what, name string) bool {
+	if !nameForm.MatchString(name) {
+		d.add(at, "%s %s: a name is made of a to z, 0 to 9 and _, and begins with a letter", what, quote(name))
+		return false
+	}
+	return true
+}
+
+// readLists reads `lists:`, each a list of texts or {file: NAME}.
+func (d *document) readLists(n yamlast.Node) {
+	for _, e := range d.mapping(n, "lists", nil) {
+		if !d.name(e.at, "list", e.key) {
+			continue
+		}
+		if _, ok := e.value.(*yamlast.MappingNode); !ok {
+			d.lists[e.key] = newWordList(d.texts(e.value, "list "+e.key))
+			continue
+		}
+		for _, f := range d.mapping(e.value, "list "+e.key, []string{"file"}) {
+			d.lists[e.key] = newWordList(d.fileOf(f.value, "list "+e.key))
+		}
+	}
+}
+
+// fileOf reads the lines of the file that n names, relative to the policy
+// file. Empty lines and those that begin with # are left out.
+func (d *document) fileOf(n yamlast.Node, what string) []string {
+	name := d.text(n, what)
+	if name == "" {
+		return nil
+	}
+	if !filepath.IsAbs(name) {
+		name = filepath.Join(filepath.Dir(d.file), name)
+	}
+	if d.readFile == nil {
+		d.add(where(n), "%s: files cannot be read here", what)
+		return nil
+	}
+	raw, err := d.readFile(name)
+	if err != nil {
+		d.add(where(n), "%s: %v", what, err)
+		return nil
+	}
+	d.files = append(d.files, File{Name: name, Digest: digest(raw)})
+	lines := []string{}
+	for line := range strings.Lines(string(raw)) {
+		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// readDetectors reads `detectors:`, the organization's own.
+func (d *document) readDetectors(n yamlast.Node) {
+	for _, e := range d.mapping(n, "detectors", nil) {
+		if !d.name(e.at, "detector", e.key) {
+			continue
+		}
+		if e.key == nationalID || slices.Contains(d.builtin, e.key) {
+			d.add(e.at, "detector %s: a built-in type has this name", e.key)
+			continue
+		}
+		if own, ok := d.detector(e); ok {
+			d.detectors = append(d.detectors, own)
+		}
+	}
+}
+
+func (d *document) detector(e entry) (own gateway.OwnDetector, ok bool) {
+	own.Name = e.key
+	what := "detector " + e.key
+	before, kinds := len(d.problems), 0
+	var literalAt place
+	for _, f := range d.mapping(e.value, what, []string{"words", "words_file", "pattern", "literal"}) {
+		switch f.key {
+		case "words":
+			own.Words = d.texts(f.value, what)
+			kinds++
+		case "words_file":
+			own.Words = d.fileOf(f.value, what)
+			kinds++
+		case "pattern":
+			own.Pattern = d.text(f.value, what)
+			kinds++
+		case "literal":
+			own.Literal, literalAt = d.text(f.value, what), where(f.value)
+		}
+	}
+	if len(d.problems) > before {
+		return own, false
+	}
+	switch {
+	case kinds != 1:
+		d.add(e.at, "%s needs one of words, words_file or pattern", what)
+	case own.Pattern == "" && len(own.Words) == 0:
+		d.add(e.at, "%s has no words", what)
+	case own.Pattern == "" && literalAt.line != 0:
+		d.add(literalAt, "%s: literal belongs to pattern", what)
+	case own.Pattern != "":
+		if problem := checkPattern(own.Pattern, own.Literal); problem != "" {
+			d.add(where(e.value), "%s: %s", what, problem)
+		}
+	}
+	return own, len(d.problems) == before
+}
+
+// checkPattern says what is wrong with a pattern and its literal. A literal
+// that some match lacks would make the detector miss that match.
+func checkPattern(pattern, literal string) string {
+	re, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil {
+		return fmt.Sprintf("pattern %s: %v", quote(pattern), err)
+	}
+	if compiled, err := regexp.Compile(pattern); err != nil || compiled.MatchString("") {
+		return fmt.Sprintf("pattern %s matches the empty text", quote(pattern))
+	}
+	if literal != "" && !always(re, literal) {
+		return fmt.Sprintf("literal %s does not stand in every match of the pattern", quote(literal))
+	}
+	return ""
+}
+
+// always reports whether every match of re surely contains lit.
+func always(re *syntax.Regexp, lit string) bool {
+	switch re.Op {
+	case syntax.OpLiteral:
+		if re.Flags&syntax.FoldCase != 0 {
+			return strings.Contains(strings.ToLower(string(re.Rune)), strings.ToLower(lit))
+		}
+		return strings.Contains(string(re.Rune), lit)
+	case syntax.OpCapture, syntax.OpPlus:
+		return always(re.Sub[0], lit)
+	case syntax.OpRepeat:
+		return re.Min > 0 && always(re.Sub[0], lit)
+	case syntax.OpConcat:
+		return slices.ContainsFunc(re.Sub, func(s *syntax.Regexp) bool { return always(s, lit) })
+	case syntax.OpAlternate:
+		return !slices.ContainsFunc(re.Sub, func(s *syntax.Regexp) bool { return !always(s, lit) })
+	}
+	return false
+}

@@ -1,0 +1,124 @@
+package policy
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"os"
+	"slices"
+
+	"gatepost/gateway"
+)
+
+// Policy is a policy file, ready to judge. It is immutable and safe for
+// concurrent use.
+type Policy struct {
+	file      string
+	name      string
+	digest    string
+	otherwise gateway.Action
+	onError   gateway.Action
+	own       []string
+	lists     map[string]wordList
+	detectors []gateway.OwnDetector
+	defines   []definition
+	rules     []rule
+	cases     []Case
+	files     []File
+	slots     []slot
+	byIdent   map[string]int
+	order     []int // rules such that one comes before those that it lifts
+}
+
+// File is a file that the policy file names.
+type File struct {
+	Name   string
+	Digest string // SHA-256, hex
+}
+
+// Options of LoadWith; the zero value is what Load uses.
+type Options struct {
+	// Types lists all types of findings that detection knows. Nil: the
+	// BuiltinTypes and any of the form <cc>.<name>.
+	Types []string
+	// ReadFile reads the files that the policy names. Nil: os.ReadFile.
+	ReadFile func(name string) ([]byte, error)
+}
+
+// Load reads a policy from src; file names it in messages and is where the
+// names of other files start from. Its error is a Problems.
+func Load(file string, src []byte) (*Policy, error) { return LoadWith(file, src, Options{}) }
+
+// LoadWith is Load with Options.
+func LoadWith(file string, src []byte, o Options) (*Policy, error) {
+	exact := o.Types != nil
+	if !exact {
+		o.Types = BuiltinTypes()
+	}
+	if o.ReadFile == nil {
+		o.ReadFile = os.ReadFile
+	}
+	text := bytes.TrimPrefix(bytes.ReplaceAll(src, []byte("\r\n"), []byte("\n")), []byte("\xef\xbb\xbf"))
+	d := &document{
+		reader: &reader{file: file}, readFile: o.ReadFile, builtin: o.Types,
+		onError: gateway.Hold, lists: map[string]wordList{},
+	}
+	if root := d.root(text); root != nil {
+		d.read(root)
+	}
+	if len(d.problems) > 0 {
+		return nil, d.problems
+	}
+	p := &Policy{
+		file: file, name: d.title, digest: digest(src), otherwise: d.otherwise, onError: d.onError,
+		own: d.own, lists: d.lists, detectors: d.detectors, defines: d.defines, rules: d.rules,
+		cases: d.cases, files: d.files,
+	}
+	if err := p.compile(d, exact); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func digest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+//go:embed default.yaml
+var defaultSource []byte
+
+// DefaultSource returns the text of the built-in policy.
+func DefaultSource() []byte { return bytes.Clone(defaultSource) }
+
+// Default returns the built-in policy.
+func Default() *Policy {
+	p, err := Load("default.yaml", defaultSource)
+	if err != nil {
+		panic("policy: the built-in policy is refused: " + err.Error())
+	}
+	return p
+}
+
+// Name is what the file calls the policy.
+func (p *Policy) Name() string { return p.name }
+
+// Digest is the SHA-256 of the file, hex.
+func (p *Policy) Digest() string { return p.digest }
+
+// Files lists the files that the policy file names, with their digests.
+func (p *Policy) Files() []File { return slices.Clone(p.files) }
+
+// OnError is what becomes of a message that could not be judged: secure, hold
+// or reject.
+func (p *Policy) OnError() gateway.Action { return p.onError }
+
+// Detectors are the organization's own detectors.
+func (p *Policy) Detectors() []gateway.OwnDetector { return slices.Clone(p.detectors) }
+
+// OwnIdentifiers are the organization's own numbers, which are no findings.
+func (p *Policy) OwnIdentifiers() []string { return slices.Clone(p.own) }
+
+// Cases are the examples of `tests:`.
+func (p *Policy) Cases() []Case { return slices.Clone(p.cases) }

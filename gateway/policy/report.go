@@ -1,0 +1,102 @@
+package policy
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/cost"
+)
+
+var undeclared = regexp.MustCompile(`^undeclared reference to '([^']*)'`)
+
+// report places the problems of a condition in the file.
+func (c *compiler) report(x *condition, issues *cel.Issues) {
+	for _, e := range issues.Errors() {
+		offset := 0
+		if e.Location != nil && e.Location.Line() > 0 {
+			offset = offsetOf(x.text, e.Location.Line(), max(0, e.Location.Column()))
+		}
+		message := strings.TrimSuffix(firstLine(e.Message), " (in container '')")
+		message, _, _ = strings.Cut(message, " expecting {")
+		message = strings.Replace(message, "Syntax error: ", "", 1)
+		if m := undeclared.FindStringSubmatch(message); m != nil {
+			message, offset = c.unknownName(x.text, m[1], offset)
+		}
+		c.add(c.locate(x.node, x.text, offset), "%s: %s", x.what, message)
+	}
+}
+
+// unknownName says which known name was meant. The checker points at the dot
+// or bracket behind the name; the reader wants its first letter.
+func (c *compiler) unknownName(text, name string, offset int) (string, int) {
+	runes := []rune(text)
+	for start := min(offset, len(runes)); start >= 0; start-- {
+		if strings.HasPrefix(string(runes[start:]), name) {
+			offset = start
+			break
+		}
+	}
+	return "unknown name " + quote(name) + suggest(name, c.names()), offset
+}
+
+// names lists every name that a condition can use.
+func (c *compiler) names() []string {
+	all := levelNames()
+	for _, f := range functions() {
+		if f.member == "" {
+			all = append(all, f.name)
+		} else {
+			all = append(all, f.member+"."+f.name)
+		}
+	}
+	for _, s := range c.slots {
+		if s.ident == s.name {
+			all = append(all, s.name)
+		}
+	}
+	return all
+}
+
+// offsetOf turns CEL's line (from 1) and column (from 0) into code points.
+func offsetOf(text string, line, column int) int {
+	offset := 0
+	for _, l := range strings.SplitAfter(text, "\n") {
+		if line--; line == 0 {
+			break
+		}
+		offset += len([]rune(l))
+	}
+	return offset + column
+}
+
+func firstLine(s string) string {
+	s, _, _ = strings.Cut(s, "\n")
+	return s
+}
+
+// sizes tells the cost estimator how large things can be.
+type sizes struct{ c *compiler }
+
+// EstimateSize implements cost.Estimator.
+func (s sizes) EstimateSize(n cost.AstNode) *cost.SizeEstimate {
+	const longText = 2000 // characters of a subject or a header field
+	path := n.Path()
+	if len(path) == 0 {
+		return nil
+	}
+	estimate := cost.RangedSizeEstimate(0, longText)
+	if list, ok := s.c.lists[strings.TrimPrefix(path[0], "lists.")]; ok && len(path) == 1 {
+		estimate = cost.ListSizeEstimate(cost.FixedSizeEstimate(uint64(len(list.words))), cost.RangedSizeEstimate(0, 100))
+	}
+	return &estimate
+}
+
+// EstimateCallCost implements cost.Estimator.
+func (s sizes) EstimateCallCost(string, string, *cost.AstNode, []cost.AstNode) *cost.CallEstimate {
+	return nil
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

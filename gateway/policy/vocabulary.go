@@ -1,0 +1,159 @@
+package policy
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+
+	"gatepost/gateway"
+)
+
+// levelType is the CEL type of LOW, MEDIUM and HIGH. Values of it are integers
+// at run time, so that they compare; the type keeps a rule from comparing a
+// level with a number.
+func levelType() *cel.Type { return cel.OpaqueType("level") }
+
+// variable is a name that rules can use.
+type variable struct {
+	name      string
+	typ       *cel.Type
+	recipient bool // differs between the recipients of a message
+	secret    bool // text of people: never part of an explanation
+	words     string
+	value     func(*Judge) ref.Val
+}
+
+// variables is the vocabulary of variables.
+func variables() []variable {
+	str, boolean, integer := cel.StringType, cel.BoolType, cel.IntType
+	return []variable{
+		{"channel", str, false, false, "the channel", func(j *Judge) ref.Val { return types.String(j.m.Channel.String()) }},
+		{"sender.address", str, false, true, "the sender's address", func(j *Judge) ref.Val { return address(j.m.Sender.Address, "") }},
+		{"sender.domain", str, false, true, "the sender's domain", func(j *Judge) ref.Val { return types.String(j.m.Sender.Address.Domain()) }},
+		{"sender.group", str, false, false, "the sender's group", func(j *Judge) ref.Val { return types.String(j.m.Sender.Group) }},
+		{"recipient.address", str, true, true, "the recipient's address", func(j *Judge) ref.Val { return address(j.r.Address, j.r.Number) }},
+		{"recipient.domain", str, true, true, "the recipient's domain", func(j *Judge) ref.Val { return types.String(j.r.Address.Domain()) }},
+		{"recipient.patient", boolean, true, false, "the recipient is a patient", func(j *Judge) ref.Val { return types.Bool(j.r.Patient) }},
+		{"recipient.known", boolean, true, false, "the recipient is in the contacts", func(j *Judge) ref.Val { return types.Bool(j.r.Known) }},
+		{"recipient.language", str, true, false, "the recipient's language", func(j *Judge) ref.Val { return types.String(j.r.Language) }},
+		{"subject", str, false, true, "the subject", func(j *Judge) ref.Val { return types.String(j.reading.Subject.Reveal()) }},
+		{"size", integer, false, false, "the size in octets", func(j *Judge) ref.Val { return types.Int(j.m.Size) }},
+		{"list_id", str, false, true, "the List-Id", func(j *Judge) ref.Val { return types.String(j.reading.ListID) }},
+		{"system_id", str, false, false, "the SMPP system_id", func(j *Judge) ref.Val { return types.String(j.m.SMPP.SystemID) }},
+		{"service_type", str, false, false, "the SMPP service_type", func(j *Judge) ref.Val { return types.String(j.m.SMPP.ServiceType) }},
+		{"source_address", str, false, true, "the SMPP source address", func(j *Judge) ref.Val { return types.String(j.m.SMPP.SourceAddress.Reveal()) }},
+		{"tag.secure", boolean, false, false, "the sender asked for secure delivery", func(j *Judge) ref.Val { return types.Bool(j.m.TagsBind && j.asksSecure()) }},
+		{"tag.pin", boolean, false, false, "the sender set a PIN", func(j *Judge) ref.Val { return types.Bool(j.m.TagsBind && j.reading.Tags.PIN != "") }},
+		{"tag.urgent", boolean, false, false, "the sender marked it urgent", func(j *Judge) ref.Val { return types.Bool(j.m.TagsBind && j.reading.Tags.Urgent) }},
+		{"thread.secured", boolean, true, false, "the conversation was secured before", func(j *Judge) ref.Val { return types.Bool(j.thread.Secured) }},
+		{"thread.exists", boolean, true, false, "the message belongs to a conversation", func(j *Judge) ref.Val { return types.Bool(j.thread.Exists || j.thread.Secured) }},
+		{"addressed_to_reader", boolean, false, false, "the text speaks to its reader about the topic", func(j *Judge) ref.Val { return types.Bool(j.detections.AddressedToReader) }},
+		{"encrypted_mail", boolean, false, false, "the mail is encrypted already (S/MIME, PGP)", func(j *Judge) ref.Val { return types.Bool(j.reading.Encrypted) }},
+		{"local_time", integer, false, false, "the hour at the organization", func(j *Judge) ref.Val { return types.Int(j.m.Now.Hour()) }},
+		{"weekend", boolean, false, false, "it is Saturday or Sunday", func(j *Judge) ref.Val {
+			day := j.m.Now.Weekday()
+			return types.Bool(day == time.Saturday || day == time.Sunday)
+		}},
+	}
+}
+
+func address(a gateway.Address, number gateway.Sensitive) ref.Val {
+	if a.IsNull() {
+		return types.String(number.Reveal())
+	}
+	return types.String(a.Key())
+}
+
+// asksSecure reports whether the sender asked by tag, X-Gatepost-* field or
+// Sensitivity (RFC 4021 section 2.1.55; mail clients spell both values).
+func (j *Judge) asksSecure() bool {
+	if j.reading.Tags.Secure {
+		return true
+	}
+	switch strings.ToLower(strings.TrimSpace(header(j.reading, "Sensitivity"))) {
+	case "confidential", "company-confidential":
+		return true
+	}
+	return false
+}
+
+// header is the value of the first field with this name, "" when absent.
+func header(r *gateway.Reading, name string) string {
+	for i := range r.Fields {
+		if strings.EqualFold(r.Fields[i].Name, name) {
+			return r.Fields[i].Value.Reveal()
+		}
+	}
+	return ""
+}
+
+// declared reports what the sender says the message is. A campaign needs the
+// word of staff or of the caller; list and bulk are plain header fields.
+func (j *Judge) declared(kind string) bool {
+	if slices.Contains(j.m.Declared, kind) {
+		return true
+	}
+	precedence := strings.ToLower(strings.TrimSpace(header(j.reading, "Precedence")))
+	switch kind {
+	case "campaign":
+		return j.m.TagsBind && header(j.reading, "X-Gatepost-Campaign") != ""
+	case "list":
+		return j.reading.ListID != "" || precedence == "list"
+	case "bulk":
+		return precedence == "bulk" || precedence == "junk"
+	}
+	return false
+}
+
+// Closed sets of words.
+
+func levelNames() []string { return []string{"LOW", "MEDIUM", "HIGH"} }
+
+func levelOf(name string) gateway.Level { return gateway.Level(1 + slices.Index(levelNames(), name)) }
+
+func topicNames() []string { return []string{"health", "finance", "legal"} }
+
+func kindNames() []string { return []string{"reminder", "marketing", "receipt", "one_time_code"} }
+
+func declaredNames() []string { return []string{"campaign", "list", "bulk"} }
+
+func unreadableNames() []string {
+	return []string{
+		gateway.UnreadableArchive, gateway.UnreadableDocument, gateway.UnreadableDamaged,
+		gateway.UnreadableImageOnly, gateway.UnreadableContainer, gateway.UnreadableLimit,
+	}
+}
+
+// nationalID is the class of all types of the form <cc>.<name>.
+const nationalID = "national_id"
+
+var nationalForm = regexp.MustCompile(`^[a-z]{2}_?\.[a-z0-9_]+$`)
+
+// alias is the name under which detection knows a type that has two.
+func alias(typ string) string {
+	switch typ {
+	case "us.ssn":
+		return "ssn"
+	case "us.itin":
+		return "itin"
+	case "gb.nhs":
+		return "nhs"
+	}
+	return typ
+}
+
+// BuiltinTypes lists the types of findings that a rule may name, besides
+// national_id, those of the form <cc>.<name> and the policy's own detectors.
+func BuiltinTypes() []string {
+	return []string{
+		"ssn", "itin", "ein", "card", "card_security_code", "iban", "aba", "bank_account", "account",
+		"passport", "drivers_licence", "mbi", "mrn", "health_plan_id", "nhs", "npi", "dea", "case_number",
+		"name", "date_of_birth", "address", "phone", "email", "ip", "url",
+		"password", "private_key", "token",
+	}
+}
