@@ -28,6 +28,8 @@ type slot struct {
 	note      func(*Judge) string // what made it true
 	define    *formula            // of a define that is true or false
 	inner     []int               // slots inside, whose values explain this one
+	level     bool                // typ is the type of levels
+	spelled   [2]string           // text with the values false and true
 }
 
 // condition is a CEL expression of the file.
@@ -192,6 +194,9 @@ func (c *compiler) part(x *condition, checked *cel.Ast, e ast.Expr) int {
 	}
 	inner := c.inside(e)
 	s := slot{text: text, typ: cel.BoolType, recipient: c.anyRecipient(inner), inner: inner, words: text}
+	if s.eval = c.compare(e); s.eval != nil {
+		return c.byIdent[c.intern(s)]
+	}
 	sub, issues := c.env.Compile(text)
 	if issues.Err() != nil {
 		c.report(x, issues)

@@ -21,6 +21,11 @@ type atom struct {
 
 // explainRules lays out the explanation of each rule.
 func (p *Policy) explainRules() {
+	for i := range p.slots {
+		s := &p.slots[i]
+		s.level = s.typ.IsExactType(levelType())
+		s.spelled = [2]string{s.text + " = false", s.text + " = true"}
+	}
 	shown := map[int]bool{}
 	for i := range p.rules {
 		p.rules[i].why = p.atoms(p.rules[i].met.slots(nil), shown)
@@ -48,19 +53,46 @@ func (p *Policy) atoms(slots []int, shown map[int]bool) []atom {
 	return all
 }
 
-// explain shows the atoms of rule i with their values. It never shows text of
-// the message: a text that is compared is only part of the condition.
-func (j *Judge) explain(i int) string {
-	if j.why[i] != "" {
-		return j.why[i]
+// explain fills in the Why of each result: the atoms of its rule with their
+// values. It never shows text of the message: a text that is compared is only
+// part of the condition. What is composed shares one string.
+func (j *Judge) explain(results []gateway.RuleResult) {
+	out := j.scratch[:0]
+	for i := range results {
+		if !j.explained[i] && !j.fixed(i) {
+			out = j.atoms(out, j.p.rules[i].why, "; ")
+		}
+		j.ends[i] = len(out)
 	}
-	var buf [512]byte
-	out := j.atoms(buf[:0], j.p.rules[i].why, "; ")
-	why := string(out)
-	if !j.p.rules[i].recipient {
-		j.why[i] = why
+	text, start := string(out), 0
+	for i := range results {
+		if !j.explained[i] {
+			if end := j.ends[i]; end > start {
+				j.why[i], start = text[start:end], end
+			}
+			j.explained[i] = !j.p.rules[i].recipient
+		}
+		results[i].Why = j.why[i]
 	}
-	return why
+	j.scratch = out
+}
+
+// fixed explains a rule whose only atom is true or false and says no more.
+func (j *Judge) fixed(i int) bool {
+	r := &j.p.rules[i]
+	if len(r.why) == 0 {
+		return true
+	}
+	s := &j.p.slots[r.why[0].slot]
+	b, ok := j.safeValue(r.why[0].slot).(types.Bool)
+	if len(r.why) > 1 || len(r.why[0].parts) > 0 || !ok || bool(b) && s.note != nil {
+		return false
+	}
+	j.why[i] = s.spelled[0]
+	if b {
+		j.why[i] = s.spelled[1]
+	}
+	return true
 }
 
 func (j *Judge) atoms(out []byte, atoms []atom, between string) []byte {
@@ -85,6 +117,9 @@ func (j *Judge) atoms(out []byte, atoms []atom, between string) []byte {
 // safeValue is value, where a panic is an error: the rule has failed already
 // and its explanation must still be written.
 func (j *Judge) safeValue(i int) (v ref.Val) {
+	if j.vals[i] != nil {
+		return j.vals[i]
+	}
 	defer func() {
 		if recover() != nil {
 			v = types.NewErr("panic")
@@ -99,7 +134,7 @@ func appendValue(out []byte, s *slot, v ref.Val) []byte {
 	case types.Bool:
 		return strconv.AppendBool(out, bool(v))
 	case types.Int:
-		if s.typ.IsExactType(levelType()) {
+		if s.level {
 			return append(out, gateway.Level(v).String()...)
 		}
 		return strconv.AppendInt(out, int64(v), 10)

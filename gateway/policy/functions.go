@@ -159,7 +159,7 @@ func (x *call) found() slot {
 	return slot{
 		typ:   cel.BoolType,
 		words: fmt.Sprintf("%s found with at least %s confidence", anyOf(set), level),
-		eval:  func(j *Judge) ref.Val { return types.Bool(j.found(set, level) != "") },
+		eval:  func(j *Judge) ref.Val { return types.Bool(j.anyFound(set, level)) },
 		note:  func(j *Judge) string { return j.found(set, level) },
 	}
 }

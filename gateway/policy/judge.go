@@ -23,9 +23,14 @@ type Judge struct {
 	r          Recipient
 	thread     Thread
 
-	vals    []ref.Val // of slots; nil: not computed
-	why     []string  // of rules that do not depend on the recipient
-	results []outcome // of rules
+	vals      []ref.Val // of slots; nil: not computed
+	results   []outcome // of rules
+	why       []string  // of rules
+	explained []bool    // rules whose why holds for every recipient
+	ends      []int     // scratch of explain
+	liftedBy  []int     // scratch of lifts
+	seen      []seenType
+	scratch   []byte // of explain; holds no text of messages
 }
 
 // outcome of one rule.
@@ -36,17 +41,45 @@ type outcome struct {
 
 // Prepare begins the judgement of a message.
 func (p *Policy) Prepare(m Message) *Judge {
-	j := &Judge{
-		p: p, m: m, reading: m.Reading, detections: m.Detections, failed: m.Failed,
-		vals: make([]ref.Val, len(p.slots)), why: make([]string, len(p.rules)), results: make([]outcome, len(p.rules)),
-	}
-	j.doubts()
+	j := p.newJudge()
+	j.begin(m)
 	return j
 }
 
 // Judge is Prepare and For in one.
 func (p *Policy) Judge(f Facts) gateway.Verdict {
-	return p.Prepare(f.Message).For(f.Recipient, f.Thread)
+	j, ok := p.idle.Get().(*Judge)
+	if !ok {
+		j = p.newJudge()
+	}
+	j.begin(f.Message)
+	v := j.For(f.Recipient, f.Thread)
+	j.clear() // an idle Judge keeps nothing of a message
+	p.idle.Put(j)
+	return v
+}
+
+func (p *Policy) newJudge() *Judge {
+	n := len(p.rules)
+	ints := make([]int, 2*n)
+	return &Judge{
+		p: p, vals: make([]ref.Val, len(p.slots)), results: make([]outcome, n),
+		why: make([]string, n), explained: make([]bool, n), ends: ints[:n], liftedBy: ints[n:],
+	}
+}
+
+func (j *Judge) begin(m Message) {
+	j.m, j.reading, j.detections, j.failed = m, m.Reading, m.Detections, m.Failed
+	j.doubts()
+	j.gather()
+}
+
+func (j *Judge) clear() {
+	clear(j.vals)
+	clear(j.results)
+	clear(j.why)
+	clear(j.explained)
+	j.m, j.reading, j.detections, j.r, j.thread = Message{}, nil, nil, Recipient{}, Thread{}
 }
 
 // doubts finds what makes the message be judged at its worst.
@@ -109,17 +142,17 @@ func (j *Judge) rule(i int) (met, failed bool) {
 
 // verdict weighs the outcomes of all rules.
 func (j *Judge) verdict(failed string) gateway.Verdict {
-	liftedBy := j.lifts(false)
 	v := gateway.Verdict{Failed: failed != ""}
-	v.Action = j.strictest(liftedBy, false, v.Failed)
 	v.Shadow = j.strictest(j.lifts(true), true, v.Failed || j.anyFailed())
+	liftedBy := j.lifts(false)
+	v.Action = j.strictest(liftedBy, false, v.Failed)
 	v.Policy, v.Digest, v.Error = j.p.name, j.p.digest, failed
 	v.Findings, v.Topics, v.Kinds = j.detections.Findings, j.detections.Topics, j.detections.Kinds
 	v.Results = make([]gateway.RuleResult, len(j.p.rules))
 	for i := range j.p.rules {
 		r := &j.p.rules[i]
 		o := j.results[i]
-		res := gateway.RuleResult{ID: r.id, Reason: r.reason, Action: r.action, Met: o.met, Shadow: r.shadow, Why: j.explain(i)}
+		res := gateway.RuleResult{ID: r.id, Reason: r.reason, Action: r.action, Met: o.met, Shadow: r.shadow}
 		if o.failed {
 			res.Error = "the condition could not be evaluated"
 		}
@@ -136,13 +169,14 @@ func (j *Judge) verdict(failed string) gateway.Verdict {
 		merge(&v.Options, r.options)
 	}
 	j.senderOptions(&v.Options)
+	j.explain(v.Results)
 	return v
 }
 
 // lifts says for each rule which rule lifts it, -1 for none. A rule lifts only
 // while it acts: met, enforced (or counted), not lifted itself.
 func (j *Judge) lifts(shadow bool) []int {
-	by := make([]int, len(j.p.rules))
+	by := j.liftedBy
 	for i := range by {
 		by[i] = -1
 	}
@@ -239,13 +273,51 @@ func (j *Judge) ResolveName(name string) (any, bool) {
 // Parent implements cel.Activation.
 func (j *Judge) Parent() cel.Activation { return nil }
 
+// seenType is a type of finding with the highest level it was found at.
+type seenType struct {
+	name  string
+	level gateway.Level
+}
+
+// gather sums the findings up by type, so that rules cost the same however
+// many findings there are.
+func (j *Judge) gather() {
+	j.seen = j.seen[:0]
+next:
+	for i := range j.detections.Findings {
+		f := &j.detections.Findings[i]
+		for k := range j.seen {
+			if j.seen[k].name == f.Type {
+				j.seen[k].level = max(j.seen[k].level, f.Level)
+				continue next
+			}
+		}
+		j.seen = append(j.seen, seenType{f.Type, f.Level})
+	}
+}
+
+// anyFound reports whether a type of set was found with at least this level.
+func (j *Judge) anyFound(set []string, level gateway.Level) bool {
+	for i := range j.seen {
+		if j.seen[i].level < level {
+			continue
+		}
+		for _, typ := range set {
+			if is(j.seen[i].name, typ) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // found lists the types of set that were found with at least this level, in
-// the order of set; "" when none was. national_id stands for all its class.
+// the order of set. national_id stands for all its class.
 func (j *Judge) found(set []string, level gateway.Level) string {
 	var hits []string
-	for _, typ := range set {
-		if slices.ContainsFunc(j.detections.Findings, func(f gateway.Finding) bool { return f.Level >= level && is(f.Type, typ) }) {
-			hits = append(hits, typ)
+	for k := range set {
+		if j.anyFound(set[k:k+1], level) {
+			hits = append(hits, set[k])
 		}
 	}
 	return strings.Join(hits, ", ")
@@ -256,14 +328,21 @@ func is(found, typ string) bool {
 	if found == typ {
 		return true
 	}
+	if len(found) < 4 || found[2] != '.' && found[3] != '.' {
+		return false
+	}
 	a := alias(found)
-	return a == typ || typ == nationalID && strings.IndexByte(a, '.') >= 0
+	return a == typ || a == found && typ == nationalID
 }
 
 // count is how many different values were found.
 func (j *Judge) count(set []string, level gateway.Level) int {
+	if !j.anyFound(set, level) {
+		return 0
+	}
 	seen := map[uint64]struct{}{}
-	for _, f := range j.detections.Findings {
+	for i := range j.detections.Findings {
+		f := &j.detections.Findings[i]
 		if f.Level >= level && slices.ContainsFunc(set, func(typ string) bool { return is(f.Type, typ) }) {
 			seen[f.Value] = struct{}{}
 		}

@@ -7,11 +7,12 @@ import (
 	"encoding/hex"
 	"os"
 	"slices"
+	"sync"
 
 	"gatepost/gateway"
 )
 
-// Policy is a policy file, ready to judge. It is immutable and safe for
+// Policy is a policy file, ready to judge. It never changes and is safe for
 // concurrent use.
 type Policy struct {
 	file      string
@@ -28,7 +29,8 @@ type Policy struct {
 	files     []File
 	slots     []slot
 	byIdent   map[string]int
-	order     []int // rules such that one comes before those that it lifts
+	order     []int     // rules such that one comes before those that it lifts
+	idle      sync.Pool // of *Judge
 }
 
 // File is a file that the policy file names.
