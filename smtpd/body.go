@@ -89,8 +89,9 @@ func (b *body) advance() error {
 // are too many, so that scan and window agree on where a drain begins.
 func (b *body) taken(n int) error {
 	b.size += int64(n)
-	if b.size > b.c.srv.cfg.MaxMessage {
+	if over := b.size - b.c.srv.cfg.MaxMessage; over > 0 {
 		b.c.in.use(n)
+		b.thrown += over
 		b.c.srv.reject(reasonSize)
 		return gateway.FaultTooLarge
 	}
@@ -190,16 +191,18 @@ func (b *body) skipRest() {
 		return
 	}
 	d := drainFrom(&b.scan)
-	for b.thrown <= b.c.srv.cfg.Limits.Drain {
+	for {
 		n, done := d.next(b.c.in.window())
 		b.c.in.use(n)
 		b.thrown += int64(n)
-		if done {
+		switch {
+		case done:
 			return
-		}
-		if b.fill() != nil {
+		case b.thrown > b.c.srv.cfg.Limits.Drain:
+			b.overrun = true
+			return
+		case b.fill() != nil:
 			return
 		}
 	}
-	b.overrun = true
 }

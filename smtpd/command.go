@@ -106,7 +106,7 @@ func (c *conn) otherCommand(verb string) {
 	case "GET", "POST", "PUT", "CONNECT", "OPTIONS":
 		// A browser made to talk to us would send its page as commands.
 		c.srv.reject(reasonSyntax)
-		c.cut("421 4.7.0 This is an SMTP server, closing connection")
+		c.cut("502 5.7.0 This is an SMTP server, closing connection")
 	default:
 		c.wrong(reasonSyntax, "500 5.5.2 Command not recognized")
 	}

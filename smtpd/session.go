@@ -72,6 +72,9 @@ var faultHarvest = gateway.NewFault(421, "4.7.0", "Too many bad recipients, clos
 func (s *session) Data(io.Reader) error {
 	c := s.c
 	c.forward = append(c.forward[:0], ".\r\n"...)
+	// The Backend may take its time before it reads; the client must not wait
+	// for 354 meanwhile. A failed flush is found out by the first read.
+	_ = c.flush()
 	return c.transfer()
 }
 

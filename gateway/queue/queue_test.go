@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -87,9 +88,9 @@ func TestPermanentFailureBounces(t *testing.T) {
 
 func TestUnroutableWaitsForEver(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
-		routed := false
+		var routed atomic.Bool
 		b.courier.script = func(context.Context, gateway.Envelope, int) gateway.Outcome {
-			if routed {
+			if routed.Load() {
 				return sent()
 			}
 			return gateway.Outcome{Result: gateway.Unroutable, Status: "4.4.4"}
@@ -103,7 +104,7 @@ func TestUnroutableWaitsForEver(t *testing.T) {
 		if n := b.staged("unroutable")[id.String()]; n != 1 {
 			t.Errorf("%d records that there is no route, want 1", n)
 		}
-		routed = true
+		routed.Store(true)
 		sleep(time.Hour + time.Minute)
 		if e := b.get(id); e.State != gateway.Delivered {
 			t.Errorf("%v an hour after the route came", e.State)

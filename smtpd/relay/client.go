@@ -17,9 +17,9 @@ import (
 type Config struct {
 	Hostname string // our name in EHLO; "localhost" when ""
 	Resolver Resolver
-	// Own reports whether a host is Gatepost itself, so that MX loops are cut
-	// (RFC 5321 section 5.1) and routes cannot point at ourselves. addr is not
-	// valid where only the name is known. nil: Hostname on port 25 is own.
+	// Own reports whether a host is Gatepost itself, besides Hostname on port
+	// 25, so that MX loops are cut (RFC 5321 section 5.1) and routes cannot
+	// point at ourselves. addr is not valid where only the name is known.
 	Own      func(name string, addr netip.AddrPort) bool
 	Dial     func(ctx context.Context, network, addr string) (net.Conn, error)
 	Timeouts Timeouts

@@ -193,10 +193,11 @@ func (c *Client) addresses(ctx context.Context, host string) ([]netip.Addr, erro
 	return addrs, err
 }
 
-// own reports whether a target is this very host.
+// own reports whether a target is this very host. Its name alone says so only
+// where mail from strangers is taken.
 func (c *Client) own(t target) bool {
-	if c.config.Own != nil {
-		return c.config.Own(t.name, t.addr)
+	if c.config.Own != nil && c.config.Own(t.name, t.addr) {
+		return true
 	}
 	port25 := !t.addr.IsValid() || t.addr.Port() == 25
 	return port25 && strings.EqualFold(t.name, c.config.Hostname) && c.config.Hostname != "localhost"
