@@ -57,12 +57,26 @@ func (k *Book) Check(ctx context.Context, link gateway.LinkID, session, pin stri
 		return Result{}, err
 	}
 	if reason != "" {
-		return k.result(ctx, link, session, Result{Reason: reason})
+		return k.refused(ctx, link, session, reason)
 	}
 	// From here on the try is spent, whatever happens.
 	want := k.codeHash(link, t.session, t.held.Sent, typed)
 	right := t.live && subtle.ConstantTimeCompare(want, t.held.Hash) == 1
 	return k.settle(ctx, t, session, right)
+}
+
+// refused answers a try that was not counted. A twin of the form may have
+// passed between the first look at the session and the count, and have used up
+// the code: then this one passes too.
+func (k *Book) refused(ctx context.Context, link gateway.LinkID, session string, reason gateway.ProofReason) (Result, error) {
+	_, ok, err := k.Proven(ctx, session, link)
+	if err != nil {
+		return Result{}, err
+	}
+	if ok {
+		return k.result(ctx, link, session, Result{Passed: true})
+	}
+	return k.result(ctx, link, session, Result{Reason: reason})
 }
 
 // result fills in how the link stands now.
@@ -175,6 +189,7 @@ func (k *Book) outcome(l *ledger, s *session, t *try, right bool) Result {
 	held, live := l.of(t.session)
 	switch {
 	case s != nil && s.proves(t.about.Link): // a twin of this form got here first
+		l.Wrong, l.PausedUntil = 0, time.Time{} // this one was counted after the twin had cleared the count
 		return Result{Passed: true}
 	case s == nil || !t.live || !live || string(held.Hash) != string(t.held.Hash):
 		return Result{Reason: gateway.ProofNoCode}

@@ -22,6 +22,7 @@ type memory struct {
 	ops    int
 	failAt int // 1-based; 0: never
 	lost   bool
+	before func()   // runs once, before the next Get that reads a ledger
 	asked  [][]byte // every value ever committed
 }
 
@@ -36,6 +37,10 @@ func (m *memory) step() bool {
 }
 
 func (m *memory) Get(_ context.Context, key []byte) (store.Item, error) {
+	if meanwhile := m.before; meanwhile != nil && key[0] == byte(store.Proofs) {
+		m.before = nil
+		meanwhile()
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.step() {

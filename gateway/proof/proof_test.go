@@ -352,6 +352,33 @@ func TestParallelTwins(t *testing.T) {
 	}
 }
 
+// TestTwinPassesBetweenLookAndCount lets a whole try happen after its twin saw
+// that nothing is proven and before the twin is counted: the code is used up
+// by then, and yet the finger that pressed twice must not see an error. With
+// the code of a second device alive the twin is counted first; that count goes.
+func TestTwinPassesBetweenLookAndCount(t *testing.T) {
+	for _, devices := range []int{1, 2} {
+		w := newWorld(t)
+		s := w.newSession()
+		c := w.ask(s)
+		if devices == 2 {
+			w.advance(time.Minute)
+			w.ask(w.newSession())
+		}
+		w.store.before = func() {
+			if r := w.try(s, c); !r.Passed {
+				t.Errorf("first: %+v", r)
+			}
+		}
+		if r := w.try(s, c); !r.Passed || r.Reason != "" || r.Status.TriesLeft != 5 {
+			t.Errorf("%d devices: twin %+v", devices, r)
+		}
+		if w.events()[gateway.EventProofFailed] != 0 {
+			t.Errorf("%d devices: evidence %v", devices, w.events())
+		}
+	}
+}
+
 func TestSessionsEnd(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.Background()
