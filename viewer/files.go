@@ -1,0 +1,148 @@
+package viewer
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+
+	"gatepost/gateway"
+	"gatepost/viewer/library"
+)
+
+// opened does what every route behind the proof does first: it asks for the
+// grant of file (-1: the message) and opens the message. nil means that the
+// request was answered; the caller closes what it gets.
+func (v *viewer) opened(w http.ResponseWriter, r *http.Request, file int) (*library.Reading, link) {
+	l, ok := v.link(r)
+	if !ok {
+		v.unknown(w, r)
+		return nil, l
+	}
+	if l.visitor.Session == "" || onlyLooking(r) {
+		http.Redirect(w, r, l.path, http.StatusSeeOther)
+		return nil, l
+	}
+	grant, err := v.journeys.Open(r.Context(), l.secret, l.visitor, file)
+	if errors.Is(err, gateway.ErrNotProven) {
+		http.Redirect(w, r, l.path, http.StatusSeeOther)
+		return nil, l
+	}
+	if err != nil {
+		v.failed(w, r, "open", err)
+		return nil, l
+	}
+	reading, err := v.library.Mail(r.Context(), grant, l.secret)
+	if err != nil {
+		v.failed(w, r, "read", err)
+		return nil, l
+	}
+	return reading, l
+}
+
+// showMail answers GET /m/{secret}/mail: the HTML alone, in a sandbox of its
+// own headers.
+func (v *viewer) showMail(w http.ResponseWriter, r *http.Request) {
+	reading, l := v.opened(w, r, -1)
+	if reading == nil {
+		return
+	}
+	defer v.close(reading)
+	if reading.HTML == nil {
+		http.Redirect(w, r, l.path, http.StatusSeeOther)
+		return
+	}
+	h := w.Header()
+	v.sandboxed(h, "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src "+hashSource(mailSheet)+" "+hashSource(reading.HTML.Style)+
+		"; img-src data:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'")
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = io.WriteString(w, document(v.frame(r, l, gateway.LinkPage{}), reading.HTML, true))
+}
+
+// sandboxed sets a policy that puts the document into an origin of its own.
+// Browsers refuse a sandboxed page that also asks for an opener policy (HTML
+// section 7.4.5), so that header goes.
+func (v *viewer) sandboxed(h http.Header, policy string) {
+	h.Set("Content-Security-Policy", policy)
+	h.Del("Cross-Origin-Opener-Policy")
+}
+
+// download answers GET /m/{secret}/file/{n}.
+func (v *viewer) download(w http.ResponseWriter, r *http.Request) { v.serveFile(w, r, false) }
+
+// showFile answers GET /m/{secret}/show/{n}: a file in place, if its type is
+// one that cannot run and its octets agree with the type.
+func (v *viewer) showFile(w http.ResponseWriter, r *http.Request) { v.serveFile(w, r, true) }
+
+func (v *viewer) serveFile(w http.ResponseWriter, r *http.Request, show bool) {
+	n, err := strconv.Atoi(r.PathValue("n"))
+	if err != nil || n < 0 || n > 9999 {
+		v.none(w, r)
+		return
+	}
+	reading, l := v.opened(w, r, n)
+	if reading == nil {
+		return
+	}
+	defer v.close(reading)
+	if n >= len(reading.Files) {
+		v.none(w, r)
+		return
+	}
+	f := &reading.Files[n]
+	content, err := f.Open()
+	if err != nil {
+		v.failed(w, r, "file", err)
+		return
+	}
+	defer content.Close()
+	if show {
+		fits, err := f.IsWhatItSays(content)
+		if err != nil {
+			v.failed(w, r, "file", err)
+			return
+		}
+		if !fits {
+			http.Redirect(w, r, fmt.Sprintf("%s/file/%d", l.path, n), http.StatusSeeOther)
+			return
+		}
+	}
+	v.fileHeaders(w.Header(), f, show)
+	http.ServeContent(w, r, "", time.Time{}, &deadlineReader{ReadSeeker: content, control: http.NewResponseController(w)})
+}
+
+// showPolicy is for a file in place. Sound and video are fetched again by the
+// browser's player, and the PDF viewers are plug-ins: neither works in a
+// sandbox, whose requests bring no cookie. What keeps them harmless is that
+// their octets were looked at, nosniff, and that nothing may run.
+const showPolicy = "default-src 'none'; img-src 'self'; media-src 'self'; object-src 'self'; style-src 'unsafe-inline'; script-src 'none'; frame-ancestors 'none'; form-action 'none'; base-uri 'none'"
+
+func (v *viewer) fileHeaders(h http.Header, f *library.File, show bool) {
+	kind, policy := "attachment", documentPolicy
+	if show {
+		kind, policy = "inline", showPolicy
+	}
+	if show && f.Kind == library.Picture {
+		policy = "sandbox; " + showPolicy
+	}
+	v.sandboxed(h, policy)
+	h.Set("Content-Type", f.Type)
+	h.Set("Content-Disposition", library.Disposition(kind, f.Name.Reveal()))
+	h.Set("X-Download-Options", "noopen")
+}
+
+// deadlineReader gives each piece of a file its own time to leave, so that a
+// slow line is served and a dead one is not.
+type deadlineReader struct {
+	io.ReadSeeker
+	control *http.ResponseController
+}
+
+// Read implements io.Reader.
+func (d *deadlineReader) Read(p []byte) (int, error) {
+	// Fails only where the server below has no deadlines, as in tests.
+	_ = d.control.SetWriteDeadline(time.Now().Add(pageTime))
+	return d.ReadSeeker.Read(p)
+}

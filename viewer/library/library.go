@@ -1,0 +1,147 @@
+// Package library opens a message for the one who may read it and takes it
+// apart for a browser: sanitised HTML, plain text, files with harmless names.
+//
+// It decides nothing about rights. Whoever calls it holds a gateway.Grant,
+// which is only given after a proof and after the evidence of the read was
+// committed; the library opens what the grant names and nothing else. It
+// serves no HTTP and fetches nothing: what a mail wants from the network stays
+// there.
+//
+// Invariants:
+//
+//   - No octet of a body is read without a Grant.
+//   - The HTML of a Reading holds no script, form, frame, style sheet or
+//     reference that a browser would follow by itself. When that cannot be
+//     made certain there is no HTML, and the text stands alone.
+//   - File names have no path, no control or direction character, and no form
+//     that an operating system takes for something else.
+package library
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"gatepost/gateway"
+)
+
+// Opener opens a correspondent's wrap. It is the one door to the keys.
+type Opener interface {
+	// Correspondent opens the wrap w of message id with the secret of the
+	// reader's link and gives random access to the body, of which sealed
+	// holds size octets.
+	Correspondent(w gateway.Wrap, id gateway.MessageID, s gateway.LinkSecret, sealed io.ReaderAt, size int64) (gateway.Content, error)
+}
+
+// Blob is a sealed body that is open for reading.
+type Blob interface {
+	io.ReaderAt
+	Size() int64
+	Close() error
+}
+
+// Blobs opens the sealed body that ref names.
+type Blobs func(ctx context.Context, ref string) (Blob, error)
+
+// Library reads messages. It is safe for concurrent use.
+type Library struct {
+	opener   Opener
+	blobs    Blobs
+	view     func(gateway.Content) (*gateway.Mail, error)
+	cleanser *cleanser
+}
+
+// New makes a Library. view takes an opened message apart.
+func New(o Opener, b Blobs, view func(gateway.Content) (*gateway.Mail, error)) *Library {
+	return &Library{opener: o, blobs: b, view: view, cleanser: newCleanser()}
+}
+
+// Reading is a message prepared for a page. Close it when its files are no
+// longer read.
+type Reading struct {
+	Subject gateway.Sensitive // one line
+	From    gateway.Sensitive // one line, display form
+	To      gateway.Sensitive
+	Date    time.Time         // zero when unknown
+	Text    gateway.Sensitive // plain text, lines end with LF; "" when there is none
+	HTML    *HTML             // nil when there is none that can be shown
+	Cut     bool              // Text or HTML was too long and stops early
+	Files   []File
+
+	blob Blob
+}
+
+// Limits of what one page shows.
+const (
+	maxText = 1 << 20 // octets of plain text
+	maxHTML = 2 << 20 // octets of HTML before sanitising
+)
+
+// Mail opens and takes apart the message that g grants. The errors are
+// temporary; what they wrap may come from the keys or from the disk and is for
+// the log only.
+func (l *Library) Mail(ctx context.Context, g gateway.Grant, s gateway.LinkSecret) (*Reading, error) {
+	blob, err := l.blobs(ctx, g.Body.Blob)
+	if err != nil {
+		return nil, fmt.Errorf("opening the body of a message: %w", err)
+	}
+	content, err := l.opener.Correspondent(g.Wrap, g.Message, s, blob, blob.Size())
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("unsealing a message: %w", err), blob.Close())
+	}
+	mail, err := l.view(content)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("taking a message apart: %w", err), blob.Close())
+	}
+	r := l.read(mail)
+	r.blob = blob
+	return r, nil
+}
+
+// Close releases the body.
+func (r *Reading) Close() error {
+	if r.blob == nil {
+		return nil
+	}
+	return r.blob.Close()
+}
+
+// read prepares mail.
+func (l *Library) read(mail *gateway.Mail) *Reading {
+	r := &Reading{
+		Subject: line(mail.Subject), From: line(mail.From), To: line(mail.To), Date: mail.Date,
+		Files: files(mail.Files),
+	}
+	r.Text, r.Cut = text(mail.Text)
+	r.showHTML(l.cleanser, mail)
+	return r
+}
+
+// showHTML fills in HTML. What cannot be shown as HTML is shown as its text
+// when the mail has no text of its own.
+func (r *Reading) showHTML(c *cleanser, mail *gateway.Mail) {
+	source := mail.HTML.Reveal()
+	if strings.TrimSpace(source) == "" {
+		return
+	}
+	if len(source) > maxHTML {
+		source, r.Cut = source[:maxHTML], true
+	}
+	images := newImages(mail.Files)
+	shown, err := c.clean(source, images)
+	if err == nil {
+		r.HTML = shown
+		for n := range r.Files {
+			r.Files[n].Embedded = images.used[n]
+		}
+		return
+	}
+	if r.Text == "" {
+		var cut bool
+		r.Text, cut = text(gateway.Sensitive(c.plain(source)))
+		r.Cut = r.Cut || cut
+	}
+}

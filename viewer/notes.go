@@ -1,0 +1,115 @@
+package viewer
+
+import (
+	"net/http"
+	"time"
+
+	"gatepost/gateway"
+)
+
+// notePage is a page that says one thing and what to do now.
+type notePage struct {
+	frame
+	Lines    []string
+	CallHelp *help  // whom to ask, shown large
+	Again    string // words of a button that leads to the link
+}
+
+func (v *viewer) note(w http.ResponseWriter, r *http.Request, status int, p notePage) {
+	v.write(w, r, status, "note", p)
+}
+
+// root is the page for those who come without a link.
+func (v *viewer) root(w http.ResponseWriter, r *http.Request) {
+	p := notePage{frame: v.frame(r, link{}, gateway.LinkPage{})}
+	p.Title = p.W.T("root.title", "Org", p.Org)
+	p.Lines = []string{p.W.T("root.text", "Org", p.Org), p.W.T("root.then")}
+	v.note(w, r, http.StatusOK, p)
+}
+
+// none answers every path that is none of ours.
+func (v *viewer) none(w http.ResponseWriter, r *http.Request) {
+	p := notePage{frame: v.frame(r, link{}, gateway.LinkPage{})}
+	p.Title = p.W.T("none.title")
+	p.Lines = []string{p.W.T("none.text")}
+	v.note(w, r, http.StatusNotFound, p)
+}
+
+// broken is the page for everything that is our fault.
+func (v *viewer) broken(w http.ResponseWriter, r *http.Request) {
+	p := notePage{frame: v.frame(r, link{}, gateway.LinkPage{})}
+	p.Title = p.W.T("broken.title")
+	p.Lines = []string{p.W.T("broken.text")}
+	v.note(w, r, http.StatusInternalServerError, p)
+}
+
+// failed answers an error of the journeys or of the library: it is logged, and
+// the reader is told to come back.
+func (v *viewer) failed(w http.ResponseWriter, r *http.Request, doing string, err error) {
+	v.config.Logger.Error("viewer request failed", "area", "viewer", "phase", doing, "error", err)
+	p := notePage{frame: v.frame(r, link{}, gateway.LinkPage{})}
+	p.Title = p.W.T("broken.title")
+	p.Lines = []string{p.W.T("broken.text")}
+	w.Header().Set("Retry-After", "60")
+	v.note(w, r, http.StatusServiceUnavailable, p)
+}
+
+// refused answers a form that did not come from our own page.
+func (v *viewer) refused(w http.ResponseWriter, r *http.Request, l link, status int) {
+	v.metrics.refused.Inc()
+	p := notePage{frame: v.frame(r, l, gateway.LinkPage{})}
+	p.Title = p.W.T("refused.title")
+	p.Lines = []string{p.W.T("refused.text")}
+	v.note(w, r, status, p)
+}
+
+// unknown is the page of a link that never was, or is gone, or is no link:
+// they look the same.
+func (v *viewer) unknown(w http.ResponseWriter, r *http.Request) {
+	p := notePage{frame: v.frame(r, link{}, gateway.LinkPage{})}
+	p.Title = p.W.T("unknown.title")
+	p.Lines = []string{p.W.T("unknown.text"), p.W.T("unknown.then"), p.W.T("unknown.ask")}
+	p.CallHelp = p.Help
+	if p.Help == nil {
+		p.Lines = p.Lines[:2]
+	}
+	v.note(w, r, http.StatusNotFound, p)
+}
+
+// closed is the page of a link that takes no code now.
+func (v *viewer) closed(w http.ResponseWriter, r *http.Request, l link, page gateway.LinkPage) {
+	p := notePage{frame: v.frame(r, l, page)}
+	status := http.StatusOK
+	switch page.State {
+	case gateway.LinkPaused:
+		left := page.PausedUntil.Sub(v.config.Now())
+		minutes := max(1, int((left+time.Minute-1)/time.Minute))
+		p.Title = p.W.T("paused.title")
+		p.Lines = []string{p.W.T("paused.text", "Clock", p.W.Clock(page.PausedUntil)) + " " + p.W.T("paused.minutes", "Count", minutes), p.W.T("paused.then")}
+	case gateway.LinkFrozen:
+		p.Title = p.W.T("frozen.title")
+		p.Lines = v.askThem(p, []string{p.W.T("frozen.text")}, "frozen.then", page)
+		p.CallHelp = p.Help
+	case gateway.LinkExpired:
+		status = http.StatusGone
+		p.Title = p.W.T("expired.title")
+		p.Lines = v.askThem(p, []string{p.W.T("expired.text")}, "expired.then", page)
+		p.CallHelp = p.Help
+	default:
+		v.unknown(w, r)
+		return
+	}
+	v.note(w, r, status, p)
+}
+
+// askThem adds whom to ask and what to tell them.
+func (v *viewer) askThem(p notePage, lines []string, id string, page gateway.LinkPage) []string {
+	if p.Help == nil {
+		id += ".nohelp"
+	}
+	ask := p.W.T(id, "Org", p.Org)
+	if page.Reference == "" {
+		return append(lines, ask)
+	}
+	return append(lines, p.W.T("frozen.say", "Reference", page.Reference), ask)
+}

@@ -1,0 +1,150 @@
+package viewer
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"html/template"
+	"net/http"
+	"strings"
+	"unicode"
+
+	"gatepost/gateway"
+)
+
+//go:embed pages/*.html
+var pageFiles embed.FS
+
+//go:embed static/viewer.css
+var pageSheet []byte
+
+//go:embed static/mail.css
+var mailSheet string
+
+//go:embed static/icon.svg
+var icon []byte
+
+// pages renders all HTML.
+type pages struct {
+	all   *template.Template
+	sheet string // path of the style sheet, with its hash so that it may be kept
+}
+
+func loadPages() (*pages, error) {
+	all, err := template.ParseFS(pageFiles, "pages/*.html")
+	if err != nil {
+		return nil, fmt.Errorf("reading page templates: %w", err)
+	}
+	sum := sha256.Sum256(pageSheet)
+	return &pages{all: all, sheet: "viewer-" + hex.EncodeToString(sum[:8]) + ".css"}, nil
+}
+
+// frame is what every page has.
+type frame struct {
+	W     words
+	Title string
+	Org   string
+	Help  *help
+	Sheet string
+	Path  string // of the link
+	Token string // for forms
+}
+
+// help is whom to ask, with a link that writes or rings.
+type help struct {
+	Text string
+	Href template.URL // mailto: or tel:, "" for other texts
+}
+
+// helpFrom reads what the organization says; nil when it says nothing.
+func helpFrom(text string) *help {
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return nil
+	}
+	if a, err := gateway.ParseAddress(text); err == nil && !a.IsNull() && a.IsASCII() && !strings.ContainsAny(text, `"?&%#`) {
+		return &help{Text: text, Href: template.URL("mailto:" + a.Wire())}
+	}
+	number := strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) || strings.ContainsRune("-()./", r) {
+			return -1
+		}
+		return r
+	}, text)
+	if digits := strings.TrimPrefix(number, "+"); len(digits) >= 3 && strings.Trim(digits, "0123456789") == "" {
+		return &help{Text: text, Href: template.URL("tel:" + number)}
+	}
+	return &help{Text: text}
+}
+
+// frame begins a page of link l; page may be zero when nothing is known.
+func (v *viewer) frame(r *http.Request, l link, page gateway.LinkPage) frame {
+	f := frame{
+		W:   v.words.in(v.config.Location, page.Language, r.Header.Get("Accept-Language")),
+		Org: page.Organization, Sheet: "/static/" + v.pages.sheet, Path: l.path,
+	}
+	if f.Org == "" {
+		f.Org = v.config.Organization
+	}
+	f.Help = helpFrom(page.Help)
+	if f.Help == nil {
+		f.Help = helpFrom(v.config.Help)
+	}
+	if l.path != "" {
+		f.Token = v.token(l)
+	}
+	return f
+}
+
+// write renders a template as the whole answer. It is rendered in memory
+// first: a page is whole or it is an error page.
+func (v *viewer) write(w http.ResponseWriter, r *http.Request, status int, name string, data any) {
+	var b bytes.Buffer
+	if err := v.pages.all.ExecuteTemplate(&b, name, data); err != nil {
+		// Template errors can quote data.
+		v.config.Logger.Error("viewer page failed", "area", "viewer", "name", name)
+		http.Error(w, "Something went wrong. Please try again later.", http.StatusInternalServerError)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Length", fmt.Sprint(b.Len()))
+	h.Add("Vary", "Accept-Language, Cookie")
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(b.Bytes())
+	}
+}
+
+// hashSource is a sheet's source in a Content-Security-Policy.
+func hashSource(sheet string) string {
+	sum := sha256.Sum256([]byte(sheet))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
+
+func (v *viewer) static(w http.ResponseWriter, r *http.Request) {
+	body, kind := icon, "image/svg+xml"
+	switch r.PathValue("name") {
+	case v.pages.sheet:
+		body, kind = pageSheet, "text/css; charset=utf-8"
+	case "icon.svg":
+	default:
+		v.none(w, r)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", kind)
+	h.Set("Cache-Control", "public, max-age=86400")
+	h.Set("Content-Length", fmt.Sprint(len(body)))
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(body)
+	}
+}
+
+func (v *viewer) robots(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = w.Write([]byte("User-agent: *\nDisallow: /\n"))
+}

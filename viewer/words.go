@@ -1,0 +1,120 @@
+package viewer
+
+import (
+	"embed"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"path"
+	"time"
+
+	"github.com/nicksnyder/go-i18n/v2/i18n"
+	"golang.org/x/text/language"
+)
+
+// wordFiles holds one file a language, named by its BCP 47 tag. English has
+// every text; where another language lacks one, English stands in.
+//
+//go:embed words/*.json
+var wordFiles embed.FS
+
+// catalogue holds the texts of all pages in all languages.
+type catalogue struct {
+	bundle  *i18n.Bundle
+	tags    []language.Tag // English first
+	matcher language.Matcher
+}
+
+func loadWords(files fs.FS) (*catalogue, error) {
+	bundle := i18n.NewBundle(language.English)
+	bundle.RegisterUnmarshalFunc("json", json.Unmarshal)
+	names, err := fs.Glob(files, "words/*.json")
+	if err != nil || len(names) == 0 {
+		return nil, fmt.Errorf("no files with words: %w", fs.ErrNotExist)
+	}
+	for _, name := range names {
+		raw, err := fs.ReadFile(files, name)
+		if err != nil {
+			return nil, fmt.Errorf("reading words: %w", err)
+		}
+		if _, err := bundle.ParseMessageFileBytes(raw, path.Base(name)); err != nil {
+			return nil, fmt.Errorf("reading words of %s: %w", path.Base(name), err)
+		}
+	}
+	tags := bundle.LanguageTags()
+	return &catalogue{bundle: bundle, tags: tags, matcher: language.NewMatcher(tags)}, nil
+}
+
+// words are the texts of one language.
+type words struct {
+	Lang string // BCP 47, for <html lang>
+	Dir  string // ltr or rtl
+	say  *i18n.Localizer
+	at   *time.Location
+}
+
+// in picks the best language: what the correspondent's record says, else what
+// the browser asks for.
+func (c *catalogue) in(at *time.Location, record, browser string) words {
+	wanted := make([]language.Tag, 0, 4)
+	if tag, err := language.Parse(record); err == nil && record != "" {
+		wanted = append(wanted, tag)
+	}
+	if tags, _, err := language.ParseAcceptLanguage(cutTo(browser, 256)); err == nil {
+		wanted = append(wanted, tags...)
+	}
+	_, n, _ := c.matcher.Match(wanted...)
+	tag := c.tags[n]
+	return words{Lang: tag.String(), Dir: direction(tag), say: i18n.NewLocalizer(c.bundle, tag.String()), at: at}
+}
+
+// direction of writing of a language.
+func direction(tag language.Tag) string {
+	script, _ := tag.Script()
+	switch script.String() {
+	case "Arab", "Hebr", "Thaa", "Syrc", "Nkoo", "Adlm", "Rohg":
+		return "rtl"
+	default:
+		return "ltr"
+	}
+}
+
+// T is the text id with pairs of names and values put in. A value named Count
+// chooses between singular and plural. A text that is missing everywhere shows
+// as its id; a test keeps that from happening.
+func (w words) T(id string, pairs ...any) string {
+	data := make(map[string]any, len(pairs)/2)
+	for n := 0; n+1 < len(pairs); n += 2 {
+		if name, ok := pairs[n].(string); ok {
+			data[name] = pairs[n+1]
+		}
+	}
+	text, err := w.say.Localize(&i18n.LocalizeConfig{MessageID: id, TemplateData: data, PluralCount: data["Count"]})
+	if text == "" && err != nil {
+		return id
+	}
+	return text
+}
+
+// Day is a date and time as people write it.
+func (w words) Day(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.In(w.at).Format(w.T("format.day"))
+}
+
+// Clock is a time of day.
+func (w words) Clock(t time.Time) string { return t.In(w.at).Format(w.T("format.clock")) }
+
+// Size is a number of octets in words.
+func (w words) Size(n int64) string {
+	switch {
+	case n >= 1_000_000:
+		return w.T("size.mb", "N", fmt.Sprintf("%.1f", float64(n)/1e6))
+	case n >= 1_000:
+		return w.T("size.kb", "N", fmt.Sprint((n+500)/1000))
+	default:
+		return w.T("size.b", "Count", int(n))
+	}
+}
