@@ -1,0 +1,86 @@
+package detect
+
+import (
+	"fmt"
+	"sync"
+
+	"gatepost/gateway"
+)
+
+// maxText is how many octets of text one Scan reads, over all parts. What is
+// longer is Truncated.
+const maxText = 64 << 20
+
+// Config of a Detector.
+type Config struct {
+	// Own are the organization's detectors. A name may not be one of ours.
+	Own []gateway.OwnDetector
+	// OwnIdentifiers are the organization's account and telephone numbers and
+	// addresses, in any spelling: they stand in every footer and are no findings.
+	OwnIdentifiers []string
+	// Key hashes values, so that equal ones can be counted without being kept.
+	Key [16]byte
+}
+
+// Detector scans texts. It is immutable and safe for concurrent use.
+type Detector struct {
+	folds    *folds
+	words    *automaton
+	patterns []pattern
+	types    *typeTable
+	numbers  *layouts
+	secrets  *secretTable
+	own      map[uint64]bool // canonical own identifiers, hashed
+	key      [16]byte
+	pool     sync.Pool // *scan
+}
+
+// New builds a Detector: it reads the lexicons and the organization's own
+// words into one automaton (100,000 terms take a fraction of a second).
+func New(c Config) (*Detector, error) {
+	d := &Detector{key: c.Key, folds: newFolds(), types: newTypeTable(), own: map[uint64]bool{}}
+	b := newBuilder(d.types, d.folds)
+	if err := b.addLexicons(); err != nil {
+		return nil, err
+	}
+	for _, o := range c.Own {
+		if err := d.addOwn(b, o); err != nil {
+			return nil, fmt.Errorf("detector %q: %w", o.Name, err)
+		}
+	}
+	d.numbers, d.secrets = newLayouts(d.types), newSecretTable()
+	d.words = b.build()
+	for _, s := range c.OwnIdentifiers {
+		if v := canonical(nil, []byte(d.folds.text(s))); len(v) > 0 {
+			d.own[sipHash(d.key, v)] = true
+		}
+	}
+	d.pool.New = func() any { return newScan(d) }
+	return d, nil
+}
+
+// Scan reads all parts, once each, and says what they hold. It never fails;
+// what it did not read it reports as Truncated.
+func (d *Detector) Scan(parts []gateway.Part) *gateway.Detections {
+	s := d.pool.Get().(*scan)
+	s.begin()
+	budget := maxText
+	for i, p := range parts {
+		text := p.Text.Reveal()
+		if len(text) > budget {
+			text = text[:budget]
+			s.out.Truncated = true
+		}
+		budget -= len(text)
+		s.part(i, p, text)
+	}
+	out := s.finish()
+	d.pool.Put(s)
+	return out
+}
+
+// IsNationalID reports whether t is a person's number under a country's
+// scheme, "<cc>.<name>": the class that policy calls national_id.
+func IsNationalID(t string) bool {
+	return len(t) > 3 && t[2] == '.' && t[0] >= 'a' && t[0] <= 'z' && t[1] >= 'a' && t[1] <= 'z'
+}

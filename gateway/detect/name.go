@@ -1,0 +1,215 @@
+package detect
+
+import "gatepost/gateway"
+
+// flagged handles a word that may begin a name, a date, an address or a
+// secret, or that speaks to the reader.
+func (s *scan) flagged(flags uint32, start, end int) {
+	switch {
+	case flags&starts != 0:
+		s.begins(start, end)
+	case flags&pronoun != 0:
+		s.lastPron = s.wordNo
+	case flags&asking != 0:
+		if s.mine(start) {
+			s.tops.part.asks++
+		}
+	case flags&month != 0:
+		s.writtenDate(start, end)
+	case flags&street != 0:
+		s.address(start, end)
+	}
+	if flags&(given|title|provider|patient|dear) != 0 && start >= s.nameEnd {
+		s.name(flags, start, end)
+	}
+}
+
+// name looks for a person's name at a word that is a given name or that often
+// stands before one.
+func (s *scan) name(flags uint32, start, end int) {
+	if flags&given != 0 && isUpper(s.b[start]) {
+		if to, n := s.nameRun(s.space(end), false); n > 0 && s.sameCase(start, end, to) {
+			s.nameFound(start, to, "given name and surname", 4)
+			return
+		}
+	}
+	at := end
+	if s.b[at] == '.' && flags&(title|provider) != 0 {
+		at++
+	}
+	at = s.space(at)
+	switch {
+	case flags&provider != 0:
+		// Who treats is no secret by itself: a low finding, and none of the
+		// words after it begins another.
+		if to, n := s.nameRun(at, true); n > 0 {
+			s.nameFound(at, to, "name of a professional", 2)
+		}
+	case flags&title != 0 && isUpper(s.b[start]):
+		if to, n := s.nameRun(at, true); n > 0 {
+			s.nameFound(at, to, "title before", 4)
+		}
+	case flags&patient != 0:
+		if s.b[end] == ':' {
+			at = s.space(end + 1)
+		}
+		if to, n := s.nameRun(at, false); n > 1 || n == 1 && s.b[at+1] > 'Z' {
+			s.nameFound(at, to, "patient or client before", 4)
+		}
+	case flags&dear != 0:
+		if to, n := s.nameRun(at, false); n > 0 && s.b[at+1] > 'Z' {
+			s.nameFound(at, to, "salutation before", 4)
+		}
+	}
+}
+
+// nameFound reports a name and lets no other begin inside it.
+func (s *scan) nameFound(start, end int, why string, weight int) {
+	s.nameEnd = end
+	s.found(s.d.types.ids["name"], start, end, gateway.Step{Name: why, Weight: weight})
+}
+
+// labelledName reports the name after "Name:".
+func (s *scan) labelledName(l label) {
+	i := int(l.end)
+	for s.b[i] == '*' {
+		i++
+	}
+	if s.b[i] != ':' {
+		return
+	}
+	i++
+	for n := 0; n < 8 && (s.b[i] == ' ' || s.b[i] == '*' || s.b[i] == '\t'); n++ {
+		i++
+	}
+	if to, n := s.nameRun(i, true); n > 0 {
+		s.nameFound(i, to, "name label before", 5)
+	}
+}
+
+// space is the place after one space, or one line break, at i; i when there is
+// none and 0 stands for no name.
+func (s *scan) space(i int) int {
+	if s.b[i] == ' ' {
+		return i + 1
+	}
+	return i
+}
+
+// nameRun reads one to four words of a name at i: capitalised words, initials
+// between them, particles before them. Unless any, everyday words end it. It
+// returns the end and the number of capitalised words of two letters or more.
+func (s *scan) nameRun(i int, any bool) (end, n int) {
+	end = i
+	for words := 0; words < 5 && i < s.n && class[s.b[i]] == letter; words++ {
+		j := i
+		for class[s.b[j]] == letter || (s.b[j] == '\'' || s.b[j] == '-') && isUpper(s.b[j+1]) {
+			j++
+		}
+		switch flags := s.words.flags(s.b, i, j); {
+		case class[s.b[j]] == digit, j-i > 24:
+			return end, n
+		case j-i == 1 && isUpper(s.b[i]):
+			if s.b[j] == '.' {
+				j++
+			}
+		case flags&particle != 0 && n < 3:
+		case !isUpper(s.b[i]) && s.b[i] < 0x80, flags&(title|provider) != 0:
+			return end, n
+		case !any && flags&(ordinary|month|patient|asking|pronoun|dear|street) != 0:
+			return end, n
+		default:
+			end = j
+			n++
+		}
+		if n == 4 || s.b[j] != ' ' {
+			return end, n
+		}
+		i = j + 1
+	}
+	return end, n
+}
+
+// sameCase reports whether a given name and what follows are written alike:
+// both in capitals or both not.
+func (s *scan) sameCase(start, end, to int) bool {
+	shout := end-start > 1 && isUpper(s.b[start+1])
+	last := to - 1
+	for last > end && class[s.b[last]] != letter {
+		last--
+	}
+	return shout == isUpper(s.b[last])
+}
+
+// writtenDate makes "12 March 1980" and "March 12, 1980" candidates for a
+// birth date.
+func (s *scan) writtenDate(start, end int) {
+	from, to := start, end
+	for i := start; i > 0 && start-i < 8 && (class[s.b[i-1]] == digit || s.b[i-1] == ' ' || s.b[i-1] == '.'); i-- {
+		if class[s.b[i-1]] == digit {
+			from = i - 1
+		}
+	}
+	for i := end; i-end < 10; i++ {
+		c := s.b[i]
+		if class[c] == digit {
+			to = i + 1
+		} else if c != ' ' && c != ',' && c != '.' && c != '-' {
+			break
+		}
+	}
+	digits := canonical(s.buf[:0], s.b[end:to])
+	if len(digits) < 2 || len(digits) > 6 {
+		return
+	}
+	c := s.value(from, to, canonical(s.buf[:0], s.b[from:to]))
+	c.kinds[0], c.nkinds = match{s.d.types.date, 1}, 1
+	s.seq.first = len(s.cands)
+}
+
+// address reports "12 Main Street": a number, capitalised words, and the word
+// for a street at [start, end).
+func (s *scan) address(start, end int) {
+	i, words := start, 0
+	for i > 0 && start-i < 48 && s.b[i-1] == ' ' {
+		j := i - 1
+		for j > 0 && class[s.b[j-1]]&(letter|digit) != 0 {
+			j--
+		}
+		if j == i-1 {
+			return
+		}
+		if class[s.b[j]] == digit {
+			if words > 0 {
+				s.found(s.d.types.ids["address"], j, end, gateway.Step{Name: "number and street", Weight: 4})
+			}
+			return
+		}
+		if !isUpper(s.b[j]) {
+			break
+		}
+		i = j
+		words++
+	}
+	s.addressAfter(start, end)
+}
+
+// addressAfter reports "Calle Mayor, 12".
+func (s *scan) addressAfter(start, end int) {
+	caps := false
+	for i := end; i < s.n && i-end < 48; i++ {
+		c := s.b[i]
+		switch {
+		case class[c] == digit && caps:
+			for class[s.b[i]] == digit {
+				i++
+			}
+			s.found(s.d.types.ids["address"], start, i, gateway.Step{Name: "street and number", Weight: 3})
+			return
+		case isUpper(c):
+			caps = true
+		case c == '\n', c == '.', c == ';', c == ':', class[c] == digit:
+			return
+		}
+	}
+}

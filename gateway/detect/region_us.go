@@ -1,0 +1,86 @@
+package detect
+
+// usKinds are the numbers of the United States.
+func usKinds() []kind {
+	return []kind{
+		{typ: "ssn", valid: validSSN, why: "area, group and serial in range",
+			shapes: []shape{{"3 2 4", 4}, {"9", 0}, {"3 6", 0}, {"5 4", 0}}},
+		{typ: "itin", valid: validITIN, why: "group in range",
+			shapes: []shape{{"3 2 4", 4}, {"9", 0}}},
+		{typ: "aba", valid: validABA, why: "district and checksum",
+			shapes: []shape{{"9", 1}, {"4 4 1", 2}}},
+		{typ: "npi", valid: validNPI, why: "checksum",
+			shapes: []shape{{"10", 1}, {"4 3 3", 2}}},
+		{typ: "ein", valid: func(v []byte) bool { return !same(v) }, why: "shape",
+			shapes: []shape{{"2 7", 1}, {"9", 0}}},
+		{typ: "dea", valid: validDEA, why: "checksum",
+			shapes: []shape{{"LLDDDDDDD", 3}}},
+		{typ: "mbi", valid: validMBI, why: "layout", shapes: mbiShapes()},
+	}
+}
+
+// validSSN follows the rules of the Social Security Administration: area not
+// 000, 666 or 9xx, group not 00, serial not 0000; numbers that were printed
+// in advertisements are not given out.
+func validSSN(v []byte) bool {
+	area, group, serial := num(v[:3]), num(v[3:5]), num(v[5:])
+	if area == 0 || area == 666 || area >= 900 || group == 0 || serial == 0 || same(v) {
+		return false
+	}
+	switch string(v) {
+	case "078051120", "219099999", "123456789", "457555462":
+		return false
+	}
+	return area != 987
+}
+
+// validITIN: 9xx, and a group of the ranges that the IRS gives out.
+func validITIN(v []byte) bool {
+	g := num(v[3:5])
+	return v[0] == '9' && (g >= 50 && g <= 65 || g >= 70 && g <= 88 || g >= 90 && g <= 92 || g >= 94)
+}
+
+// validABA checks the routing number's 3-7-1 sum and its Federal Reserve prefix.
+func validABA(v []byte) bool {
+	p := num(v[:2])
+	if !(p >= 1 && p <= 12 || p >= 21 && p <= 32 || p >= 61 && p <= 72 || p == 80) {
+		return false
+	}
+	return dot(v, 3, 7, 1, 3, 7, 1, 3, 7, 1)%10 == 0
+}
+
+// validNPI runs Luhn over 80840 and the number (45 CFR 162.406).
+func validNPI(v []byte) bool {
+	var w [15]byte
+	copy(w[:], "80840")
+	copy(w[5:], v)
+	return (v[0] == '1' || v[0] == '2') && luhn(w[:])
+}
+
+// validDEA: registrant class, and (1+3+5) + 2(2+4+6) ends in the last digit.
+func validDEA(v []byte) bool {
+	switch v[0] {
+	case 'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'J', 'K', 'L', 'M', 'P', 'R', 'S', 'T', 'U', 'X':
+		return dot(v[2:], 1, 2, 1, 2, 1, 2)%10 == int(v[8]-'0')
+	}
+	return false
+}
+
+// mbiShapes are the Medicare beneficiary identifier's masks: positions 3 and
+// 6 are letter or digit.
+func mbiShapes() []shape {
+	return []shape{
+		{"DLLDLLDLLDD", 4}, {"DLDDLLDLLDD", 4}, {"DLLDLDDLLDD", 4}, {"DLDDLDDLLDD", 4},
+	}
+}
+
+// validMBI: the first digit is not 0, and S, L, O, I, B, Z are not used.
+func validMBI(v []byte) bool {
+	for _, c := range v {
+		switch c {
+		case 'S', 'L', 'O', 'I', 'B', 'Z':
+			return false
+		}
+	}
+	return v[0] != '0'
+}

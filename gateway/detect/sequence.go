@@ -1,0 +1,468 @@
+package detect
+
+// sequence is a run of pieces of a number: groups of digits, perhaps with
+// letters, each joined to the one before by a separator or a line break.
+type sequence struct {
+	pieces [maxPieces]piece
+	n      int
+	value  []byte // all pieces without separators, upper case
+	cut    bool   // longer than the arrays: its head was dropped
+	taken  bool   // some window of it became a candidate
+	first  int    // candidates before it
+}
+
+const maxPieces = 24
+
+// piece is one group.
+type piece struct {
+	start, end int32
+	from       int16 // index into value
+	sep        byte  // what joins it to the one before: one of " -./" or 'n' for a line break; 0 first
+	digits     bool
+	word       bool // letters beside the number, which may belong to it
+}
+
+// cand is a value that may be an identifier.
+type cand struct {
+	start, end int32
+	value      [ibanMax]byte
+	n          uint8
+	kinds      [6]match // what it is by its shape; kind indexes the registry
+	nkinds     uint8
+	quiet      bool // inside a URL or an address
+	tricked    bool // letters were read as digits
+}
+
+func (q *sequence) clear() { q.n, q.value, q.cut, q.taken = 0, q.value[:0], false, false }
+
+// piece takes the token [start, end) that holds a digit. It returns where to
+// go on when more than the token was used, else 0.
+func (s *scan) piece(start, end int, kinds uint8) int {
+	b := s.b
+	if end-start > maxWord {
+		s.endSequence()
+		return s.token(start, end)
+	}
+	if kinds&letter != 0 {
+		if j := s.token(start, end); j > 0 {
+			return j
+		}
+	}
+	if j := s.iban(start, end); j > 0 {
+		return j
+	}
+	if end-start > 20 {
+		s.endSequence()
+		return 0
+	}
+	tricked := false
+	if kinds&letter != 0 {
+		if x := extension(b, start, end); x > 0 {
+			s.push(start, x, true)
+			return end
+		}
+		tricked = digitsInDisguise(b, start, end)
+	}
+	if s.seq.n == 0 || s.joint(start) == 0 {
+		s.endSequence()
+		if p := s.prefix(start); p < start {
+			s.push(p, start-1, false)
+			s.seq.pieces[s.seq.n-1].word = true
+		}
+	}
+	s.push(start, end, kinds&letter == 0 || tricked)
+	if tricked {
+		s.disguised(start, end)
+	}
+	s.suffix(end)
+	s.windows()
+	return 0
+}
+
+// extension finds the "x" of "5551234x89": where the number before it ends.
+func extension(b []byte, i, j int) int {
+	for k := i; k < j; k++ {
+		if c := low(b[k]); c == 'x' && k-i >= 4 && j-k > 1 {
+			for m := k + 1; m < j; m++ {
+				if class[b[m]] != digit {
+					return 0
+				}
+			}
+			return k
+		} else if class[c] != digit {
+			return 0
+		}
+	}
+	return 0
+}
+
+// digitsInDisguise reports whether a token is made of digits and of letters
+// that look like them, mostly digits.
+func digitsInDisguise(b []byte, i, j int) bool {
+	letters := 0
+	for _, c := range b[i:j] {
+		if class[c] == digit {
+			continue
+		}
+		if letters++; disguise(c) == 0 {
+			return false
+		}
+	}
+	return letters*2 < j-i
+}
+
+func disguise(c byte) byte {
+	switch c {
+	case 'O', 'o':
+		return '0'
+	case 'I', 'l':
+		return '1'
+	}
+	return 0
+}
+
+// disguised rewrites the value of the newest piece.
+func (s *scan) disguised(start, end int) {
+	from := s.seq.pieces[s.seq.n-1].from
+	for i := range s.b[start:end] {
+		if c := disguise(s.b[start+i]); c != 0 {
+			s.seq.value[int(from)+i] = c
+		}
+	}
+}
+
+// prefix finds one to three letters before start that may belong to the
+// number ("AB 12 34 56 C", "X-1234567-L"); it returns start when there are none.
+func (s *scan) prefix(start int) int {
+	b := s.b
+	if start < 2 || b[start-1] != ' ' && b[start-1] != '-' {
+		return start
+	}
+	i := start - 1
+	for i > 0 && start-i <= 3 && class[b[i-1]] == letter && b[i-1] < 0x80 {
+		i--
+	}
+	if i == start-1 || i > 0 && class[b[i-1]]&(letter|digit) != 0 {
+		return start
+	}
+	return i
+}
+
+// suffix pushes a single letter after end ("12345678-Z").
+func (s *scan) suffix(end int) {
+	b, i := s.b, end
+	if b[i] == ' ' || b[i] == '-' {
+		i++
+	}
+	if i > end && class[b[i]] == letter && b[i] < 0x80 && class[b[i+1]]&(letter|digit) == 0 {
+		s.windows()
+		s.push(i, i+1, false)
+		s.seq.pieces[s.seq.n-1].word = true
+	}
+}
+
+// joint is the separator between the last piece and start, 0 when they do not
+// belong together.
+func (s *scan) joint(start int) byte {
+	end := int(s.seq.pieces[s.seq.n-1].end)
+	gap := s.b[end:start]
+	switch {
+	case len(gap) == 1:
+		switch c := gap[0]; c {
+		case ' ', '-', '.', '/':
+			return c
+		case '\n':
+			return 'n'
+		case '(', ')', '_', '\'':
+			return ' '
+		}
+		return 0
+	case len(gap) == 0 || len(gap) > 6:
+		return 0
+	}
+	sep := byte(' ')
+	for _, c := range gap {
+		switch c {
+		case '\n':
+			sep = 'n'
+		case '-', '.', '/':
+			if sep == ' ' {
+				sep = c
+			}
+		case ' ', '(', ')', '\r', '>':
+		default:
+			return 0
+		}
+	}
+	return sep
+}
+
+// push appends a piece.
+func (s *scan) push(start, end int, digits bool) {
+	q := &s.seq
+	sep := byte(0)
+	if q.n > 0 {
+		if sep = s.joint(start); sep == 0 {
+			s.endSequence()
+		}
+	}
+	if q.n == maxPieces || len(q.value) > 200 {
+		q.slide()
+	}
+	if q.n == 0 {
+		q.first = len(s.cands)
+	}
+	q.pieces[q.n] = piece{int32(start), int32(end), int16(len(q.value)), sep, digits, false}
+	q.n++
+	for _, c := range s.b[start:end] {
+		q.value = append(q.value, upper(c))
+	}
+}
+
+// slide drops the older half of the pieces.
+func (q *sequence) slide() {
+	k := q.n / 2
+	from := q.pieces[k].from
+	q.value = append(q.value[:0], q.value[from:]...)
+	q.n = copy(q.pieces[:], q.pieces[k:q.n])
+	for i := range q.pieces[:q.n] {
+		q.pieces[i].from -= from
+	}
+	q.cut = true
+}
+
+// windows looks for shapes that end with the newest piece.
+func (s *scan) windows() {
+	q := &s.seq
+	last := q.n - 1
+	node, digits := uint16(0), true
+	for k := last; k >= 0; k-- {
+		p := &q.pieces[k]
+		size := int(p.end - p.start)
+		total := len(q.value) - int(p.from)
+		if digits = digits && p.digits && size < 20; digits {
+			node = s.d.numbers.nodes[node].next[size]
+			for _, m := range s.d.numbers.nodes[node].match {
+				if node != 0 {
+					s.window(k, last, m)
+				}
+			}
+		}
+		if (!digits || node == 0) && total > formMax {
+			return
+		}
+		if total <= formMax && s.d.numbers.spans[total] {
+			s.forms(k, last)
+		}
+		if digits && node == 0 && last-k >= 5 {
+			return
+		}
+	}
+}
+
+// forms tries the forms with letters on pieces k to last.
+func (s *scan) forms(k, last int) {
+	v := s.seq.value[s.seq.pieces[k].from:]
+	mask := uint32(0)
+	for i, c := range v {
+		if c >= 'A' {
+			mask |= 1 << i
+		}
+	}
+	if mask == 0 {
+		return
+	}
+	for _, m := range s.d.numbers.forms[uint32(len(v))<<20|mask] {
+		s.window(k, last, m)
+	}
+}
+
+// window makes pieces k to last a candidate if they are well bounded and valid.
+func (s *scan) window(k, last int, m match) {
+	q, kd := &s.seq, &s.d.types.kinds[m.kind]
+	v := q.value[q.pieces[k].from:]
+	if len(v) > 19 {
+		return
+	}
+	inner := byte(0)
+	for i := k + 1; i <= last; i++ {
+		if sep := q.pieces[i].sep; sep != 'n' && sep != inner {
+			if inner != 0 {
+				m.weight--
+			}
+			inner = sep
+		}
+	}
+	if kd.dated && (inner == ' ' || inner == 0) {
+		return
+	}
+	if before := q.pieces[k].sep; before != 0 && !(q.pieces[k-1].word && before == ' ') && !kd.loose && glued(before, inner) {
+		return
+	}
+	if !kd.loose && glued(s.after(int(q.pieces[last].end)), inner) {
+		return
+	}
+	if inner == ' ' && kd.typ == "ssn" {
+		m.weight -= 2 // lists of numbers look like that
+	}
+	if kd.valid(v) {
+		s.candidate(int(q.pieces[k].start), int(q.pieces[last].end), v, m)
+		q.taken = true
+	}
+}
+
+// glued reports whether a neighbouring group, joined by sep, would be part of
+// the same number.
+func glued(sep, inner byte) bool {
+	if sep == 0 || sep == 'n' {
+		return false
+	}
+	return sep != ' ' || inner == ' '
+}
+
+// after is the separator between end and a directly following digit, else 0.
+func (s *scan) after(end int) byte {
+	switch c := s.b[end]; c {
+	case ' ', '-', '.', '/':
+		if class[s.b[end+1]] == digit {
+			return c
+		}
+	}
+	return 0
+}
+
+// candidate notes that [start, end) may be of kind m.
+func (s *scan) candidate(start, end int, v []byte, m match) {
+	if n := len(s.cands); n > s.seq.first {
+		if c := &s.cands[n-1]; int(c.start) == start && int(c.end) == end {
+			if int(c.nkinds) < len(c.kinds) {
+				c.kinds[c.nkinds] = m
+				c.nkinds++
+			}
+			return
+		}
+	}
+	c := s.value(start, end, v)
+	c.kinds[0], c.nkinds = m, 1
+}
+
+// value appends a candidate without a kind.
+func (s *scan) value(start, end int, v []byte) *cand {
+	s.cands = append(s.cands, cand{start: int32(start), end: int32(end), quiet: start < s.quiet})
+	c := &s.cands[len(s.cands)-1]
+	c.n = uint8(copy(c.value[:], v))
+	return c
+}
+
+// endSequence judges the sequence as a whole: as a number that somebody
+// grouped oddly, as an international telephone number, and as a value whose
+// type only a label can tell.
+func (s *scan) endSequence() {
+	q := &s.seq
+	if q.n == 0 {
+		return
+	}
+	from, to := 0, q.n
+	if q.pieces[0].word && q.n > 1 {
+		from = 1
+	}
+	if q.pieces[q.n-1].word {
+		to--
+	}
+	if v := q.span(from, to); !q.cut && len(v) >= 3 && len(v) < 20 && allDigits(v) {
+		if !q.taken && to-from > 1 {
+			s.odd(from, to, v)
+		}
+		s.phone(from, to, v)
+		s.ipv4()
+	}
+	s.labelled(from, to)
+	q.clear()
+}
+
+// span is the value of pieces [k, j).
+func (q *sequence) span(k, j int) []byte {
+	if k >= j {
+		return nil
+	}
+	to := len(q.value)
+	if j < q.n {
+		to = int(q.pieces[j].from)
+	}
+	return q.value[q.pieces[k].from:to]
+}
+
+// odd tries every kind with as many digits as pieces [k, j) have.
+func (s *scan) odd(k, j int, v []byte) {
+	for _, m := range s.d.numbers.total[len(v)] {
+		if kd := &s.d.types.kinds[m.kind]; !kd.dated && kd.typ != "phone" && kd.valid(v) {
+			m.weight -= 2
+			s.candidate(int(s.seq.pieces[k].start), int(s.seq.pieces[j-1].end), v, m)
+		}
+	}
+}
+
+// labelled appends what a label alone may give a type: each stretch of pieces
+// that is joined without spaces, and a short sequence as a whole.
+func (s *scan) labelled(from, to int) {
+	q := &s.seq
+	for k := from; k < to; {
+		j := k + 1
+		for j < to && q.pieces[j].sep != ' ' && q.pieces[j].sep != 'n' {
+			j++
+		}
+		s.plainValue(k, j)
+		if k == from && j < to && to-from <= 4 {
+			s.plainValue(from, to)
+		}
+		k = j
+	}
+}
+
+// plainValue appends pieces [k, j) as a value without a kind, with the letters
+// that a hyphen joins to its front ("MRN-458619").
+func (s *scan) plainValue(k, j int) {
+	q := &s.seq
+	start, end := int(q.pieces[k].start), int(q.pieces[j-1].end)
+	v := q.span(k, j)
+	if len(v) < 3 || len(v) > 20 {
+		return
+	}
+	for i := q.first; i < len(s.cands); i++ {
+		if int(s.cands[i].start) == start && int(s.cands[i].end) == end {
+			return
+		}
+	}
+	if i := s.letters(start); i < start && (k == 0 || q.pieces[k-1].word) {
+		w := append(s.buf[:0], s.b[i:start-1]...)
+		for n := range w {
+			w[n] = upper(w[n])
+		}
+		v, start = append(w, v...), i
+	}
+	s.value(start, end, v)
+}
+
+// letters finds up to six letters joined by a hyphen before start.
+func (s *scan) letters(start int) int {
+	i := start - 1
+	if i < 1 || s.b[i] != '-' {
+		return start
+	}
+	for i > 0 && start-i < 7 && class[s.b[i-1]] == letter {
+		i--
+	}
+	if i == start-1 || i > 0 && class[s.b[i-1]]&(letter|digit) != 0 {
+		return start
+	}
+	return i
+}
+
+func allDigits(v []byte) bool {
+	for _, c := range v {
+		if class[c] != digit {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,276 @@
+package detect
+
+import (
+	"cmp"
+	"slices"
+
+	"gatepost/gateway"
+)
+
+// Topics by number.
+const (
+	health = iota
+	finance
+	legal
+	nTopics
+)
+
+// Kinds by number.
+const (
+	reminder = iota
+	marketing
+	receipt
+	oneTimeCode
+	nKinds
+)
+
+var (
+	topicNames = [nTopics]string{"health", "finance", "legal"}
+	kindNames  = [nKinds]string{"reminder", "marketing", "receipt", "one_time_code"}
+)
+
+// topics counts terms: per part and over the whole message.
+type topics struct {
+	part, whole tally
+	best        [nTopics]gateway.Level
+}
+
+// tally is what is counted of a text.
+type tally struct {
+	counts  []uint16 // by term
+	touched []uint32 // terms with a count
+	seen
+}
+
+// seen is what is counted besides terms.
+type seen struct {
+	words     int
+	links     [nTopics]int // weights of terms right after "your", "my"
+	asks      int          // what, how, which
+	questions int          // question marks
+	amounts   int          // "$" before a digit
+}
+
+// sums are the weights of a tally: each term counts fully once and half for
+// up to two repetitions, so that one word said often is not a topic.
+type sums struct {
+	topic [nTopics]int
+	kind  [nKinds]int
+	case_ int
+}
+
+// linkWords is how many words after "your" a term is still the reader's.
+const linkWords = 5
+
+func (t *topics) init(terms int) {
+	t.part.counts, t.whole.counts = make([]uint16, terms), make([]uint16, terms)
+}
+
+func (t *topics) begin() {
+	t.part.clear()
+	t.whole.clear()
+	t.best = [nTopics]gateway.Level{}
+}
+
+func (t *tally) clear() {
+	for _, id := range t.touched {
+		t.counts[id] = 0
+	}
+	t.touched, t.seen = t.touched[:0], seen{}
+}
+
+// add counts a term that ends dist words after a "your" or "my".
+func (t *tally) add(id uint32, m *term, dist int32) {
+	t.count(id, 1)
+	if m.list == listTopic && dist <= linkWords && m.weight > 0 {
+		t.links[m.sub] += int(m.weight)
+	}
+}
+
+func (t *tally) count(id uint32, n uint16) {
+	if t.counts[id] == 0 {
+		t.touched = append(t.touched, id)
+	}
+	if t.counts[id] < 1<<14 {
+		t.counts[id] += n
+	}
+}
+
+// remove takes a count back.
+func (t *tally) remove(id uint32) {
+	if t.counts[id] > 0 {
+		t.counts[id]--
+	}
+}
+
+// endPart judges the part alone and adds it to the whole, so that neither a
+// long attachment hides a short body nor a subject is read without its body.
+func (t *topics) endPart(terms []term) {
+	s := t.part.sums(terms)
+	for i := range t.best {
+		t.best[i] = max(t.best[i], topicLevel(s.topic[i], t.part.words))
+	}
+	for _, id := range t.part.touched {
+		if n := t.part.counts[id]; n > 0 {
+			t.whole.count(id, n)
+		}
+	}
+	p, w := &t.part.seen, &t.whole.seen
+	w.words += p.words
+	w.asks += p.asks
+	w.questions += p.questions
+	w.amounts += p.amounts
+	for i := range w.links {
+		w.links[i] += p.links[i]
+	}
+	t.part.clear()
+}
+
+// sums adds the weights up, in halves.
+func (t *tally) sums(terms []term) (s sums) {
+	for _, id := range t.touched {
+		n := int(t.counts[id])
+		if n == 0 {
+			continue
+		}
+		m := &terms[id]
+		w := int(m.weight) * (2 + min(n-1, 2))
+		switch m.list {
+		case listTopic:
+			s.topic[m.sub] += w
+		case listKind:
+			s.kind[m.sub] += w
+		case listCase:
+			s.case_ += w
+		}
+	}
+	return s
+}
+
+// topicLevel is the level of a sum (in halves) in a text of so many words.
+func topicLevel(sum, words int) gateway.Level {
+	need := 2 * topicNeed(words)
+	switch {
+	case sum >= 3*need:
+		return gateway.High
+	case sum >= need:
+		return gateway.Medium
+	case sum >= 4:
+		return gateway.Low
+	}
+	return gateway.None
+}
+
+// topicNeed is the sum that makes a text of so many words speak of a topic:
+// one strong term in a short message, a few per hundred words in a letter, and
+// no more than a page of them in a book.
+func topicNeed(words int) int {
+	return min(5+max(words-40, 0)/15, 40)
+}
+
+// scores are the topics of the message that were met at all, with the terms
+// that count most.
+func (t *topics) scores(terms []term, s sums) []gateway.TopicScore {
+	var out []gateway.TopicScore
+	for i, name := range topicNames {
+		level := max(t.best[i], topicLevel(s.topic[i], t.whole.words))
+		t.best[i] = level
+		if level == gateway.None {
+			continue
+		}
+		out = append(out, gateway.TopicScore{Name: name, Level: level, Score: s.topic[i] / 2, Terms: t.whole.top(terms, i)})
+	}
+	return out
+}
+
+// maxTerms is how many terms of a topic are shown.
+const maxTerms = 12
+
+// top are the terms of a topic that weigh most.
+func (t *tally) top(terms []term, topic int) []string {
+	var ids []uint32
+	for _, id := range t.touched {
+		if m := &terms[id]; m.list == listTopic && int(m.sub) == topic && t.counts[id] > 0 {
+			ids = append(ids, id)
+		}
+	}
+	slices.SortFunc(ids, func(a, b uint32) int {
+		if d := cmp.Compare(abs(terms[b].weight), abs(terms[a].weight)); d != 0 {
+			return d
+		}
+		return cmp.Compare(a, b)
+	})
+	ids = ids[:min(len(ids), maxTerms)]
+	words := make([]string, len(ids))
+	for i, id := range ids {
+		words[i] = terms[id].text
+	}
+	return words
+}
+
+func abs(w int8) int8 {
+	if w < 0 {
+		return -w
+	}
+	return w
+}
+
+// kindNeed is the sum (in halves) that makes a message of a kind.
+var kindNeed = [nKinds]int{reminder: 10, marketing: 16, receipt: 10, oneTimeCode: 10}
+
+func kindsOf(s sums) []string {
+	var out []string
+	for i, name := range kindNames {
+		if s.kind[i] >= kindNeed[i] {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// caseNeed is the sum (in halves) of case terms that makes a text the record
+// of one person.
+const caseNeed = 10
+
+// addressed reports whether a topic that matters is tied to one person: the
+// reader ("your result"), the writer ("my rash"), or the person whose record
+// the text is. A question that merely describes a case is tied to nobody.
+func (t *topics) addressed(s sums) bool {
+	if s.kind[marketing] >= kindNeed[marketing] {
+		return false
+	}
+	for i, level := range t.best {
+		if level >= gateway.Medium && t.whole.links[i] > 0 {
+			return true
+		}
+	}
+	question := t.whole.questions > 0 && t.whole.words < 120
+	return t.best[health] >= gateway.Medium && s.case_ >= caseNeed && !question
+}
+
+// finish adds what is said of the message as a whole.
+func (s *scan) finish() *gateway.Detections {
+	terms := s.words.terms
+	sum := s.tops.whole.sums(terms)
+	s.out.Topics = s.tops.scores(terms, sum)
+	s.out.Kinds = kindsOf(sum)
+	s.out.AddressedToReader = s.tops.addressed(sum)
+	s.accounts()
+	out := s.out
+	s.out = nil
+	return out
+}
+
+// accounts makes an account number a bank account in a text that speaks of
+// money: clinics have account numbers too, and those are no secret by themselves.
+func (s *scan) accounts() {
+	if s.tops.best[finance] < gateway.Medium {
+		return
+	}
+	for i := range s.out.Findings {
+		if f := &s.out.Findings[i]; f.Type == "account" {
+			f.Type = "bank_account"
+			f.Steps = append(f.Steps, gateway.Step{Name: "text about money"})
+		}
+	}
+}

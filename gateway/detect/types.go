@@ -1,0 +1,83 @@
+package detect
+
+// typeTable numbers the types of findings. The first ones are those that only
+// a label tells; then come those of the registry of numbers.
+type typeTable struct {
+	names []string
+	ids   map[string]uint16
+	info  []typeInfo
+	kinds []kind // registry, in order; kinds[i].id is its type
+	// Indexes into kinds of what is found otherwise than by its shape.
+	iban, phone, ip, date uint16
+}
+
+// typeInfo says what a value must look like to be this type by its label alone.
+type typeInfo struct {
+	minLen, maxLen int // letters and digits; maxLen 0: a label alone is not enough
+	minDigits      int
+	base           int  // weight before the label
+	lowers         bool // no type of finding: its words make others less likely
+}
+
+// Types that exist besides the registry. "order" and "quantity" are no
+// findings: they are what else a number may be.
+var labelTypes = []struct {
+	name string
+	typeInfo
+}{
+	{"mrn", typeInfo{4, 20, 3, 1, false}},
+	{"account", typeInfo{5, 20, 4, 1, false}},
+	{"bank_account", typeInfo{6, 20, 6, 1, false}},
+	{"health_plan_id", typeInfo{5, 20, 3, 1, false}},
+	{"passport", typeInfo{6, 10, 4, 1, false}},
+	{"drivers_licence", typeInfo{5, 20, 3, 1, false}},
+	{"case_number", typeInfo{4, 20, 4, 1, false}},
+	{"card_security_code", typeInfo{3, 4, 3, 2, false}},
+	{"date_of_birth", typeInfo{}},
+	{"password", typeInfo{}},
+	{"token", typeInfo{}},
+	{"private_key", typeInfo{}},
+	{"email", typeInfo{}},
+	{"phone", typeInfo{}},
+	{"url", typeInfo{}},
+	{"address", typeInfo{}},
+	{"name", typeInfo{}},
+	{"order", typeInfo{lowers: true}},
+}
+
+func newTypeTable() *typeTable {
+	t := &typeTable{ids: map[string]uint16{}}
+	for _, l := range labelTypes {
+		t.id(l.name)
+		t.info[len(t.info)-1] = l.typeInfo
+	}
+	for _, region := range [][]kind{cardKinds(), commonKinds(), usKinds(), europeKinds(), restKinds()} {
+		for _, k := range region {
+			k.id = t.id(k.typ)
+			switch n := uint16(len(t.kinds)); k.typ {
+			case "iban":
+				t.iban = n
+			case "phone":
+				t.phone = n
+			case "ip":
+				t.ip = n
+			case "date_of_birth":
+				t.date = n
+			}
+			t.kinds = append(t.kinds, k)
+		}
+	}
+	return t
+}
+
+// id numbers a type.
+func (t *typeTable) id(name string) uint16 {
+	if id, ok := t.ids[name]; ok {
+		return id
+	}
+	id := uint16(len(t.names))
+	t.ids[name] = id
+	t.names = append(t.names, name)
+	t.info = append(t.info, typeInfo{})
+	return id
+}
