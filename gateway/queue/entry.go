@@ -29,6 +29,7 @@ type entry struct {
 	due         time.Time
 	size        int64
 	counted     bool // size is part of Queue.bytes
+	loaded      bool // came out of the store, not by Stage
 	where       where
 	index       int // in the heap
 }

@@ -297,3 +297,46 @@ func word(w string) func(*store.Batch, gateway.Envelope) error {
 		return nil
 	}
 }
+
+// outage is a store that can be away for a while.
+type outage struct {
+	store.Store
+	mu   sync.Mutex
+	gone bool
+}
+
+func (o *outage) set(gone bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.gone = gone
+}
+
+func (o *outage) away() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.gone {
+		return errScripted
+	}
+	return nil
+}
+
+func (o *outage) Get(ctx context.Context, key []byte) (store.Item, error) {
+	if err := o.away(); err != nil {
+		return store.Item{}, err
+	}
+	return o.Store.Get(ctx, key)
+}
+
+func (o *outage) Scan(ctx context.Context, r store.Range, visit func(store.Item) bool) error {
+	if err := o.away(); err != nil {
+		return err
+	}
+	return o.Store.Scan(ctx, r, visit)
+}
+
+func (o *outage) Commit(ctx context.Context, b *store.Batch) error {
+	if err := o.away(); err != nil {
+		return err
+	}
+	return o.Store.Commit(ctx, b)
+}

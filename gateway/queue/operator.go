@@ -96,6 +96,15 @@ func (q *Queue) Drop(ctx context.Context, id gateway.EnvelopeID, stage func(b *s
 	})
 }
 
+// Finish ends an unfinished envelope in the state that is known from elsewhere:
+// a journal that outlived the store.
+func (q *Queue) Finish(ctx context.Context, id gateway.EnvelopeID, state gateway.State, stage func(b *store.Batch, after gateway.Envelope) error) error {
+	return q.act(ctx, id, "", func(b *store.Batch, e *gateway.Envelope) error {
+		e.State, e.Next = state, time.Time{}
+		return stage(b, *e)
+	})
+}
+
 // Amend changes the record of an envelope from within its own attempt: what
 // leaves, never when. It is for Couriers, and durable when it returns. An
 // envelope that is no longer queued is ErrNotFound.

@@ -44,9 +44,7 @@ func (q *Queue) refill(ctx context.Context) error {
 
 	rows, err := q.reserve(ctx, now, room)
 	for _, r := range rows {
-		if loadErr := q.load(ctx, r); err == nil {
-			err = loadErr
-		}
+		q.load(ctx, r)
 	}
 	if err != nil {
 		q.lookAgain()
@@ -82,17 +80,22 @@ func (q *Queue) reserveRow(id gateway.EnvelopeID, due, now time.Time, room bool)
 		q.missLocked(due)
 		return nil, false
 	}
-	e := &entry{id: id, due: due, where: loading}
+	e := &entry{id: id, due: due, where: loading, loaded: true}
 	q.known[id] = e
 	return &row{e, due}, true
 }
 
-// load reads one reserved envelope and lets the queue work on it.
-func (q *Queue) load(ctx context.Context, r row) error {
+// load reads one reserved envelope and lets the queue work on it. One that
+// cannot be read must not keep the others from leaving: it is looked at again
+// soon, or with the next full scan where its record is damaged.
+func (q *Queue) load(ctx context.Context, r row) {
 	item, err := q.store.Get(ctx, envelopeKey(r.entry.id))
 	var e gateway.Envelope
 	if err == nil {
 		err = store.Decode(item.Value, &e)
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		q.log.Error("envelope not read", "envelope", r.entry.id, "error", err)
 	}
 	name := ""
 	usable := err == nil && e.State == gateway.Queued && e.Next.Equal(r.due)
@@ -101,16 +104,15 @@ func (q *Queue) load(ctx context.Context, r row) error {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if !usable { // settled since the scan, or unreadable
-		q.forgetLocked(r.entry)
-		if err == nil || errors.Is(err, store.ErrNotFound) {
-			return nil
-		}
-		return err
+	switch {
+	case usable:
+		r.entry.envelope, r.entry.size = &e, int64(len(item.Value))
+		q.admitLocked(r.entry, name)
+		return
+	case err != nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrBadRecord):
+		q.missLocked(q.now().Add(storeRetry))
 	}
-	r.entry.envelope, r.entry.size = &e, int64(len(item.Value))
-	q.admitLocked(r.entry, name)
-	return nil
+	q.forgetLocked(r.entry) // settled since the scan, or not readable now
 }
 
 // census is what a full scan of the schedule finds.

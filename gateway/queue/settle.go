@@ -266,6 +266,7 @@ func (s *settler) judge(err error) {
 func (s *settler) stage(ctx context.Context, b *store.Batch, st *settlement) bool {
 	before, version, err := store.GetRecord[gateway.Envelope](ctx, s.q.store, envelopeKey(st.entry.id))
 	if errors.Is(err, store.ErrNotFound) { // erased meanwhile, with its row
+		s.judge(nil)
 		s.q.landed(st, nil)
 		return false
 	}
@@ -341,6 +342,7 @@ func (st *settlement) storedAs(e *gateway.Envelope) bool {
 // which try, what should have followed it follows now; else a scan of the
 // store finds what the batch has put into the schedule.
 func (s *settler) found(st *settlement) {
+	s.judge(nil) // or nothing would start again: there may be no other commit to come
 	if len(st.doubt) == 1 {
 		s.done(st.doubt[0], []*settlement{st})
 		return
@@ -368,6 +370,9 @@ func (q *Queue) landed(st *settlement, after *gateway.Envelope) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	e := st.entry
+	if e.loaded && q.now().Sub(e.envelope.Accepted) <= fresh {
+		q.touched[e.id] = q.now() // take may still come
+	}
 	if after == nil || after.State != gateway.Queued {
 		q.forgetLocked(e)
 		return

@@ -26,12 +26,19 @@ func (q *Queue) Stage(b *store.Batch, e *gateway.Envelope) error {
 		return fmt.Errorf("staging envelope %v: %w", e.ID, err)
 	}
 	taken := *e
-	b.After(func() { q.take(&taken, size) })
+	b.After(func() { q.take(&taken, size, now) })
 	return nil
 }
 
-// take begins to work on an envelope whose commit is durable.
-func (q *Queue) take(e *gateway.Envelope, size int) {
+// fresh is how long the copy of a staged envelope is believed. A commit whose
+// answer was lost may be found out so late that the envelope was read from the
+// store and settled long since: what is settled within this time is remembered
+// in touched, and what comes later is read from the store.
+const fresh = 30 * time.Second
+
+// take begins to work on an envelope that was staged at the time given and
+// whose commit is durable.
+func (q *Queue) take(e *gateway.Envelope, size int, staged time.Time) {
 	q.metrics.moved("", e.State)
 	if e.State != gateway.Queued {
 		return
@@ -43,7 +50,7 @@ func (q *Queue) take(e *gateway.Envelope, size int) {
 	if q.known[e.ID] != nil { // a scan was faster
 		return
 	}
-	if _, ok := q.touched[e.ID]; ok { // an operator was faster: the record may differ by now
+	if _, ok := q.touched[e.ID]; ok || q.now().Sub(staged) > fresh { // the record may differ by now
 		q.missLocked(e.Next)
 		return
 	}
