@@ -166,7 +166,7 @@ func (b *bench) start() {
 	done := make(chan error, 1)
 	q := b.q
 	go func() { done <- q.Run(ctx) }()
-	b.stop = func() error { cancel(); return <-done }
+	b.stop = sync.OnceValue(func() error { cancel(); return <-done })
 }
 
 // envelope makes a queued envelope; those of one message differ in n only.
