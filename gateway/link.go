@@ -65,11 +65,12 @@ type LinkState string
 
 // The states of a link.
 const (
-	LinkActive  LinkState = "active"
-	LinkPaused  LinkState = "paused" // too many wrong tries: until Pause
-	LinkFrozen  LinkState = "frozen" // until staff or the other channel thaws it
-	LinkExpired LinkState = "expired"
-	LinkUnknown LinkState = "unknown" // never existed, or is gone: not told apart
+	LinkActive   LinkState = "active"
+	LinkPaused   LinkState = "paused" // too many wrong tries: until Pause
+	LinkFrozen   LinkState = "frozen" // until staff or the other channel thaws it
+	LinkExpired  LinkState = "expired"
+	LinkRecalled LinkState = "recalled" // the sender took the message back
+	LinkUnknown  LinkState = "unknown"  // never existed, or is gone: not told apart
 )
 
 // LinkPage is everything that a page may show before a proof. It says nothing

@@ -1,6 +1,8 @@
 package viewer
 
 import (
+	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -12,10 +14,14 @@ import (
 	"gatepost/viewer/library"
 )
 
+// opening is how the library opens what was granted: the whole message or its
+// files alone.
+type opening func(context.Context, gateway.Grant, gateway.LinkSecret) (*library.Reading, error)
+
 // opened does what every route behind the proof does first: it asks for the
 // grant of file (-1: the message) and opens the message. nil means that the
 // request was answered; the caller closes what it gets.
-func (v *viewer) opened(w http.ResponseWriter, r *http.Request, file int) (*library.Reading, link) {
+func (v *viewer) opened(w http.ResponseWriter, r *http.Request, file int, open opening) (*library.Reading, link) {
 	l, ok := v.link(r)
 	if !ok {
 		v.unknown(w, r)
@@ -34,7 +40,7 @@ func (v *viewer) opened(w http.ResponseWriter, r *http.Request, file int) (*libr
 		v.failed(w, r, "open", err)
 		return nil, l
 	}
-	reading, err := v.library.Mail(r.Context(), grant, l.secret)
+	reading, err := open(r.Context(), grant, l.secret)
 	if err != nil {
 		v.failed(w, r, "read", err)
 		return nil, l
@@ -45,7 +51,7 @@ func (v *viewer) opened(w http.ResponseWriter, r *http.Request, file int) (*libr
 // showMail answers GET /m/{secret}/mail: the HTML alone, in a sandbox of its
 // own headers.
 func (v *viewer) showMail(w http.ResponseWriter, r *http.Request) {
-	reading, l := v.opened(w, r, -1)
+	reading, l := v.opened(w, r, -1, v.library.Mail)
 	if reading == nil {
 		return
 	}
@@ -82,7 +88,7 @@ func (v *viewer) serveFile(w http.ResponseWriter, r *http.Request, show bool) {
 		v.none(w, r)
 		return
 	}
-	reading, l := v.opened(w, r, n)
+	reading, l := v.opened(w, r, n, v.library.Files)
 	if reading == nil {
 		return
 	}
@@ -110,7 +116,16 @@ func (v *viewer) serveFile(w http.ResponseWriter, r *http.Request, show bool) {
 		}
 	}
 	v.fileHeaders(w.Header(), f, show)
+	w.Header().Set("ETag", v.tag(l, n))
 	http.ServeContent(w, r, "", time.Time{}, &deadlineReader{ReadSeeker: content, control: http.NewResponseController(w)})
+}
+
+// tag names the octets of file n for ever, for nothing of a message changes
+// (RFC 9110 section 8.8.3): with it a browser goes on with a download that
+// broke off (If-Range). It says nothing of what is in the file.
+func (v *viewer) tag(l link, n int) string {
+	sum := v.config.MAC("viewer: file", l.secret[:], strconv.AppendInt(nil, int64(n), 10))
+	return `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
 }
 
 // showPolicy is for a file in place. Sound and video are fetched again by the

@@ -41,7 +41,7 @@ func (v *viewer) showLink(w http.ResponseWriter, r *http.Request) {
 		v.unknown(w, r)
 		return
 	}
-	if l.visitor.Session != "" && !onlyLooking(r) && page.State != gateway.LinkExpired {
+	if l.visitor.Session != "" && !onlyLooking(r) && readable(page.State) {
 		if done := v.tryMessage(w, r, l, page); done {
 			return
 		}
@@ -56,6 +56,13 @@ func (v *viewer) showLink(w http.ResponseWriter, r *http.Request) {
 		trouble = &problem{Text: v.frame(r, l, page).W.T("error.cookies")}
 	}
 	v.gate(w, r, l, page, http.StatusOK, trouble)
+}
+
+// readable reports whether a session that has proven a link may still read in
+// this state of it. Others who guess wrong pause and freeze a link; that does
+// not shut the door behind the one who is inside.
+func readable(s gateway.LinkState) bool {
+	return s == gateway.LinkActive || s == gateway.LinkPaused || s == gateway.LinkFrozen
 }
 
 // mended helps a link out that a mail program took the next full stop into.

@@ -95,6 +95,11 @@ func (v *viewer) closed(w http.ResponseWriter, r *http.Request, l link, page gat
 		p.Title = p.W.T("expired.title")
 		p.Lines = v.askThem(p, []string{p.W.T("expired.text")}, "expired.then", page)
 		p.CallHelp = p.Help
+	case gateway.LinkRecalled:
+		status = http.StatusGone
+		p.Title = p.W.T("recalled.title")
+		p.Lines = v.askThem(p, []string{p.W.T("recalled.text", "Org", p.Org)}, "recalled.then", page)
+		p.CallHelp = p.Help
 	default:
 		v.unknown(w, r)
 		return

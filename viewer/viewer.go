@@ -23,6 +23,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -148,8 +149,17 @@ func (v *viewer) link(r *http.Request) (link, bool) {
 		return link{}, false
 	}
 	return link{secret: secret, path: "/m/" + secret.Path(), visitor: gateway.Visitor{
-		Session: v.session(r), Remote: r.RemoteAddr, Agent: cutTo(r.UserAgent(), 256),
+		Session: v.session(r), Remote: hostOf(r.RemoteAddr), Agent: cutTo(r.UserAgent(), 256),
 	}}, true
+}
+
+// hostOf is a network address without its port: the port is another one for
+// each connection, and would make one visitor look like many.
+func hostOf(address string) string {
+	if host, _, err := net.SplitHostPort(address); err == nil {
+		return host
+	}
+	return address
 }
 
 func cutTo(s string, n int) string {

@@ -176,10 +176,11 @@ func TestStatesHavePages(t *testing.T) {
 	c := newClinic(t)
 	b := c.visit(true)
 	for state, want := range map[gateway.LinkState][]string{
-		gateway.LinkExpired: {"410", "This link has expired", "K7RM-2F", "tel:+15550001111"},
-		gateway.LinkFrozen:  {"200", "This link is locked", "K7RM-2F", "tel:+15550001111"},
-		gateway.LinkUnknown: {"404", "We cannot find this message"},
-		"something new":     {"404", "We cannot find this message"},
+		gateway.LinkExpired:  {"410", "This link has expired", "K7RM-2F", "tel:+15550001111"},
+		gateway.LinkRecalled: {"410", "taken back", "K7RM-2F", "tel:+15550001111"},
+		gateway.LinkFrozen:   {"200", "This link is locked", "K7RM-2F", "tel:+15550001111"},
+		gateway.LinkUnknown:  {"404", "We cannot find this message"},
+		"something new":      {"404", "We cannot find this message"},
 	} {
 		c.state = state
 		page := b.get(c.path())

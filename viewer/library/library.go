@@ -84,21 +84,40 @@ const (
 // temporary; what they wrap may come from the keys or from the disk and is for
 // the log only.
 func (l *Library) Mail(ctx context.Context, g gateway.Grant, s gateway.LinkSecret) (*Reading, error) {
-	blob, err := l.blobs(ctx, g.Body.Blob)
+	mail, blob, err := l.open(ctx, g, s)
 	if err != nil {
-		return nil, fmt.Errorf("opening the body of a message: %w", err)
-	}
-	content, err := l.opener.Correspondent(g.Wrap, g.Message, s, blob, blob.Size())
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("unsealing a message: %w", err), blob.Close())
-	}
-	mail, err := l.view(content)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("taking a message apart: %w", err), blob.Close())
+		return nil, err
 	}
 	r := l.read(mail)
 	r.blob = blob
 	return r, nil
+}
+
+// Files is Mail with nothing but the Files, for those who read one of them: a
+// player that seeks asks many times, and needs no HTML made harmless each time.
+func (l *Library) Files(ctx context.Context, g gateway.Grant, s gateway.LinkSecret) (*Reading, error) {
+	mail, blob, err := l.open(ctx, g, s)
+	if err != nil {
+		return nil, err
+	}
+	return &Reading{Files: files(mail.Files), blob: blob}, nil
+}
+
+// open opens the body that g grants. The caller closes the blob.
+func (l *Library) open(ctx context.Context, g gateway.Grant, s gateway.LinkSecret) (*gateway.Mail, Blob, error) {
+	blob, err := l.blobs(ctx, g.Body.Blob)
+	if err != nil {
+		return nil, nil, fmt.Errorf("opening the body of a message: %w", err)
+	}
+	content, err := l.opener.Correspondent(g.Wrap, g.Message, s, blob, blob.Size())
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("unsealing a message: %w", err), blob.Close())
+	}
+	mail, err := l.view(content)
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("taking a message apart: %w", err), blob.Close())
+	}
+	return mail, blob, nil
 }
 
 // Close releases the body.
