@@ -51,7 +51,7 @@ func New(c Config) (*Detector, error) {
 	d.numbers, d.secrets = newLayouts(d.types), newSecretTable()
 	d.words = b.build()
 	for _, s := range c.OwnIdentifiers {
-		if v := canonical(nil, []byte(d.folds.text(s))); len(v) > 0 {
+		for _, v := range spellings(d.folds.text(s)) {
 			d.own[sipHash(d.key, v)] = true
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 
 	"gatepost/gateway"
 )
@@ -46,6 +47,24 @@ func (d *Detector) addOwn(b *builder, o gateway.OwnDetector) error {
 		}
 	}
 	return nil
+}
+
+// spellings are the canonical forms under which an own identifier may be
+// found. An international telephone number is also written from inside its
+// country, whose code has one to three digits.
+func spellings(text string) (all [][]byte) {
+	v := canonical(nil, []byte(text))
+	if len(v) == 0 {
+		return nil
+	}
+	all = append(all, v)
+	if !strings.HasPrefix(strings.TrimSpace(text), "+") || !allDigits(v) || len(v) < 10 {
+		return all
+	}
+	for code := 1; code <= 3; code++ {
+		all = append(all, v[code:], append([]byte("0"), v[code:]...))
+	}
+	return append(all, append([]byte("00"), v...))
 }
 
 // ownWord reports a word or phrase of an own list.

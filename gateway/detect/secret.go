@@ -143,25 +143,11 @@ func (s *scan) privateKey(start int) {
 // labelledSecret reports the password or token that follows label l: after
 // ":" or "=" or "is", one word without spaces.
 func (s *scan) labelledSecret(l label, weak int) {
-	b, i := s.b, int(l.end)
+	b := s.b
 	if int(l.start) < s.secretEnd {
 		return
 	}
-	signs := false
-	for n := 0; n < 12; n++ {
-		switch c := b[i]; {
-		case c == ':' || c == '=':
-			signs = true
-		case c == ' ' || c == '"' || c == '\'' || c == '\t' || c == '`' || c == '*':
-		case (c == 'i' || c == 'I') && b[i+1] == 's' && b[i+2] == ' ' && b[i-1] == ' ':
-			signs = true
-			i++
-		default:
-			n = 12
-			continue
-		}
-		i++
-	}
+	i, signs := s.afterLabel(int(l.end))
 	to := i
 	for to < s.n && to-i < 256 && b[to] > ' ' && b[to] != '"' && b[to] != '\'' && b[to] != '<' && b[to] != '`' && b[to] != unknownMark {
 		to++
@@ -179,6 +165,40 @@ func (s *scan) labelledSecret(l label, weak int) {
 	s.secretEnd = to
 	s.find(l.typ, i, to, b[i:to], gateway.Step{Name: "secret's label before", Weight: weak},
 		gateway.Step{Name: "mixture of characters", Weight: weight})
+}
+
+// afterLabel skips what may stand between a label at i and its value; signs
+// says whether there was a sign or a verb that announces one.
+func (s *scan) afterLabel(i int) (to int, signs bool) {
+	b := s.b
+	for end := i + 24; i < end; i++ {
+		switch c := b[i]; {
+		case c == ':' || c == '=' || c == '>' && i > 0 && (b[i-1] == '-' || b[i-1] == '='):
+			signs = true
+		case c == ' ' || c == '"' || c == '\'' || c == '\t' || c == '`' || c == '*':
+		case c == '-' && b[i+1] == '>':
+		case !signs && b[i-1] == ' ' && announces(b, i) > 0:
+			signs = true
+			i += announces(b, i) - 1
+		default:
+			return i, signs
+		}
+	}
+	return i, signs
+}
+
+// announces is the length of the verb at i that a value follows ("is", "ist",
+// "est", "es"), 0 when there is none.
+func announces(b []byte, i int) int {
+	j := i
+	for class[b[j]] == letter && j-i < 4 {
+		j++
+	}
+	switch string(b[i:j]) {
+	case "is", "ist", "est", "es", "was", "IS":
+		return j - i
+	}
+	return 0
 }
 
 // strength weighs how little v looks like a word of a sentence.

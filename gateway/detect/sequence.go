@@ -419,8 +419,8 @@ func (s *scan) labelled(from, to int) {
 	}
 }
 
-// plainValue appends pieces [k, j) as a value without a kind, with the letters
-// that a hyphen joins to its front ("MRN-458619").
+// plainValue appends pieces [k, j) as a value without a kind, with what hyphens
+// join to its front ("MRN-458619").
 func (s *scan) plainValue(k, j int) {
 	q := &s.seq
 	start, end := int(q.pieces[k].start), int(q.pieces[j-1].end)
@@ -434,22 +434,29 @@ func (s *scan) plainValue(k, j int) {
 		}
 	}
 	if i := s.letters(start); i < start && (k == 0 || q.pieces[k-1].word) {
-		w := append(s.buf[:0], s.b[i:start-1]...)
-		for n := range w {
-			w[n] = upper(w[n])
-		}
-		v, start = append(w, v...), i
+		v, start = append(canonical(s.buf[:0], s.b[i:start-1]), v...), i
 	}
 	s.value(start, end, v)
 }
 
-// letters finds up to six letters joined by a hyphen before start.
+// letters finds what hyphens join before start: up to six letters, and a short
+// number before them ("24-CV-" of "24-CV-01934").
 func (s *scan) letters(start int) int {
+	i := s.joined(start, letter)
+	if i < start {
+		return s.joined(i, digit)
+	}
+	return start
+}
+
+// joined is where the run of up to six octets of a class begins that a hyphen
+// joins to start; start when there is none.
+func (s *scan) joined(start int, of uint8) int {
 	i := start - 1
 	if i < 1 || s.b[i] != '-' {
 		return start
 	}
-	for i > 0 && start-i < 7 && class[s.b[i-1]] == letter {
+	for i > 0 && start-i < 7 && class[s.b[i-1]] == of {
 		i--
 	}
 	if i == start-1 || i > 0 && class[s.b[i-1]]&(letter|digit) != 0 {

@@ -1,0 +1,89 @@
+package detect
+
+import (
+	"strings"
+	"testing"
+
+	"gatepost/gateway"
+)
+
+func TestOwnDetectors(t *testing.T) {
+	d := newTest(t,
+		gateway.OwnDetector{Name: "codeword", Words: []string{"zebraquartz", "blue Heron café"}},
+		gateway.OwnDetector{Name: "patient_no", Pattern: `PN-[0-9]{7}`, Literal: "PN-"},
+		gateway.OwnDetector{Name: "ticket", Pattern: `(?i)tk[0-9]{4}`})
+	for _, c := range []struct{ text, typ, inside string }{
+		{"about ZebraQuartz today", "codeword", "ZebraQuartz"},
+		{"about zebra\u200bquartz today", "codeword", "zebra\u200bquartz"},
+		{"about zеbrаquartz today", "codeword", "zеbrаquartz"}, // Cyrillic е and а
+		{"the blue  heron\ncafe opens", "codeword", "blue  heron\ncafe"},
+		{"zebraquartzes", "", ""},
+		{"blue heron", "", ""},
+		{"naïve PN-4821937.", "patient_no", "PN-4821937"},
+		{"PN\u2010\uff14821937.", "patient_no", "PN\u2010\uff14821937"},
+		{"pn-4821937", "", ""},
+		{"see Tk4821", "ticket", "Tk4821"},
+	} {
+		var got *gateway.Finding
+		out := d.Scan(text(c.text))
+		for i, f := range out.Findings {
+			if f.Type == c.typ {
+				got = &out.Findings[i]
+			}
+		}
+		switch {
+		case c.typ == "" && len(out.Findings) > 0, c.typ != "" && got == nil:
+			t.Errorf("%q: %+v", c.text, out.Findings)
+		case c.typ != "":
+			if in := string([]rune(c.text)[got.Start:got.End]); in != c.inside || got.Level != gateway.High || got.Masked != "****" {
+				t.Errorf("%q: %q, %+v", c.text, in, got)
+			}
+		}
+	}
+}
+
+func TestOwnDetectorsRefused(t *testing.T) {
+	for _, o := range []gateway.OwnDetector{
+		{Name: "", Words: []string{"a"}}, {Name: "ssn", Words: []string{"a"}}, {Name: "order", Words: []string{"a"}},
+		{Name: "x"}, {Name: "x", Words: []string{"a"}, Pattern: "a"}, {Name: "x", Pattern: "("}, {Name: "x", Pattern: "a*"},
+		{Name: "x", Words: []string{"?!"}}, {Name: "x", Words: []string{strings.Repeat("a ", maxPhrase+1)}},
+	} {
+		if _, err := New(Config{Own: []gateway.OwnDetector{o}}); err == nil {
+			t.Errorf("%+v: accepted", o)
+		}
+	}
+}
+
+// TestManyOwnWords: an organization may bring a list of 100,000 terms.
+func TestManyOwnWords(t *testing.T) {
+	words := make([]string, 100_000)
+	for i := range words {
+		words[i] = "term" + string([]byte{byte('a' + i%26), byte('a' + i/26%26), byte('a' + i/676%26), byte('a' + i/17576)}) + " two"
+	}
+	d := newTest(t, gateway.OwnDetector{Name: "list", Words: words})
+	if got := types(d.Scan(text("x termabca two y termabca one, termzzzz")), gateway.High); got != "list" {
+		t.Errorf("found %q", got)
+	}
+}
+
+// TestOwnIdentifiers: what stands in every footer is no finding, however it is
+// spelled there; its neighbours still are.
+func TestOwnIdentifiers(t *testing.T) {
+	d, err := New(Config{OwnIdentifiers: []string{
+		"DE44 5001 0517 5407 3249 31", "+1 415 555 0134", "desk@clinic.example", "https://clinic.example/pay",
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []string{
+		"IBAN DE44500105175407324931", "IBAN: de44-5001-0517-5407-3249-31", "IBAN DE44\u00a05001 0517 5407 3249 31",
+		"Call +14155550134", "Tel. (415) 555-0134", "phone 1-415-555-0134", "Desk@Clinic.example", "https://clinic.example/pay",
+	} {
+		if out := d.Scan(text(s)); len(out.Findings) > 0 {
+			t.Errorf("%q: %+v", s, out.Findings)
+		}
+	}
+	if got := types(d.Scan(text("IBAN DE44500105175407324931 or GB29 NWBK 6016 1331 9268 19")), gateway.Medium); got != "iban" {
+		t.Errorf("beside our own account: %q", got)
+	}
+}

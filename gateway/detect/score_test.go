@@ -1,0 +1,167 @@
+package detect
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"gatepost/gateway"
+)
+
+// example is one record of the development set.
+type example struct {
+	ID, Channel, Subject, Text, Mode, Rule, Source string
+	Entities                                       []struct {
+		Type       string
+		Start, End int
+	}
+	ExhaustiveTypes []string `json:"exhaustive_types"`
+	NegativeFor     []string `json:"negative_for"`
+	Unit            bool
+}
+
+// corpus reads the development set, or skips the test.
+func corpus(t *testing.T) (all []example) {
+	t.Helper()
+	dir := os.Getenv("GATEPOST_CORPUS")
+	if dir == "" {
+		t.Skip("SKIPPED: GATEPOST_CORPUS is unset, so nothing was scored")
+	}
+	f, err := os.Open(filepath.Join(dir, "dev.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	in := bufio.NewScanner(f)
+	in.Buffer(nil, 1<<20)
+	for in.Scan() {
+		var e example
+		if err := json.Unmarshal(in.Bytes(), &e); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, e)
+	}
+	if err := in.Err(); err != nil || len(all) == 0 {
+		t.Fatalf("%d examples, %v", len(all), err)
+	}
+	return all
+}
+
+func (e *example) parts() []gateway.Part {
+	return []gateway.Part{
+		{Kind: gateway.PartSubject, Text: gateway.Sensitive(e.Subject)},
+		{Kind: gateway.PartText, Path: "1", Text: gateway.Sensitive(e.Text)},
+	}
+}
+
+// regulatedTypes and the rules of protective mirror the built-in policy, which
+// this package cannot import: they say what findings are for.
+var regulatedTypes = []string{"ssn", "itin", "card", "iban", "bank_account", "passport", "drivers_licence",
+	"mbi", "mrn", "health_plan_id", "nhs"}
+
+func protective(out *gateway.Detections) (why string) {
+	has := func(types ...string) bool {
+		return slices.ContainsFunc(out.Findings, func(f gateway.Finding) bool {
+			return f.Level >= gateway.Medium && slices.Contains(types, f.Type)
+		})
+	}
+	national := slices.ContainsFunc(out.Findings, func(f gateway.Finding) bool {
+		return f.Level >= gateway.Medium && IsNationalID(f.Type)
+	})
+	level := func(name string) gateway.Level {
+		for _, s := range out.Topics {
+			if s.Name == name {
+				return s.Level
+			}
+		}
+		return gateway.None
+	}
+	regulated := national || has(regulatedTypes...)
+	person := has("name") || regulated || out.AddressedToReader
+	reminds := slices.Contains(out.Kinds, "reminder") && level("health") < gateway.High && !regulated
+	switch {
+	case regulated:
+		return "ids"
+	case has("card_security_code"):
+		return "cvv"
+	case has("password", "private_key", "token"):
+		return "secrets"
+	case level("health") >= gateway.Medium && person && !reminds:
+		return "health"
+	case level("finance") >= gateway.Medium && person:
+		return "finance"
+	case level("legal") >= gateway.Medium && person:
+		return "legal"
+	}
+	return ""
+}
+
+// floors are a little below what was reached when they were written: the
+// share that must be protected (S) or at most is (N).
+var floors = map[string]float64{
+	"S1": 0, "S2": 0, "S3": 0, "S4": 0, "S5": 0,
+	"N1": 1, "N2": 1, "N3": 1, "N4": 1, "N5": 1,
+}
+
+// TestScore judges the development set as the built-in policy would. With
+// GATEPOST_MISSES set to a rule it prints the ids that are judged wrongly.
+func TestScore(t *testing.T) {
+	d := newTest(t)
+	type count struct{ hit, n int }
+	byRule, sms, why := map[string]count{}, count{}, map[string]int{}
+	for _, e := range corpus(t) {
+		if e.Mode == "" {
+			continue
+		}
+		rule := protective(d.Scan(e.parts()))
+		c := byRule[e.Rule]
+		c.n++
+		if rule != "" {
+			c.hit++
+			why[e.Rule+" "+rule]++
+		}
+		byRule[e.Rule] = c
+		if e.Mode == "secure" && e.Channel == "sms" {
+			if sms.n++; rule != "" {
+				sms.hit++
+			}
+		}
+		if e.Rule == os.Getenv("GATEPOST_MISSES") && (rule == "") == (e.Mode == "secure") {
+			t.Logf("%s %s", e.ID, rule)
+		}
+	}
+	var table strings.Builder
+	macro, fp, standard, protected, secure := 0.0, 0, 0, 0, 0
+	for _, r := range []string{"S1", "S2", "S3", "S4", "S5", "N1", "N2", "N3", "N4", "N5"} {
+		c := byRule[r]
+		share := float64(c.hit) / float64(c.n)
+		fmt.Fprintf(&table, "%s %5d of %5d protected %.4f", r, c.hit, c.n, share)
+		for _, w := range []string{"ids", "cvv", "secrets", "health", "finance", "legal"} {
+			if n := why[r+" "+w]; n > 0 {
+				fmt.Fprintf(&table, "  %s %d", w, n)
+			}
+		}
+		table.WriteByte('\n')
+		if r[0] == 'S' {
+			macro += share / 5
+			protected, secure = protected+c.hit, secure+c.n
+			if share < floors[r] {
+				t.Errorf("%s: %.4f protected, must be at least %.4f", r, share, floors[r])
+			}
+			continue
+		}
+		fp, standard = fp+c.hit, standard+c.n
+		if share > floors[r] {
+			t.Errorf("%s: %.4f protected, may be at most %.4f", r, share, floors[r])
+		}
+	}
+	t.Logf("\n%smacro recall %.4f, SMS recall %.4f, false positives %.2f per 1,000 (%d of %d), precision %.4f",
+		&table, macro, float64(sms.hit)/float64(sms.n), 1000*float64(fp)/float64(standard), fp, standard,
+		float64(protected)/float64(protected+fp))
+	_ = secure
+}
