@@ -169,13 +169,13 @@ func (k *Keyring) DestroyExpired(now time.Time) (n int, err error) {
 // removeDay removes the directory of a day whose groups are gone.
 func (k *Keyring) removeDay(day string) error {
 	dir := filepath.Join(k.path(dirGroups), day)
-	if err := removePartial(dir); err != nil {
+	if err := k.o.disk.removePartial(dir); err != nil {
 		return err
 	}
-	if err := os.Remove(dir); err != nil {
+	if err := k.o.disk.remove(dir); err != nil {
 		return fmt.Errorf("removing a day of key groups: %w", err)
 	}
-	return syncDir(k.path(dirGroups))
+	return k.o.disk.syncDir(k.path(dirGroups))
 }
 
 // end forgets the groups of a day that this process was filling.
@@ -205,14 +205,14 @@ func (k *Keyring) shredKeys(ids ...string) error {
 		if path == "" {
 			continue
 		}
-		if err := shred(path); err != nil {
+		if err := k.o.disk.shred(path); err != nil {
 			return err
 		}
 		k.groups.drop(id)
 		dirs[filepath.Dir(path)] = true
 	}
 	for dir := range dirs {
-		if err := syncDir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := k.o.disk.syncDir(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}

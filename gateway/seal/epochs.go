@@ -124,7 +124,9 @@ func (k *Keyring) loadEpochs() error {
 			return fmt.Errorf("%s: %w", id, err)
 		}
 	}
-	if metadata.current == nil || spool.current == nil {
+	// An older copy of the keyring may hold only spool keys that have been
+	// destroyed since: repair makes a new one. Nothing replaces a metadata key.
+	if metadata.current == nil || spool.current == nil && k.gone.newest(kindSpool) == 0 {
 		return fmt.Errorf("%w: no metadata or spool key", ErrDamaged)
 	}
 	k.mu.Lock()
@@ -155,36 +157,48 @@ func (k *Keyring) rotateHeld(e *epochs) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	s, err := newSecret(k.o.Rand)
-	if err != nil {
-		return "", err
-	}
-	file := keyFile{Kind: e.kind, ID: id, Created: k.o.Now().UTC(), Secret: s[:]}
 	if err := k.record(gateway.EventKeyRotated, id); err != nil {
 		return "", err
 	}
-	if err := writeKeyFile(k.path(""), id+fileExt, file); err != nil {
-		return "", fmt.Errorf("rotating to %s: %w", id, err)
+	return id, k.makeEpoch(e, id)
+}
+
+// makeEpoch makes the key id the current one of e.
+func (k *Keyring) makeEpoch(e *epochs, id string) error {
+	s, err := newSecret(k.o.Rand)
+	if err != nil {
+		return err
+	}
+	file := keyFile{Kind: e.kind, ID: id, Created: k.o.Now().UTC(), Secret: s[:]}
+	if err := writeKeyFile(k.o.disk, k.path(""), id+fileExt, file); err != nil {
+		return fmt.Errorf("rotating to %s: %w", id, err)
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.closed {
-		return "", ErrClosed
+		return ErrClosed
 	}
 	if err := e.add(file); err != nil {
-		return "", err
+		return err
 	}
 	e.current.since = k.o.Now()
-	return id, nil
+	return nil
 }
 
+// nextEpoch is the id of the key after the current one. It passes over every
+// id that was destroyed: beside an older copy of the keyring such ids may lie
+// ahead, and a key under one of them would be destroyed by the next Open.
 func (k *Keyring) nextEpoch(e *epochs) (string, error) {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
 	if k.closed {
 		return "", ErrClosed
 	}
-	return epochID(e.kind, e.current.n+1), nil
+	n := k.gone.newest(e.kind)
+	if e.current != nil {
+		n = max(n, e.current.n)
+	}
+	return epochID(e.kind, n+1), nil
 }
 
 // DestroySpool destroys a spool key that nothing in the store refers to any

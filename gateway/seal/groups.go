@@ -194,11 +194,11 @@ func (k *Keyring) makeGroup(day string) (*group, error) {
 		return nil, err
 	}
 	path := k.groupFile(id)
-	if err := makeDir(filepath.Dir(path)); err != nil {
+	if err := k.o.disk.makeDir(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
 	file := keyFile{Kind: kindGroup, ID: id, Created: k.o.Now(), Secret: s[:]}
-	if err := writeKeyFile(filepath.Dir(path), filepath.Base(path), file); err != nil {
+	if err := writeKeyFile(k.o.disk, filepath.Dir(path), filepath.Base(path), file); err != nil {
 		return nil, fmt.Errorf("making a key group: %w", err)
 	}
 	return &group{id: id, public: private.PublicKey()}, nil

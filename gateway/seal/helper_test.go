@@ -34,7 +34,11 @@ func (c *clock) advance(d time.Duration) {
 	c.t = c.t.Add(d)
 }
 
-func options(c *clock) Options { return Options{Now: c.now, Rand: rand.Reader} }
+// options are those of a keyring whose files need not survive the machine;
+// TestWaitsForTheDevice runs with the real ones.
+func options(c *clock) Options {
+	return Options{Now: c.now, Rand: rand.Reader, disk: disk{unsynced: true}}
+}
 
 // newKeyring makes a keyring in a fresh directory.
 func newKeyring(t testing.TB, c *clock) (*Keyring, string) {

@@ -61,6 +61,7 @@ type Journal struct {
 	keyring  string
 	now      func() time.Time
 	log      *slog.Logger
+	disk     disk
 	readOnly bool
 
 	mu       sync.Mutex
@@ -79,12 +80,12 @@ type Journal struct {
 }
 
 func openJournal(dir, keyring string, o Options, readOnly bool) (*Journal, error) {
-	j := &Journal{dir: dir, keyring: keyring, now: o.Now, log: o.Logger, readOnly: readOnly}
+	j := &Journal{dir: dir, keyring: keyring, now: o.Now, log: o.Logger, disk: o.disk, readOnly: readOnly}
 	j.flushed.L = &j.mu
 	if readOnly {
 		return j, nil
 	}
-	if err := makeDir(dir); err != nil {
+	if err := o.disk.makeDir(dir); err != nil {
 		return nil, err
 	}
 	ns, err := j.segments()
@@ -127,16 +128,16 @@ func (j *Journal) segments() ([]int, error) {
 
 // openSegment makes n the file that is appended to.
 func (j *Journal) openSegment(n int) error {
-	f, size, err := openLines(j.segmentPath(n))
+	f, size, err := openLines(j.disk, j.segmentPath(n))
 	if err != nil {
 		return err
 	}
 	if size == 0 {
 		head, err := appendLine(nil, Entry{At: j.now().UTC(), Kind: journalSegment, ID: j.keyring})
 		if err == nil {
-			_, err = f.Write(head)
+			err = j.disk.append(f, head)
 		}
-		if err := errors.Join(err, f.Sync(), syncDir(j.dir)); err != nil {
+		if err := errors.Join(err, j.disk.syncDir(j.dir)); err != nil {
 			_ = f.Close()
 			return fmt.Errorf("beginning a journal file: %w", err)
 		}
@@ -252,9 +253,8 @@ func (j *Journal) write(lines []byte) error {
 			return fmt.Errorf("closing a journal file: %w", err)
 		}
 	}
-	n, err := j.f.Write(lines)
-	j.size += int64(n)
-	if err := errors.Join(err, j.f.Sync()); err != nil {
+	j.size += int64(len(lines))
+	if err := j.disk.append(j.f, lines); err != nil {
 		return fmt.Errorf("writing the journal: %w", err)
 	}
 	return nil
@@ -331,11 +331,11 @@ func (j *Journal) Compact(before time.Time) error {
 		if !ok || !next.At.Before(before) {
 			break
 		}
-		if err := os.Remove(j.segmentPath(ns[i])); err != nil {
+		if err := j.disk.remove(j.segmentPath(ns[i])); err != nil {
 			return fmt.Errorf("compacting the journal: %w", err)
 		}
 	}
-	return syncDir(j.dir)
+	return j.disk.syncDir(j.dir)
 }
 
 // head is the first line of a file; ok is false when it has none.

@@ -46,6 +46,8 @@ type Options struct {
 	// Grace is how long after its last use a key counts as in use, because what
 	// it sealed may still be on its way to the store; 0: 2 minutes.
 	Grace time.Duration
+
+	disk disk
 }
 
 const (
@@ -108,7 +110,7 @@ func create(dir string, o Options) error {
 	if err := os.RemoveAll(draft); err != nil { // never had its name: no key in it was used
 		return err
 	}
-	if err := makeDir(draft); err != nil {
+	if err := o.disk.makeDir(draft); err != nil {
 		return err
 	}
 	files, err := firstFiles(o)
@@ -116,17 +118,14 @@ func create(dir string, o Options) error {
 		return err
 	}
 	for name, k := range files {
-		if err := writeKeyFile(draft, name, k); err != nil {
+		if err := writeKeyFile(o.disk, draft, name, k); err != nil {
 			return err
 		}
 	}
-	if err := makeDir(filepath.Join(draft, dirGroups)); err != nil {
+	if err := o.disk.makeDir(filepath.Join(draft, dirGroups)); err != nil {
 		return err
 	}
-	if err := os.Rename(draft, final); err != nil {
-		return err
-	}
-	return syncDir(dir)
+	return o.disk.rename(draft, final)
 }
 
 // firstFiles are the key files of a new keyring.
@@ -158,13 +157,13 @@ func firstFiles(o Options) (map[string]keyFile, error) {
 	return files, nil
 }
 
-func writeKeyFile(dir, name string, k keyFile) error {
+func writeKeyFile(d disk, dir, name string, k keyFile) error {
 	data, err := k.encode()
 	if err != nil {
 		return err
 	}
 	defer clear(data)
-	return writeNew(dir, name, data)
+	return d.writeNew(dir, name, data)
 }
 
 // Open opens the keyring in dir. ErrNoKeyring when there is none, ErrLocked
@@ -244,7 +243,7 @@ func (k *Keyring) load() error {
 	if k.signer, err = openSigner(evidence); err != nil {
 		return err
 	}
-	if err := k.gone.load(filepath.Join(k.dir, fileDestroyed), k.lock != nil); err != nil {
+	if err := k.gone.load(k.o.disk, filepath.Join(k.dir, fileDestroyed), k.lock != nil); err != nil {
 		return err
 	}
 	if err := k.loadEpochs(); err != nil {
@@ -257,10 +256,21 @@ func (k *Keyring) load() error {
 // repair finishes what a crash interrupted: half-written files go, and keys
 // that were destroyed on paper are destroyed.
 func (k *Keyring) repair() error {
-	if err := errors.Join(removePartial(k.dir), removePartial(k.path(""))); err != nil {
+	if err := errors.Join(k.o.disk.removePartial(k.dir), k.o.disk.removePartial(k.path(""))); err != nil {
 		return err
 	}
-	return k.destroyAgain()
+	if err := k.destroyAgain(); err != nil {
+		return err
+	}
+	if k.spool.current != nil {
+		return nil
+	}
+	id, err := k.nextEpoch(&k.spool)
+	if err != nil {
+		return err
+	}
+	k.o.Logger.Warn("every spool key of the keyring was destroyed before, making a new one", "name", id)
+	return k.makeEpoch(&k.spool, id)
 }
 
 func (k *Keyring) path(name string) string { return filepath.Join(k.dir, dirKeyring, name) }
@@ -339,7 +349,7 @@ func (k *Keyring) SaveCheckpoint(head []byte) error {
 	}
 	k.rotating.Lock()
 	defer k.rotating.Unlock()
-	return replace(k.dir, fileHead, head)
+	return k.o.disk.replace(k.dir, fileHead, head)
 }
 
 // Checkpoint returns what SaveCheckpoint kept; nil when there is none.

@@ -77,8 +77,8 @@ func readLines(r io.Reader, visit func(line []byte) error) (whole int64, tooLong
 
 // openLines opens a line file for appending, makes it when needed, and cuts a
 // torn last line off.
-func openLines(path string) (*os.File, int64, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, fileMode)
+func openLines(d disk, path string) (*os.File, int64, error) {
+	f, err := d.open(path, os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return nil, 0, fmt.Errorf("opening a line file: %w", err)
 	}
@@ -90,7 +90,7 @@ func openLines(path string) (*os.File, int64, error) {
 		_, err = f.Seek(whole, io.SeekStart)
 	}
 	if err == nil {
-		err = f.Sync()
+		err = d.sync(f)
 	}
 	if err != nil {
 		_ = f.Close()

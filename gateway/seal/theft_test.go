@@ -3,6 +3,7 @@ package seal
 import (
 	"bytes"
 	"context"
+	"crypto/cipher"
 	"crypto/hpke"
 	"encoding/base64"
 	"encoding/json"
@@ -109,16 +110,48 @@ func (s *site) sendEverything() {
 	check(t, s.k.DestroySpool("spool-1"))
 }
 
+// found is an octet string in the thief's hands, and the store key it lay under.
+type found struct{ raw, key []byte }
+
+// tool is a secret in the thief's hands, as every kind of key. It remembers up
+// to where it was tried.
+type tool struct {
+	values  *values
+	aead    cipher.AEAD
+	data    Key
+	private hpke.PrivateKey
+	link    cipher.AEAD // instead of all others: the cipher of a link
+	tried   int
+}
+
 // loot is what a thief holds.
 type loot struct {
-	octets  map[string][]byte // content -> store key it lay under, nil for none
-	secrets map[string]bool   // 32 octets each
-	ids     []gateway.MessageID
-	links   map[gateway.LinkSecret]bool
+	octets []found
+	known  map[string]bool
+	tools  []*tool
+	links  map[gateway.LinkSecret]bool
+	ids    []gateway.MessageID
 }
 
 func newLoot() *loot {
-	return &loot{octets: make(map[string][]byte), secrets: make(map[string]bool), links: make(map[gateway.LinkSecret]bool)}
+	return &loot{known: make(map[string]bool), links: make(map[gateway.LinkSecret]bool)}
+}
+
+// addSecret makes a tool of 32 octets.
+func (l *loot) addSecret(raw []byte) {
+	s := secret(raw)
+	aead, _ := s.aead()
+	data, _ := newKey(&s, true)
+	private, _ := kem().NewPrivateKey(s[:])
+	l.tools = append(l.tools, &tool{values: newValues(&s), aead: aead, data: data, private: private})
+}
+
+// addLink makes a tool of a link's secret.
+func (l *loot) addLink(s gateway.LinkSecret) {
+	if aead, err := linkCipher(s); err == nil && !l.links[s] {
+		l.links[s] = true
+		l.tools = append(l.tools, &tool{link: aead})
+	}
 }
 
 // takeDisk steals a copy of the data: the store as it was, and the blobs.
@@ -149,21 +182,21 @@ func (l *loot) takeKeys(t *testing.T, dir string) {
 	}))
 }
 
-func (l *loot) add(raw, key []byte) bool {
-	if _, known := l.octets[string(raw)]; known || len(raw) == 0 {
-		return false
+func (l *loot) add(raw, key []byte) {
+	if l.known[string(raw)] || len(raw) == 0 {
+		return
 	}
-	l.octets[string(raw)] = key
+	l.known[string(raw)] = true
+	l.octets = append(l.octets, found{bytes.Clone(raw), key})
 	if len(raw) == keySize {
-		l.secrets[string(raw)] = true
+		l.addSecret(raw)
 	}
 	for _, m := range regexp.MustCompile(`/m/([A-Za-z0-9_-]{22})`).FindAllSubmatch(raw, -1) {
 		if s, err := gateway.ParseLinkSecret(string(m[1])); err == nil {
-			l.links[s] = true
+			l.addLink(s)
 		}
 	}
 	l.unpack(raw)
-	return true
 }
 
 // unpack adds every string inside JSON, and what it is in base64.
@@ -200,64 +233,46 @@ func (l *loot) strings(v any) {
 func (l *loot) plunder() {
 	for again := true; again; {
 		again = false
-		for raw, key := range l.octets {
-			for secretText := range l.secrets {
-				s := secret([]byte(secretText))
-				for _, text := range l.tryAll(&s, []byte(raw), key) {
-					again = l.add(text, nil) || again
+		for i := 0; i < len(l.tools); i++ { // both lists grow on the way
+			for u := l.tools[i]; u.tried < len(l.octets); u.tried++ {
+				for _, text := range l.try(u, l.octets[u.tried]) {
+					l.add(text, nil)
 				}
-			}
-			for link := range l.links {
-				for _, text := range l.tryLink(link, []byte(raw)) {
-					again = l.add(text, nil) || again
-				}
+				again = true
 			}
 		}
 	}
 }
 
-// tryAll uses s as every kind of key.
-func (l *loot) tryAll(s *secret, raw, key []byte) (got [][]byte) {
+// try uses a tool in every way on one octet string.
+func (l *loot) try(u *tool, f found) (got [][]byte) {
 	keep := func(text []byte, err error) {
 		if err == nil {
 			got = append(got, text)
 		}
 	}
-	if len(raw) >= valueOverhead {
-		if aead, err := newValues(s).derive(salt(raw[5 : 5+saltSize])); err == nil {
-			keep(aead.Open(nil, raw[valueHeader-nonceSize:valueHeader], raw[valueHeader:], key))
+	small := func(aead cipher.AEAD, sealed, aad []byte) {
+		if len(sealed) == nonceSize+keySize+tagSize {
+			keep(aead.Open(nil, sealed[:nonceSize], sealed[nonceSize:], aad))
 		}
 	}
-	aead, _ := s.aead()
-	d, _ := newKey(s, true)
-	private, _ := kem().NewPrivateKey(s[:])
-	for _, id := range l.ids {
-		if text, err := readsWhole(d, raw, id); err == nil {
-			got = append(got, text)
+	if u.link == nil && len(f.raw) >= valueOverhead {
+		if aead, err := u.values.derive(salt(f.raw[5 : 5+saltSize])); err == nil {
+			keep(aead.Open(nil, f.raw[valueHeader-nonceSize:valueHeader], f.raw[valueHeader:], f.key))
 		}
+	}
+	for _, id := range l.ids {
+		if u.link != nil {
+			small(u.link, f.raw, bound(labelCorrespondent, id))
+			continue
+		}
+		keep(readsWhole(u.data, f.raw, id))
 		for _, label := range []string{labelSpool, labelStaff, labelCorrespondent, labelInner} {
-			for _, sealed := range [][]byte{raw, raw[min(1, len(raw)):]} {
-				if len(sealed) > nonceSize {
-					keep(aead.Open(nil, sealed[:nonceSize], sealed[nonceSize:], bound(label, id)))
-				}
-				if len(sealed) > 1120 && len(sealed) < 1300 {
-					keep(hpke.Open(private, hpke.HKDFSHA256(), hpke.AES256GCM(), bound(label, id), sealed))
-				}
+			small(u.aead, f.raw, bound(label, id))
+			small(u.aead, f.raw[1:], bound(label, id))
+			if len(f.raw) > 1120 && len(f.raw) < 1300 {
+				keep(hpke.Open(u.private, hpke.HKDFSHA256(), hpke.AES256GCM(), bound(label, id), f.raw[1:]))
 			}
-		}
-	}
-	return got
-}
-
-// tryLink uses a link's secret as the key of the inner layer.
-func (l *loot) tryLink(link gateway.LinkSecret, raw []byte) (got [][]byte) {
-	aead, err := linkCipher(link)
-	if err != nil || len(raw) <= nonceSize {
-		return nil
-	}
-	for _, id := range l.ids {
-		if text, err := aead.Open(nil, raw[:nonceSize], raw[nonceSize:], bound(labelCorrespondent, id)); err == nil {
-			got = append(got, text)
 		}
 	}
 	return got
@@ -269,8 +284,8 @@ func (l *loot) wantWords(t *testing.T, want ...string) {
 	l.plunder()
 	var got []string
 	for _, word := range []string{wordSubject, wordCopied, wordAlone, wordNotice, wordPassed} {
-		for raw := range l.octets {
-			if strings.Contains(raw, word) {
+		for _, f := range l.octets {
+			if bytes.Contains(f.raw, []byte(word)) {
 				got = append(got, word)
 				break
 			}
@@ -318,7 +333,7 @@ func TestTheftOfDiskAndKeyringAfterTheNoticeHasLeft(t *testing.T) {
 	l.wantWords(t, wordSubject, wordCopied)
 
 	// The holder of the link still opens it, through the server.
-	l.links[s.link] = true
+	l.addLink(s.link)
 	l.wantWords(t, wordSubject, wordCopied, wordAlone)
 }
 
@@ -326,7 +341,7 @@ func TestTheftOfDiskAndLink(t *testing.T) {
 	s := newSite(t)
 	l := newLoot()
 	l.takeDisk(t, s.mem, s.blobs)
-	l.links[s.link] = true
+	l.addLink(s.link)
 	l.add(s.link[:], nil)
 	l.wantWords(t)
 }
@@ -335,7 +350,7 @@ func TestTheftOfKeyringAndLink(t *testing.T) {
 	s := newSite(t)
 	l := newLoot()
 	l.takeKeys(t, s.dir)
-	l.links[s.link] = true
+	l.addLink(s.link)
 	l.wantWords(t)
 }
 
@@ -352,7 +367,7 @@ func TestTheftAfterRetention(t *testing.T) {
 	l := newLoot()
 	l.takeDisk(t, backup, s.blobs)
 	l.takeKeys(t, s.dir)
-	l.links[s.link] = true
+	l.addLink(s.link)
 	l.wantWords(t, wordSubject)
 }
 
@@ -369,7 +384,7 @@ func TestTheftAfterRecall(t *testing.T) {
 	l.takeDisk(t, backup, s.blobs)
 	l.takeDisk(t, s.mem, s.blobs)
 	l.takeKeys(t, s.dir)
-	l.links[s.link] = true
+	l.addLink(s.link)
 	l.wantWords(t, wordSubject, wordCopied)
 }
 
@@ -383,6 +398,8 @@ func (s *site) recallAlone() (group string) {
 			group = m.Staff.Group
 			m.Staff = must[gateway.Wrap](t)(s.k.Opener().Rewrap(m.Staff, m.ID, Staff))
 			check(t, b.PutRecord(bytes.Clone(item.Key), m))
+			moved := append([]byte(m.Staff.Group), m.Staff.Sealed...)
+			check(t, s.k.Journal().Append(Entry{Kind: JournalWraps, ID: m.ID.String(), Data: moved}))
 		}
 		return true
 	}))
@@ -390,4 +407,82 @@ func (s *site) recallAlone() (group string) {
 	b.Delete(store.Key(store.Links, lid[:]))
 	check(t, store.Write(context.Background(), s.sealed, b))
 	return group
+}
+
+// restored puts an old copy of the data, and of keyring/ if old is given, into
+// the hands of a new process, which must not open what was destroyed.
+func (s *site) restored(data *storetest.Memory, oldKeyring string) *Keyring {
+	t := s.t
+	check(t, s.k.Close())
+	if oldKeyring != "" {
+		check(t, os.RemoveAll(filepath.Join(s.dir, dirKeyring)))
+		copyTree(t, oldKeyring, filepath.Join(s.dir, dirKeyring))
+	}
+	s.mem = data
+	s.k = must[*Keyring](t)(Open(s.dir, options(s.clock)))
+	t.Cleanup(func() { _ = s.k.Close() })
+	s.sealed = s.k.SealedStore(data)
+	return s.k
+}
+
+// TestRestoredBackupsBringNoDestroyedKeyBack: an older copy of the data, with
+// an older copy of keyring/, is put in place after a recall. Opening the
+// keyring destroys the group again, before anything can be opened with it.
+func TestRestoredBackupsBringNoDestroyedKeyBack(t *testing.T) {
+	s := newSite(t)
+	data, keys := s.mem.Copy(), filepath.Join(t.TempDir(), "backup")
+	copyTree(t, filepath.Join(s.dir, dirKeyring), keys)
+	s.sendEverything()
+	group := s.recallAlone()
+	s.clock.advance(time.Hour)
+	check(t, s.k.Destroy(group))
+
+	k := s.restored(data, keys)
+	l := newLoot()
+	l.takeDisk(t, data, s.blobs)
+	l.takeKeys(t, s.dir)
+	l.addLink(s.link)
+	l.wantWords(t, wordSubject)
+
+	lid := LinkID(s.link)
+	link, _, err := store.GetRecord[gateway.Link](t.Context(), s.sealed, store.Key(store.Links, lid[:]))
+	check(t, err)
+	for _, body := range s.blobs {
+		for _, id := range l.ids {
+			_, err := k.Opener().Correspondent(link.Wrap, id, s.link, bytes.NewReader(body), int64(len(body)))
+			wantError(t, err, ErrDestroyed)
+		}
+	}
+}
+
+// TestJournalBringsTheSurvivorsBack: the data of before a recall is restored.
+// Its wraps are of a dead group; the journal beside the keyring holds the
+// survivors' new ones, and only theirs.
+func TestJournalBringsTheSurvivorsBack(t *testing.T) {
+	s := newSite(t)
+	data := s.mem.Copy()
+	s.sendEverything()
+	group := s.recallAlone()
+	s.clock.advance(time.Hour)
+	check(t, s.k.Destroy(group))
+
+	k := s.restored(data, "")
+	opened := 0
+	met, err := k.Journal().Replay(func(e Entry) error {
+		if e.Kind != JournalWraps {
+			return nil
+		}
+		id := must[gateway.MessageID](t)(gateway.ParseMessageID(e.ID))
+		for _, body := range s.blobs {
+			c, err := k.Opener().Staff(gateway.Wrap{Group: string(e.Data[:25]), Sealed: e.Data[25:]}, id, bytes.NewReader(body), int64(len(body)))
+			if err == nil && bytes.HasPrefix(read(t, c, nil), []byte(wordCopied)) {
+				opened++
+			}
+		}
+		return nil
+	})
+	check(t, err)
+	if opened != 1 || met.Damaged != 0 || met.Foreign != 0 {
+		t.Errorf("%d survivors open from the journal, %+v", opened, met)
+	}
 }

@@ -21,16 +21,17 @@ type tombstone struct {
 // destruction is finished and a restored copy of keyring/ brings nothing back.
 type tombstones struct {
 	path string
+	disk disk
 
 	mu  sync.Mutex
 	ids map[string]time.Time
 }
 
 // load reads the file; a writer also cuts off what a crash tore.
-func (t *tombstones) load(path string, writer bool) error {
-	t.path = path
+func (t *tombstones) load(d disk, path string, writer bool) error {
+	t.path, t.disk = path, d
 	if writer {
-		if f, _, err := openLines(path); err != nil {
+		if f, _, err := openLines(d, path); err != nil {
 			return err
 		} else if err := f.Close(); err != nil {
 			return fmt.Errorf("reading destroyed keys: %w", err)
@@ -72,12 +73,11 @@ func (t *tombstones) add(at time.Time, ids ...string) error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	f, err := os.OpenFile(t.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, fileMode)
+	f, _, err := openLines(t.disk, t.path) // an add that failed may have torn the last line
 	if err != nil {
 		return fmt.Errorf("recording destroyed keys: %w", err)
 	}
-	_, err = f.Write(lines)
-	if err := errors.Join(err, f.Sync(), f.Close(), syncDir(filepath.Dir(t.path))); err != nil {
+	if err := errors.Join(t.disk.append(f, lines), f.Close(), t.disk.syncDir(filepath.Dir(t.path))); err != nil {
 		return fmt.Errorf("recording destroyed keys: %w", err)
 	}
 	for _, id := range ids {
@@ -91,6 +91,19 @@ func (t *tombstones) has(id string) bool {
 	defer t.mu.Unlock()
 	_, ok := t.ids[id]
 	return ok
+}
+
+// newest is the highest number of a destroyed epoch of kind, 0 for none.
+func (t *tombstones) newest(kind string) uint32 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var newest uint32
+	for id := range t.ids {
+		if of, n, ok := parseEpochID(id); ok && of == kind {
+			newest = max(newest, n)
+		}
+	}
+	return newest
 }
 
 // list returns a copy.
@@ -125,7 +138,7 @@ func (t *tombstones) forget(old func(tombstone) bool) error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if err := replace(filepath.Dir(t.path), filepath.Base(t.path), lines); err != nil {
+	if err := t.disk.replace(filepath.Dir(t.path), filepath.Base(t.path), lines); err != nil {
 		return err
 	}
 	for _, id := range dropped {
