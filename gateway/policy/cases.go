@@ -3,7 +3,6 @@ package policy
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	yamlast "github.com/goccy/go-yaml/ast"
 
@@ -93,6 +92,9 @@ type Failure struct {
 	Text    string // "policy.yaml:80: expected pass, got secure by health"
 }
 
+// String is Text.
+func (f Failure) String() string { return f.Text }
+
 // RunCases judges every case of the policy and returns those that failed.
 func (p *Policy) RunCases(judge func(Case) gateway.Verdict) []Failure {
 	var failures []Failure
@@ -107,19 +109,12 @@ func (p *Policy) RunCases(judge func(Case) gateway.Verdict) []Failure {
 
 // compare says how v differs from what c expects; "" when it does not.
 func (c Case) compare(v gateway.Verdict) string {
-	by := "the default"
-	if v.Failed {
-		by = "on_error"
-	}
-	if len(v.Rules) > 0 {
-		by = strings.Join(v.Rules, ", ")
-	}
 	if v.Action != c.Expect {
-		return fmt.Sprintf("expected %s, got %s by %s", c.Expect, v.Action, by)
+		return fmt.Sprintf("expected %s, got %s by %s", c.Expect, v.Action, by(v))
 	}
 	for _, id := range c.Rules {
 		if !slices.Contains(v.Rules, id) {
-			return fmt.Sprintf("expected %s by %s, got it by %s", c.Expect, id, by)
+			return fmt.Sprintf("expected %s by %s, got it by %s", c.Expect, id, by(v))
 		}
 	}
 	return ""

@@ -52,7 +52,8 @@ type compiler struct {
 	exact   bool     // types is complete: national numbers are checked too
 }
 
-// maxCost bounds one condition, in CEL's units of about 20 ns.
+// maxCost bounds one condition, in CEL's units of about 20 ns: at load by an
+// estimate, and when it runs, where more is a failed rule.
 const maxCost = 1_000_000
 
 func newCompiler(r *reader, lists map[string]wordList, known []string, exact bool) (*compiler, error) {
@@ -169,11 +170,12 @@ func (c *compiler) define(name string, x *condition, checked *cel.Ast) error {
 // program plans a checked expression and bounds its cost.
 func (c *compiler) program(x *condition, checked *cel.Ast) cel.Program {
 	estimate, err := c.env.EstimateCost(checked, sizes{c})
-	if err == nil && estimate.Max > maxCost {
+	if err != nil || estimate.Max > maxCost {
 		c.add(c.locate(x.node, x.text, 0), "%s: may take too long: fewer nested loops, shorter lists", x.what)
 		return nil
 	}
-	prog, err := c.env.Program(checked, cel.EvalOptions(cel.OptOptimize))
+	// A message can hold longer texts than the estimate reckons with.
+	prog, err := c.env.Program(checked, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(maxCost))
 	if err != nil {
 		c.add(c.locate(x.node, x.text, 0), "%s: %s", x.what, firstLine(err.Error()))
 		return nil

@@ -62,11 +62,9 @@ type reference struct {
 }
 
 func (d *document) read(root yamlast.Node) {
-	seen := map[string]bool{}
 	for _, e := range d.mapping(root, "the policy", []string{
 		"policy", "default", "on_error", "own_identifiers", "lists", "detectors", "define", "rules", "tests",
 	}) {
-		seen[e.key] = true
 		switch e.key {
 		case "policy":
 			d.title = strings.TrimSpace(d.text(e.value, "policy"))
@@ -92,7 +90,7 @@ func (d *document) read(root yamlast.Node) {
 			}
 		}
 	}
-	if !seen["policy"] || d.title == "" {
+	if d.title == "" && len(d.problems) == 0 {
 		d.add(place{}, "needs a name: policy: clinic")
 	}
 }
@@ -130,7 +128,11 @@ func (d *document) condition(what string, n yamlast.Node) condition {
 	if b, ok := n.(*yamlast.BoolNode); ok {
 		text = b.Token.Value // `when: true` is a condition too
 	} else {
+		before := len(d.problems)
 		text = d.text(n, what)
+		if strings.TrimSpace(text) == "" && len(d.problems) == before {
+			d.add(where(n), "%s is empty", what)
+		}
 	}
 	return condition{what: what, text: text, node: n}
 }
@@ -150,7 +152,7 @@ func (d *document) readRule(n yamlast.Node) {
 		case "mode":
 			r.shadow = d.shadow(e.value)
 		case "when":
-			r.cond = d.condition("rule", e.value)
+			r.cond = d.condition("when", e.value)
 		case "then":
 			d.then(e.value, &r)
 		}

@@ -160,21 +160,26 @@ func (j *Judge) verdict(failed string) gateway.Verdict {
 			res.LiftedBy = j.p.rules[liftedBy[i]].id
 		}
 		v.Results[i] = res
-		if !o.met || r.shadow || liftedBy[i] >= 0 {
+		if !o.met || r.shadow {
 			continue
 		}
-		if r.action == v.Action {
+		if liftedBy[i] < 0 && r.action == v.Action {
 			v.Rules = append(v.Rules, r.id)
 		}
-		merge(&v.Options, r.options)
+		if liftedBy[i] < 0 || j.p.rules[liftedBy[i]].action == gateway.TLS {
+			// Without verified TLS the message is secured after all, and then
+			// as the rules demand that TLS would have satisfied.
+			merge(&v.Options, r.options)
+		}
 	}
 	j.senderOptions(&v.Options)
 	j.explain(v.Results)
 	return v
 }
 
-// lifts says for each rule which rule lifts it, -1 for none. A rule lifts only
-// while it acts: met, enforced (or counted), not lifted itself.
+// lifts says for each rule which rule lifts it, the strictest of several, -1
+// for none. A rule lifts only while it acts: met, enforced (or counted), not
+// lifted itself.
 func (j *Judge) lifts(shadow bool) []int {
 	by := j.liftedBy
 	for i := range by {
@@ -186,7 +191,7 @@ func (j *Judge) lifts(shadow bool) []int {
 			continue
 		}
 		for _, k := range r.lifts {
-			if by[k] < 0 {
+			if by[k] < 0 || r.action.StricterThan(j.p.rules[by[k]].action) {
 				by[k] = i
 			}
 		}

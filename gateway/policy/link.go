@@ -45,7 +45,7 @@ func (p *Policy) compile(d *document, exact bool) error {
 
 // freeName refuses a define that would hide a word of the vocabulary.
 func (c *compiler) freeName(d definition) {
-	taken := append(c.names(), "lists", "sender", "recipient", "tag", "thread")
+	taken := append(c.names(), families()...)
 	if slices.Contains(taken, d.name) {
 		c.add(d.at, "define %s: the vocabulary has this name already", d.name)
 	}
@@ -177,6 +177,10 @@ func (p *Policy) orderLifts(c *compiler) {
 			case 0:
 				visit(j)
 			case 1:
+				if i == j {
+					c.add(p.rules[i].at, "rule %s lifts itself", p.rules[i].id)
+					continue
+				}
 				c.add(p.rules[i].at, "rules %s and %s lift each other", p.rules[i].id, p.rules[j].id)
 			}
 		}

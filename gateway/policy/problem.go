@@ -53,6 +53,7 @@ func quote(s string) string {
 // suggest is "; did you mean …?" for the known word nearest to word, else the
 // list of known words when it is short enough to help.
 func suggest(word string, known []string) string {
+	const most = 20
 	best, distance := "", 1+len(word)/3
 	for _, k := range known {
 		if d := editDistance(strings.ToLower(word), k); d < distance {
@@ -62,7 +63,7 @@ func suggest(word string, known []string) string {
 	if best != "" {
 		return fmt.Sprintf("; did you mean %q?", best)
 	}
-	if len(known) == 0 || len(known) > 40 {
+	if len(known) == 0 || len(known) > most {
 		return ""
 	}
 	return "; known here: " + strings.Join(known, ", ")

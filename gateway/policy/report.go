@@ -10,7 +10,11 @@ import (
 	"cel.dev/cel-go/common/cost"
 )
 
-var undeclared = regexp.MustCompile(`^undeclared reference to '([^']*)'`)
+var (
+	undeclared = regexp.MustCompile(`^undeclared reference to '([^']*)'`)
+	overload   = regexp.MustCompile(`^found no matching overload for '([^']*)' applied to '([^']*)'`)
+	unwanted   = regexp.MustCompile(`^(?:mismatched|extraneous|no viable alternative at) input '([^']*)'`)
+)
 
 // report places the problems of a condition in the file.
 func (c *compiler) report(x *condition, issues *cel.Issues) {
@@ -19,14 +23,32 @@ func (c *compiler) report(x *condition, issues *cel.Issues) {
 		if e.Location != nil && e.Location.Line() > 0 {
 			offset = offsetOf(x.text, e.Location.Line(), max(0, e.Location.Column()))
 		}
-		message := strings.TrimSuffix(firstLine(e.Message), " (in container '')")
-		message, _, _ = strings.Cut(message, " expecting {")
-		message = strings.Replace(message, "Syntax error: ", "", 1)
+		message := strings.Replace(firstLine(e.Message), "Syntax error: ", "", 1)
 		if m := undeclared.FindStringSubmatch(message); m != nil {
 			message, offset = c.unknownName(x.text, m[1], offset)
+		} else {
+			message = plainly(message)
 		}
 		c.add(c.locate(x.node, x.text, offset), "%s: %s", x.what, message)
 	}
+}
+
+// plainly says what CEL says, in words for people who do not know its parser.
+func plainly(message string) string {
+	if m := overload.FindStringSubmatch(message); m != nil {
+		return strings.Trim(m[1], "_") + " cannot be applied to " + strings.Trim(m[2], "()")
+	}
+	if m := unwanted.FindStringSubmatch(message); m != nil {
+		if m[1] == "<EOF>" {
+			return "the condition ends too early"
+		}
+		return "did not expect " + quote(m[1]) + " here"
+	}
+	if strings.HasPrefix(message, "invalid matches argument") {
+		return "is no regular expression (RE2 syntax)"
+	}
+	message, _, _ = strings.Cut(message, " expecting {")
+	return strings.TrimSuffix(message, " (in container '')")
 }
 
 // unknownName says which known name was meant. The checker points at the dot
@@ -39,8 +61,21 @@ func (c *compiler) unknownName(text, name string, offset int) (string, int) {
 			break
 		}
 	}
-	return "unknown name " + quote(name) + suggest(name, c.names()), offset
+	if slices.Contains(families(), name) {
+		rest := string(runes[min(offset, len(runes)):])
+		name += memberForm.FindString(strings.TrimPrefix(rest, name))
+	}
+	known := c.names()
+	if slices.Contains(known, name) {
+		return quote(name) + " cannot be used like this", offset
+	}
+	return "unknown name " + quote(name) + suggest(name, known), offset
 }
+
+// families are the first words of names with a dot.
+func families() []string { return []string{"lists", "sender", "recipient", "tag", "thread"} }
+
+var memberForm = regexp.MustCompile(`^\.[A-Za-z0-9_]+`)
 
 // names lists every name that a condition can use.
 func (c *compiler) names() []string {

@@ -77,7 +77,11 @@ func (r *reader) syntax(err error) {
 	if t := at.GetToken(); t != nil && t.Position != nil {
 		pos = place{t.Position.Line, t.Position.Column}
 	}
-	r.add(pos, "%s", at.GetMessage())
+	message := at.GetMessage()
+	if strings.Contains(message, "'\t'") {
+		message = "indent with spaces, not with tabs"
+	}
+	r.add(pos, "%s", message)
 }
 
 // nesting bounds from above how many brackets or indented dashes of src are
@@ -125,14 +129,14 @@ type entry struct {
 func (r *reader) mapping(n ast.Node, what string, known []string) []entry {
 	m, ok := n.(*ast.MappingNode)
 	if !ok {
-		r.add(where(n), "%s must be a mapping%s", what, keysOf(known))
+		r.unexpected(n, what+" must be a mapping"+keysOf(known))
 		return nil
 	}
 	var entries []entry
 	for _, v := range m.Values {
 		key, ok := v.Key.(*ast.StringNode)
 		if !ok {
-			r.add(where(v.Key), "a key must be a plain word")
+			r.unexpected(v.Key, "a key must be a plain word")
 			continue
 		}
 		if known != nil && !contains(known, key.Value) {
@@ -163,7 +167,7 @@ func contains(words []string, word string) bool {
 func (r *reader) list(n ast.Node, what string) []ast.Node {
 	seq, ok := n.(*ast.SequenceNode)
 	if !ok {
-		r.add(where(n), "%s must be a list: [a, b]", what)
+		r.unexpected(n, what+" must be a list: [a, b]")
 		return nil
 	}
 	return seq.Values
@@ -180,8 +184,23 @@ func (r *reader) text(n ast.Node, what string) string {
 	case *ast.IntegerNode, *ast.FloatNode:
 		return n.GetToken().Value
 	}
-	r.add(where(n), "%s must be a text", what)
+	r.unexpected(n, what+" must be a text")
 	return ""
+}
+
+// unexpected reports a node of the wrong kind. Anchors, aliases, merges and
+// tags are refused wherever they stand: a reader should see what a rule says
+// where the rule stands, and nine aliases deep a small file is a huge one.
+func (r *reader) unexpected(n ast.Node, must string) {
+	switch n.(type) {
+	case *ast.AnchorNode, *ast.AliasNode, *ast.MergeKeyNode:
+		must = "anchors (&), aliases (*) and merges (<<) are not allowed; write it out"
+	case *ast.TagNode:
+		must = "tags (!) are not allowed; leave it out"
+	case *ast.NullNode:
+		must += "; here is nothing"
+	}
+	r.add(where(n), "%s", must)
 }
 
 func (r *reader) texts(n ast.Node, what string) []string {
@@ -196,7 +215,7 @@ func (r *reader) truth(n ast.Node, what string) bool {
 	if b, ok := n.(*ast.BoolNode); ok && (b.Token.Value == "true" || b.Token.Value == "false") {
 		return b.Value
 	}
-	r.add(where(n), "%s must be true or false", what)
+	r.unexpected(n, what+" must be true or false")
 	return false
 }
 
