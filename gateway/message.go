@@ -74,8 +74,9 @@ type Message struct {
 	UTF8      bool      `json:",omitempty"`
 	EightBit  bool      `json:",omitempty"`
 	Body      Body
-	Spool     Wrap   `json:",omitzero"` // lets couriers read the original
-	Staff     Wrap   `json:",omitzero"` // lets staff read it until retention ends
+	BodyHash  []byte `json:",omitempty"` // SHA-256 of what follows the header
+	Spool     Wrap   `json:",omitzero"`  // lets couriers read the original
+	Staff     Wrap   `json:",omitzero"`  // lets staff read it until retention ends
 	Edits     []Edit `json:",omitempty"`
 	// Thread is zero for a message that never was part of a conversation.
 	Thread    ThreadID `json:",omitzero"`
@@ -124,7 +125,7 @@ type Envelope struct {
 	Notice    *Notice   `json:",omitempty"` // set: this leaves, not the message's body
 	Link      LinkID    `json:",omitzero"`
 	Hold      string    `json:",omitempty"` // why it is held: policy, review, capability, operator
-	Received  bool      `json:",omitempty"` // a Received line of ours has been accounted for
+	Review    Sensitive `json:",omitempty"` // a reviewer's reason
 	Decided   Action    // what policy decided; differs from Action under observe and after a fall-back
 	Rules     []string  `json:",omitempty"` // that demanded Decided
 	Judged    int       `json:",omitempty"` // index into Message.Verdicts

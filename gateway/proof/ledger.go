@@ -156,6 +156,25 @@ func (k *Book) Thaw(ctx context.Context, link gateway.LinkID, actor string) erro
 	})
 }
 
+// Freeze closes a link until it is thawed, as a journal that outlived the
+// store remembers it. The caller leaves the evidence.
+func (k *Book) Freeze(ctx context.Context, link gateway.LinkID) error {
+	key := ledgerKey(link)
+	return again(ctx, func() error {
+		l, version, err := get[ledger](ctx, k.store, key)
+		if err != nil || l.Frozen {
+			return err
+		}
+		l.Frozen, l.Codes = true, nil
+		var b store.Batch
+		require(&b, key, version)
+		if err := b.PutRecord(key, l); err != nil {
+			return err
+		}
+		return k.write(ctx, &b, "freezing a link")
+	})
+}
+
 // Forget removes in b everything that is known of the proofs of link, for when
 // the link itself goes.
 func (k *Book) Forget(b *store.Batch, link gateway.LinkID) { b.Delete(ledgerKey(link)) }

@@ -1,0 +1,153 @@
+package document
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/bzip2"
+	"compress/flate"
+	"compress/gzip"
+	"compress/zlib"
+	"errors"
+	"io"
+)
+
+// Limits of all documents of one message together.
+const (
+	maxMembers = 1000
+	maxInflate = 64 << 20
+	// A member that grew more than a hundredfold, beyond a size that office
+	// documents reach by themselves, is a bomb.
+	maxRatio  = 100
+	freeRatio = 8 << 20
+)
+
+// Budget is what inflating may still cost. One Budget serves one message.
+type Budget struct {
+	members int
+	inflate int64
+}
+
+// NewBudget returns the budget of one message: 1,000 members, 64 MiB inflated.
+func NewBudget() *Budget { return &Budget{members: maxMembers, inflate: maxInflate} }
+
+// Trouble is why octets could not be read, or not all of them.
+type Trouble uint8
+
+// The troubles.
+const (
+	Fine       Trouble = iota
+	Encrypted          // under a password
+	Damaged            // does not parse
+	TooMuch            // a limit was met
+	Unknown            // a method or structure that is not known here
+	Suspicious         // readers may see other members than the directory names
+)
+
+// Member is one file of an archive.
+type Member struct {
+	Name    string
+	Data    []byte // what could be read of it
+	Trouble Trouble
+}
+
+func (b *Budget) member() bool {
+	b.members--
+	return b.members >= 0
+}
+
+// read reads r to its end within the budget. packed is the compressed size.
+func (b *Budget) read(r io.Reader, packed int64) ([]byte, Trouble) {
+	limit := min(b.inflate, max(packed*maxRatio, freeRatio))
+	data, err := io.ReadAll(io.LimitReader(r, limit+1))
+	b.inflate -= int64(len(data))
+	switch {
+	case int64(len(data)) > limit:
+		return data[:limit], TooMuch
+	case err != nil:
+		return data, Damaged
+	}
+	return data, Fine
+}
+
+// Gunzip inflates a gzip file, all its streams.
+func Gunzip(b []byte, budget *Budget) Member {
+	if !budget.member() {
+		return Member{Trouble: TooMuch}
+	}
+	z, err := gzip.NewReader(bytes.NewReader(b))
+	if err != nil {
+		return Member{Trouble: Damaged}
+	}
+	data, trouble := budget.read(z, int64(len(b)))
+	return Member{Name: z.Name, Data: data, Trouble: trouble}
+}
+
+// Bunzip inflates a bzip2 file.
+func Bunzip(b []byte, budget *Budget) Member {
+	if !budget.member() {
+		return Member{Trouble: TooMuch}
+	}
+	data, trouble := budget.read(bzip2.NewReader(bytes.NewReader(b)), int64(len(b)))
+	return Member{Data: data, Trouble: trouble}
+}
+
+// inflateRaw inflates a deflate stream without frame.
+func inflateRaw(b []byte, budget *Budget) ([]byte, Trouble) {
+	return budget.read(flate.NewReader(bytes.NewReader(b)), int64(len(b)))
+}
+
+// EachTar calls f for each file of a tar archive.
+func EachTar(b []byte, budget *Budget, f func(Member)) Trouble {
+	t := tar.NewReader(bytes.NewReader(b))
+	for {
+		h, err := t.Next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return Fine
+		case err != nil:
+			return Damaged
+		case !budget.member():
+			return TooMuch
+		case h.Size > int64(len(b)): // a sparse file need not stand in b
+			f(Member{Name: h.Name, Trouble: TooMuch})
+			continue
+		}
+		data, trouble := budget.read(t, h.Size)
+		f(Member{Name: h.Name, Data: data, Trouble: trouble})
+	}
+}
+
+// Unzlib inflates a zlib stream (RFC 1950).
+func Unzlib(b []byte, budget *Budget) Member {
+	z, err := zlib.NewReader(bytes.NewReader(b))
+	if err != nil {
+		return Member{Trouble: Damaged}
+	}
+	data, trouble := budget.read(z, int64(len(b)))
+	return Member{Data: data, Trouble: trouble}
+}
+
+// ArchiveEncrypted reports whether a RAR archive says that it is encrypted: as
+// a whole, or its first file. 7z hides this in its packed header, so 7z is
+// never told to be.
+func ArchiveEncrypted(b []byte) bool {
+	switch {
+	case bytes.HasPrefix(b, []byte("Rar!\x1a\x07\x01\x00")):
+		// RAR 5: CRC32, header size, header type; 4 is the encryption header.
+		return len(b) > 14 && b[13] == 4
+	case bytes.HasPrefix(b, []byte("Rar!\x1a\x07\x00")):
+		// RAR 4: the archive header at 7 has flag 0x0080 for encrypted headers;
+		// the first file header behind it has flag 0x0004.
+		const main, flags = 7, 3
+		if len(b) < 32 {
+			return false
+		}
+		next := main + int(b[main+5]) + int(b[main+6])<<8
+		return b[main+flags]&0x80 != 0 || next+flags < len(b) && b[next+flags]&0x04 != 0
+	}
+	return false
+}
+
+// IsResourceFork knows AppleDouble (RFC 1740), which describes the file beside
+// it and holds none itself.
+func IsResourceFork(b []byte) bool { return bytes.HasPrefix(b, []byte("\x00\x05\x16\x07")) }

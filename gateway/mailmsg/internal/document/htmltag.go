@@ -1,0 +1,304 @@
+package document
+
+import (
+	"html"
+	"strings"
+)
+
+// kind says what a tag does to the text around it.
+type kind uint8
+
+const (
+	inline kind = iota
+	block       // begins and ends a line
+	brk         // ends a line
+	cell        // ends a table cell
+	raw         // content is no markup
+	void        // has no content
+)
+
+func kindOf(name string) kind {
+	switch name {
+	case "p", "div", "tr", "li", "ul", "ol", "dl", "dt", "dd", "h1", "h2", "h3", "h4", "h5", "h6", "table", "tbody", "thead",
+		"tfoot", "blockquote", "pre", "center", "form", "fieldset", "section", "article", "header", "footer", "main", "nav",
+		"aside", "address", "figure", "figcaption", "caption", "title", "body", "html", "head", "select", "option", "textarea", "button",
+		"listing", "details", "summary", "legend", "dir", "menu", "o:p":
+		return block
+	case "br", "hr":
+		return brk
+	case "td", "th":
+		return cell
+	case "script", "style", "xmp":
+		return raw
+	case "img", "input", "meta", "link", "area", "base", "col", "embed", "param", "source", "track", "wbr", "bgsound", "frame", "keygen", "image":
+		return void
+	}
+	return inline
+}
+
+// name reads a tag's name in lower case and returns its length.
+func tagName(src string) (string, int) {
+	n := 0
+	for n < len(src) && !isSpace(src[n]) && src[n] != '>' && src[n] != '/' {
+		n++
+	}
+	return lower(src[:n]), n
+}
+
+// lower is strings.ToLower for names that mostly are lower case already.
+func lower(s string) string {
+	for i := 0; i < len(s); i++ {
+		if s[i] >= 'A' && s[i] <= 'Z' {
+			return strings.ToLower(s)
+		}
+	}
+	return s
+}
+
+// startTag takes a start tag and, where its content is no markup, that too.
+// A tag that never ends is text that some reader shows.
+func (p *page) startTag(src string) int {
+	name, n := tagName(src[1:])
+	k := kindOf(name)
+	if k == block || k == cell {
+		p.implied(name)
+	}
+	e := *p.top()
+	e.name = name
+	n, closed := p.attributes(src, n+1, &e)
+	if !closed {
+		p.aside(src)
+		return len(src)
+	}
+	switch k {
+	case block:
+		p.newline('\n')
+	case brk:
+		p.newline('\n')
+		return n
+	case void:
+		return n
+	case raw:
+		return n + p.rawText(name, src[n:])
+	}
+	e.pre = e.pre || name == "pre" || name == "listing" || name == "textarea"
+	e.hidden = e.hidden || name == "title" || name == "template"
+	if len(p.stack) < maxOpen {
+		p.stack = append(p.stack, e)
+	}
+	return n
+}
+
+// implied closes the element that a start tag ends without saying so, and
+// inherits anew.
+func (p *page) implied(name string) {
+	switch top := p.top().name; {
+	case top == "p", top == "li" && name == "li", top == "option" && name == "option",
+		(top == "td" || top == "th") && (name == "td" || name == "th" || name == "tr"),
+		(top == "dt" || top == "dd") && (name == "dt" || name == "dd"), top == "tr" && name == "tr":
+		p.pop(len(p.stack) - 1)
+	}
+}
+
+func (p *page) pop(to int) {
+	if to > 0 {
+		p.stack = p.stack[:to]
+	}
+}
+
+func (p *page) endTag(src string) int {
+	if len(src) < 3 || !isLetter(src[2]) {
+		return p.bogus(src)
+	}
+	name, n := tagName(src[2:])
+	end := strings.IndexByte(src[2+n:], '>')
+	if end < 0 {
+		p.aside(src)
+		return len(src)
+	}
+	for i := len(p.stack) - 1; i > 0 && i >= len(p.stack)-maxSearch; i-- {
+		if p.stack[i].name == name {
+			p.close(i, name)
+			return n + end + 3
+		}
+	}
+	p.boundary(name)
+	return n + end + 3
+}
+
+// close ends the line or cell inside the element, then the element.
+func (p *page) close(i int, name string) {
+	p.boundary(name)
+	p.pop(i)
+	p.boundary(name)
+}
+
+func (p *page) boundary(name string) {
+	switch kindOf(name) {
+	case block, brk:
+		p.newline('\n')
+	case cell:
+		p.newline('\t')
+	}
+}
+
+// rawText takes the content of script, style and xmp up to its end tag.
+func (p *page) rawText(name, src string) int {
+	end, n := len(src), len(src)
+	for at := 0; ; {
+		i := strings.Index(src[at:], "</")
+		if i < 0 {
+			break
+		}
+		at += i
+		if hasFold(src[at+2:], name) {
+			end = at
+			n = at + p.bogus(src[at:])
+			break
+		}
+		at += 2
+	}
+	body := src[:end]
+	switch {
+	case name == "style":
+		p.sheet.add(body)
+		p.aside(strings.Join(p.sheet.contents(body), "\n"))
+		if end == len(src) {
+			p.comment(body) // never closed: other readers show what follows
+		}
+	case name == "xmp":
+		p.shown().pre(body)
+	case end == len(src):
+		p.comment(body)
+	default:
+		p.aside(body)
+	}
+	return n
+}
+
+// hasFold reports whether s begins with the lower-case prefix in any case.
+func hasFold(s, prefix string) bool {
+	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
+}
+
+// attributes reads the attributes of a tag from src[at:], applies them to e
+// and returns where the tag ends.
+func (p *page) attributes(src string, at int, e *element) (end int, closed bool) {
+	for at < len(src) {
+		for at < len(src) && (isSpace(src[at]) || src[at] == '/') {
+			at++
+		}
+		if at >= len(src) {
+			break
+		}
+		if src[at] == '>' {
+			return at + 1, true
+		}
+		start := at
+		for at++; at < len(src) && src[at] != '=' && src[at] != '>' && src[at] != '/' && !isSpace(src[at]); at++ {
+		}
+		name, value := src[start:at], ""
+		for at < len(src) && isSpace(src[at]) {
+			at++
+		}
+		if at < len(src) && src[at] == '=' {
+			value, at = attrValue(src, at+1)
+			if at < 0 {
+				return len(src), false
+			}
+		}
+		p.attribute(e, name, value)
+	}
+	return len(src), false
+}
+
+// attrValue reads the value that begins at src[at:]; at is negative when its
+// quote never ends.
+func attrValue(src string, at int) (string, int) {
+	for at < len(src) && isSpace(src[at]) {
+		at++
+	}
+	if at < len(src) && (src[at] == '"' || src[at] == '\'') {
+		end := strings.IndexByte(src[at+1:], src[at])
+		if end < 0 {
+			return "", -1
+		}
+		return src[at+1 : at+1+end], at + end + 2
+	}
+	start := at
+	for at < len(src) && src[at] != '>' && !isSpace(src[at]) {
+		at++
+	}
+	return src[start:at], at
+}
+
+// attribute applies one attribute. Names of two octets and more that mean
+// nothing here are left early: this runs for each of a newsletter's thousands.
+func (p *page) attribute(e *element, name, value string) {
+	switch lower(name) {
+	case "style":
+		e.style(value)
+	case "class":
+		p.class(e, value)
+	case "id":
+		if p.sheet.hides("#" + value) {
+			e.hidden = true
+		}
+	case "hidden":
+		e.hidden = true
+	case "bgcolor":
+		e.back = parseColor(value)
+	case "background":
+		e.back = 0
+	case "color":
+		e.color = parseColor(value)
+	case "type":
+		e.quoted = e.quoted || e.name == "blockquote" && strings.EqualFold(value, "cite")
+	case "content":
+		if e.name == "meta" && strings.IndexByte(value, ' ') > 0 && !strings.ContainsAny(value, "=;") {
+			p.aside(html.UnescapeString(value))
+		}
+	case "alt", "title", "summary", "label", "placeholder", "aria-label", "value", "srcdoc", "standby":
+		p.described(value)
+	case "href", "src":
+		p.address(value)
+	}
+}
+
+// address adds what an address says by itself: the text of a prepared mail, or
+// the path of a file on the writer's machine. Those of the web are left out:
+// they are full of numbers that name nobody.
+func (p *page) address(value string) {
+	if hasFold(value, "mailto:") && strings.IndexByte(value, '?') > 0 || hasFold(value, "file:") {
+		p.aside(unescapeURL(html.UnescapeString(value)))
+	}
+}
+
+// described adds the text of an attribute.
+func (p *page) described(value string) {
+	if value == "" {
+		return
+	}
+	if strings.IndexByte(value, '&') >= 0 {
+		value = html.UnescapeString(value)
+	}
+	if strings.IndexByte(value, '<') >= 0 {
+		p.comment(value)
+		return
+	}
+	p.aside(value)
+}
+
+func (p *page) class(e *element, value string) {
+	if strings.Contains(value, "gmail_quote") || strings.Contains(value, "moz-cite") || strings.Contains(value, "yahoo_quoted") {
+		e.quoted = true
+	}
+	if p.sheet.empty() {
+		return
+	}
+	for _, c := range strings.Fields(value) {
+		if p.sheet.hides("." + c) {
+			e.hidden = true
+		}
+	}
+}

@@ -1,0 +1,76 @@
+package document
+
+import (
+	"strings"
+
+	"gatepost/gateway/mailmsg/internal/charset"
+)
+
+// IsOffice reports whether the archive is an office document: OOXML or ODF.
+func (z *Zip) IsOffice() bool {
+	return z.Has("[Content_Types].xml") || z.Has("content.xml") && z.Has("META-INF/manifest.xml", "mimetype")
+}
+
+// EachOffice calls text for each member of an office document that holds
+// text, and other for what is a file of its own (embedded documents).
+func (z *Zip) EachOffice(budget *Budget, text func(name, text string), other func(Member)) Trouble {
+	o := office{text: text, other: other, trouble: z.damage}
+	if t := z.Each(budget, o.member); t != Fine {
+		o.trouble = t
+	}
+	for _, s := range o.sheets {
+		text(s.Name, strings.TrimSpace(XML(decodeXML(s.Data), o.shared)))
+	}
+	if z.Has("xl/workbook.bin") {
+		o.trouble = Unknown // a binary workbook: its cells are no XML
+	}
+	return o.trouble
+}
+
+type office struct {
+	text    func(name, text string)
+	other   func(Member)
+	shared  []string
+	sheets  []Member // they wait for the shared strings
+	trouble Trouble
+}
+
+func (o *office) member(m Member) {
+	name := strings.ToLower(m.Name)
+	switch {
+	case m.Trouble != Fine:
+		o.trouble = m.Trouble
+	case name == "meta-inf/manifest.xml" && strings.Contains(string(m.Data), "encryption-data"):
+		o.trouble = Encrypted
+	}
+	switch {
+	case strings.HasSuffix(name, ".rels"), name == "[content_types].xml", name == "meta-inf/manifest.xml":
+	case name == "xl/sharedstrings.xml":
+		src := decodeXML(m.Data)
+		o.shared = sharedStrings(src)
+		o.text(m.Name, strings.TrimSpace(XML(src, nil)))
+	case strings.HasPrefix(name, "xl/worksheets/") && strings.HasSuffix(name, ".xml"):
+		o.sheets = append(o.sheets, m)
+	case strings.HasSuffix(name, ".xml"):
+		o.text(m.Name, strings.TrimSpace(XML(decodeXML(m.Data), nil)))
+	default:
+		o.embedded(name, m)
+	}
+}
+
+// embedded hands on what is a document by its own look; printer settings,
+// thumbnails and the like are none.
+func (o *office) embedded(name string, m Member) {
+	switch Sniff(m.Data) {
+	case Binary, Media:
+		return
+	case OLE:
+		if strings.HasSuffix(name, "vbaproject.bin") {
+			return
+		}
+	}
+	o.other(m)
+}
+
+// decodeXML reads the octets of an XML document: UTF-8 or UTF-16.
+func decodeXML(b []byte) string { return charset.Decode("utf-8", b).Main }

@@ -1,0 +1,127 @@
+package document
+
+import "bytes"
+
+// pages draws each page with the resources that it names or inherits.
+func (p *pdf) pages() {
+	for _, num := range p.order {
+		o := p.objects[num]
+		d := o.dict()
+		if d["Type"] != pdfName("Page") {
+			continue
+		}
+		res := p.resources(d)
+		var content []byte
+		for _, c := range p.contents(d["Contents"]) {
+			if content = append(append(content, p.decode(c)...), '\n'); len(content) > maxPDFInflate {
+				p.over = true
+				break
+			}
+		}
+		p.draw(content, res)
+	}
+}
+
+// resources finds the resources of a page, which it may have from a parent.
+func (p *pdf) resources(d pdfDict) pdfDict {
+	for range maxPDFDepth {
+		if d == nil {
+			break
+		}
+		if res := p.getDict(d["Resources"]); res != nil {
+			return res
+		}
+		d = p.getDict(d["Parent"])
+	}
+	return nil
+}
+
+// contents are the streams of a page, in order.
+func (p *pdf) contents(v any) []*pdfObject {
+	var list []*pdfObject
+	add := func(v any) {
+		if ref, ok := v.(pdfRef); ok {
+			if o := p.objects[int(ref)]; o != nil && o.has {
+				list = append(list, o)
+			}
+		}
+	}
+	add(v)
+	if a, ok := p.get(v).(pdfArray); ok {
+		for _, c := range a {
+			add(c)
+		}
+	}
+	return list
+}
+
+// forms draws the streams that pages refer to by name (form XObjects, the
+// looks of notes and fields), and reads the other streams that may hold words.
+func (p *pdf) forms() {
+	for _, num := range p.order {
+		o := p.objects[num]
+		if !o.has {
+			continue
+		}
+		d := o.dict()
+		kind, _ := p.get(d["Type"]).(pdfName)
+		sub, _ := p.get(d["Subtype"]).(pdfName)
+		switch {
+		case sub == "Form", kind == "Pattern":
+			p.draw(p.decode(o), p.getDict(d["Resources"]))
+		case kind == "EmbeddedFile":
+			p.parts = append(p.parts, Member{Name: "file", Data: p.decode(o)})
+		case kind == "" && sub == "" && d["Length1"] == nil && d["FunctionType"] == nil && d["N"] == nil && num < 0:
+			p.orphan(o)
+		case kind == "" && sub == "" && d["Length1"] == nil && d["FunctionType"] == nil && d["N"] == nil && d["ShadingType"] == nil:
+			p.data(o)
+		}
+	}
+}
+
+// orphan draws a content stream that a later version of the file replaced.
+func (p *pdf) orphan(o *pdfObject) {
+	if content := p.decode(o); bytes.Contains(content, []byte("BT")) {
+		p.draw(content, nil)
+	}
+}
+
+// data reads the XML of forms (XFA), which holds what people filled in.
+func (p *pdf) data(o *pdfObject) {
+	head := bytes.TrimLeft(o.data[:min(len(o.data), 64)], "\r\n\t ")
+	if bytes.HasPrefix(head, []byte("<")) || p.xfa[o] {
+		p.write(XML(decodeXML(p.decode(o)), nil))
+	}
+}
+
+// values reads the strings that objects hold beside what they draw: titles,
+// notes, the contents of fields. It also remembers which streams are XFA.
+func (p *pdf) values() {
+	p.xfa = map[*pdfObject]bool{}
+	for _, num := range p.order {
+		d := p.objects[num].dict()
+		for _, key := range [...]string{"Title", "Author", "Subject", "Keywords", "Contents", "V", "DV", "TU", "Alt", "ActualText", "F", "UF"} {
+			if s, ok := p.get(d[key]).(pdfString); ok {
+				p.write(pdfText(s))
+			}
+		}
+		list, _ := p.get(d["XFA"]).(pdfArray)
+		for _, v := range append(list, d["XFA"]) {
+			if ref, ok := v.(pdfRef); ok && p.objects[int(ref)] != nil {
+				p.xfa[p.objects[int(ref)]] = true
+			}
+		}
+	}
+}
+
+// write adds a text on lines of its own.
+func (p *pdf) write(s string) {
+	if p.out.Len()+len(s) > maxPDFText {
+		p.over = true
+		return
+	}
+	if isText := len(bytes.TrimSpace([]byte(s))) > 0; isText {
+		p.out.WriteString(s)
+		p.out.WriteByte('\n')
+	}
+}

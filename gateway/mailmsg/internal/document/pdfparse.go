@@ -1,0 +1,285 @@
+package document
+
+import (
+	"bytes"
+	"strconv"
+)
+
+// A PDF value is one of float64, bool, nil and these.
+type (
+	pdfName   string
+	pdfString []byte
+	pdfWord   string // an operator or a keyword
+	pdfRef    int    // object number; generations are not told apart
+	pdfArray  []any
+	pdfDict   map[string]any
+)
+
+// pdfLexer reads values (ISO 32000-1 section 7.3). It never goes back, so it
+// is linear; it ends at the end of its octets whatever is open.
+type pdfLexer struct {
+	b  []byte
+	at int
+}
+
+const maxPDFDepth = 32
+
+func pdfSpace(c byte) bool {
+	return c == ' ' || c == '\n' || c == '\r' || c == '\t' || c == '\f' || c == 0
+}
+
+func pdfDelimiter(c byte) bool {
+	return c == '(' || c == ')' || c == '<' || c == '>' || c == '[' || c == ']' || c == '{' || c == '}' || c == '/' || c == '%'
+}
+
+// skip passes white space and comments.
+func (l *pdfLexer) skip() {
+	for l.at < len(l.b) {
+		c := l.b[l.at]
+		if c == '%' {
+			n := bytes.IndexAny(l.b[l.at:], "\r\n")
+			if n < 0 {
+				n = len(l.b) - l.at
+			}
+			l.at += n
+		} else if pdfSpace(c) {
+			l.at++
+		} else {
+			return
+		}
+	}
+}
+
+// next reads a value; ok is false at the end.
+func (l *pdfLexer) next(depth int) (v any, ok bool) {
+	l.skip()
+	if l.at >= len(l.b) {
+		return nil, false
+	}
+	switch c := l.b[l.at]; c {
+	case '/':
+		l.at++
+		return l.name(), true
+	case '(':
+		return l.literal(), true
+	case '<':
+		if l.at+1 < len(l.b) && l.b[l.at+1] == '<' {
+			l.at += 2
+			return l.dict(depth + 1), true
+		}
+		return l.hex(), true
+	case '[':
+		l.at++
+		return l.array(depth + 1), true
+	case ')', '>', ']', '{', '}':
+		l.at++
+		if c == '>' && l.at < len(l.b) && l.b[l.at] == '>' {
+			l.at++
+			return pdfWord(">>"), true
+		}
+		return pdfWord(c), true
+	}
+	return l.word(), true
+}
+
+func (l *pdfLexer) token() []byte {
+	start := l.at
+	for l.at < len(l.b) && !pdfSpace(l.b[l.at]) && !pdfDelimiter(l.b[l.at]) {
+		l.at++
+	}
+	return l.b[start:l.at]
+}
+
+func (l *pdfLexer) name() pdfName {
+	t := l.token()
+	if bytes.IndexByte(t, '#') < 0 {
+		return pdfName(t)
+	}
+	var out []byte
+	for i := 0; i < len(t); i++ {
+		if t[i] == '#' && i+2 < len(t) {
+			if v, err := strconv.ParseUint(string(t[i+1:i+3]), 16, 8); err == nil {
+				out = append(out, byte(v))
+				i += 2
+				continue
+			}
+		}
+		out = append(out, t[i])
+	}
+	return pdfName(out)
+}
+
+// word reads a number, a keyword or an operator. A reference "12 0 R" is put
+// together by its container.
+func (l *pdfLexer) word() any {
+	t := l.token()
+	if c := t[0]; c >= '0' && c <= '9' || c == '-' || c == '+' || c == '.' {
+		if v, err := strconv.ParseFloat(string(t), 64); err == nil {
+			return v
+		}
+	}
+	switch string(t) {
+	case "true":
+		return true
+	case "false":
+		return false
+	case "null":
+		return nil
+	}
+	return pdfWord(t)
+}
+
+// literal reads "(…)" with its escapes (section 7.3.4.2).
+func (l *pdfLexer) literal() pdfString {
+	out := pdfString{}
+	depth := 0
+	for ; l.at < len(l.b); l.at++ {
+		c := l.b[l.at]
+		switch c {
+		case '(':
+			if depth++; depth == 1 {
+				continue
+			}
+		case ')':
+			if depth--; depth == 0 {
+				l.at++
+				return out
+			}
+		case '\\':
+			l.at++
+			out = l.escape(out)
+			continue
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// escape reads what follows a backslash; the caller steps over its last octet.
+func (l *pdfLexer) escape(out pdfString) pdfString {
+	if l.at >= len(l.b) {
+		return out
+	}
+	switch c := l.b[l.at]; c {
+	case 'n':
+		return append(out, '\n')
+	case 'r':
+		return append(out, '\r')
+	case 't':
+		return append(out, '\t')
+	case 'b', 'f':
+		return append(out, ' ')
+	case '\r':
+		if l.at+1 < len(l.b) && l.b[l.at+1] == '\n' {
+			l.at++
+		}
+		return out
+	case '\n':
+		return out
+	case '0', '1', '2', '3', '4', '5', '6', '7':
+		v := 0
+		for n := 0; n < 3 && l.at < len(l.b) && l.b[l.at] >= '0' && l.b[l.at] <= '7'; n++ {
+			v = v<<3 | int(l.b[l.at]-'0')
+			l.at++
+		}
+		l.at--
+		return append(out, byte(v))
+	default:
+		return append(out, c)
+	}
+}
+
+func (l *pdfLexer) hex() pdfString {
+	l.at++
+	out := pdfString{}
+	high := -1
+	for ; l.at < len(l.b); l.at++ {
+		c := l.b[l.at]
+		if c == '>' {
+			l.at++
+			break
+		}
+		v := hexValue(c)
+		switch {
+		case v < 0:
+		case high < 0:
+			high = v
+		default:
+			out = append(out, byte(high<<4|v))
+			high = -1
+		}
+	}
+	if high >= 0 {
+		out = append(out, byte(high<<4))
+	}
+	return out
+}
+
+func hexValue(c byte) int {
+	switch {
+	case c >= '0' && c <= '9':
+		return int(c - '0')
+	case c >= 'a' && c <= 'f':
+		return int(c-'a') + 10
+	case c >= 'A' && c <= 'F':
+		return int(c-'A') + 10
+	}
+	return -1
+}
+
+func (l *pdfLexer) array(depth int) pdfArray {
+	var list pdfArray
+	for depth <= maxPDFDepth {
+		v, ok := l.next(depth)
+		if !ok || isWord(v, "]") {
+			break
+		}
+		list = fold(append(list, v))
+	}
+	return list
+}
+
+func (l *pdfLexer) dict(depth int) pdfDict {
+	var list pdfArray
+	for depth <= maxPDFDepth {
+		v, ok := l.next(depth)
+		if !ok || isWord(v, ">>") {
+			break
+		}
+		if w, is := v.(pdfWord); is && (w == "endobj" || w == "stream") {
+			l.at -= len(w)
+			break
+		}
+		list = fold(append(list, v))
+	}
+	d := pdfDict{}
+	for i := 0; i+1 < len(list); i += 2 {
+		key, ok := list[i].(pdfName)
+		if !ok {
+			i-- // resynchronise on the next name
+			continue
+		}
+		if _, taken := d[string(key)]; !taken {
+			d[string(key)] = list[i+1]
+		}
+	}
+	return d
+}
+
+// fold turns "12 0 R" at the end of a list into a reference.
+func fold(list pdfArray) pdfArray {
+	n := len(list)
+	if n < 3 || !isWord(list[n-1], "R") {
+		return list
+	}
+	num, ok := list[n-3].(float64)
+	if _, gen := list[n-2].(float64); !ok || !gen {
+		return list
+	}
+	return append(list[:n-3], pdfRef(int(num)))
+}
+
+func isWord(v any, w pdfWord) bool {
+	got, ok := v.(pdfWord)
+	return ok && got == w
+}

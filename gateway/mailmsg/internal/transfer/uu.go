@@ -1,0 +1,127 @@
+package transfer
+
+import (
+	"bytes"
+	"strings"
+)
+
+// File is a file that stands encoded within a text.
+type File struct {
+	Start, End int // octets of the text that it takes, its frame included
+	Name       string
+	Data       []byte
+}
+
+// Files finds uuencoded ("begin 644 name") and yEnc ("=ybegin") files in b,
+// at most limit of them.
+func Files(b []byte, limit int) []File {
+	var files []File
+	if !bytes.Contains(b, []byte("begin ")) {
+		return nil
+	}
+	for at := 0; at < len(b) && len(files) < limit; {
+		line, next := lineAt(b, at)
+		var f File
+		switch {
+		case bytes.HasPrefix(line, []byte("begin ")):
+			f = uuFile(b, line, next)
+		case bytes.HasPrefix(line, []byte("=ybegin ")):
+			f = yencFile(b, line, next)
+		}
+		if f.End > 0 {
+			f.Start, next = at, f.End
+			files = append(files, f)
+		}
+		at = next
+	}
+	return files
+}
+
+// lineAt is the line that begins at i, without its end, and where the next
+// begins.
+func lineAt(b []byte, i int) (line []byte, next int) {
+	n := bytes.IndexByte(b[i:], '\n')
+	if n < 0 {
+		return b[i:], len(b)
+	}
+	return bytes.TrimSuffix(b[i:i+n], []byte("\r")), i + n + 1
+}
+
+// uuFile reads the lines after "begin <mode> <name>" up to "end" or to the
+// first line that cannot be part of the file. A file without any line is none.
+func uuFile(b, head []byte, at int) File {
+	mode, name, ok := strings.Cut(string(head[len("begin "):]), " ")
+	if !ok || len(mode) < 3 || len(mode) > 5 || strings.Trim(mode, "01234567") != "" {
+		return File{}
+	}
+	f := File{Name: strings.TrimSpace(name)}
+	for at < len(b) {
+		line, next := lineAt(b, at)
+		if string(bytes.TrimSpace(line)) == "end" {
+			f.End = next
+			break
+		}
+		data, ok := uuLine(line)
+		if !ok {
+			break
+		}
+		f.Data = append(f.Data, data...)
+		at, f.End = next, next
+	}
+	return f
+}
+
+// uuLine decodes one line. Trailing spaces may have been lost on the way.
+func uuLine(line []byte) ([]byte, bool) {
+	if len(line) == 0 {
+		return nil, true
+	}
+	n := int(line[0]-' ') & 63
+	if line[0] < ' ' || line[0] > '`' || len(line) > 1+(n+2)/3*4+2 {
+		return nil, false
+	}
+	out := make([]byte, 0, 63)
+	at := func(i int) uint32 {
+		if i >= len(line) {
+			return 0
+		}
+		return uint32(line[i]-' ') & 63
+	}
+	for i := 1; len(out) < n; i += 4 {
+		g := at(i)<<18 | at(i+1)<<12 | at(i+2)<<6 | at(i+3)
+		out = append(out, byte(g>>16), byte(g>>8), byte(g))
+	}
+	return out[:n], true
+}
+
+// yencFile reads the lines after "=ybegin" up to "=yend" or the end of b.
+func yencFile(b, head []byte, at int) File {
+	var f File
+	if i := bytes.Index(head, []byte("name=")); i >= 0 {
+		f.Name = string(bytes.TrimSpace(head[i+len("name="):]))
+	}
+	for at < len(b) {
+		line, next := lineAt(b, at)
+		at, f.End = next, next
+		switch {
+		case bytes.HasPrefix(line, []byte("=yend")):
+			return f
+		case bytes.HasPrefix(line, []byte("=ypart")):
+		default:
+			f.Data = yencLine(f.Data, line)
+		}
+	}
+	return f
+}
+
+func yencLine(out, line []byte) []byte {
+	for i := 0; i < len(line); i++ {
+		c := line[i]
+		if c == '=' && i+1 < len(line) {
+			i++
+			c = line[i] - 64
+		}
+		out = append(out, c-42)
+	}
+	return out
+}

@@ -1,0 +1,225 @@
+package mailmsg
+
+import (
+	"bytes"
+	"path"
+	"strings"
+
+	"gatepost/gateway"
+	"gatepost/gateway/mailmsg/internal/document"
+	"gatepost/gateway/mailmsg/internal/header"
+	"gatepost/gateway/mailmsg/internal/transfer"
+)
+
+// maxFiles bounds the uuencoded and yEnc files of one text.
+const maxFiles = 64
+
+// leaf reads a body that is no structure of MIME.
+func (r *reader) leaf(e entity) {
+	if family(e.media.Value) == "image" || family(e.media.Value) == "audio" || family(e.media.Value) == "video" {
+		if r.media(e) {
+			return
+		}
+	}
+	data, ok := r.decoded(e)
+	if !ok {
+		return
+	}
+	if e.encoding == "" {
+		r.salvage(e.src, e.lo, e.hi, e.leaf(), e.place)
+	} else if bytes.Contains(data, []byte("\n--")) && isTextual(e.media.Value) {
+		src := newSource(data)
+		r.salvage(src, 0, len(data), e.leaf(), e.place)
+	}
+	r.octets(e, data)
+}
+
+func family(media string) string {
+	f, _, _ := strings.Cut(media, "/")
+	return f
+}
+
+// isTextual reports whether a type means text of a person whatever the octets
+// look like.
+func isTextual(media string) bool {
+	switch family(media) {
+	case "text", "message":
+		return true
+	}
+	return !strings.Contains(media, "/") // malformed: RFC 2045 section 5.2 says text/plain
+}
+
+// media takes a picture, sound or film that is what it says, by its first
+// octets only.
+func (r *reader) media(e entity) bool {
+	head := e
+	head.hi = min(e.hi, e.lo+1400)
+	quiet := reader{out: &gateway.Reading{}, walk: 1 << 20}
+	data, _ := quiet.decoded(head)
+	switch document.Sniff(data) {
+	case document.Media, document.Binary:
+		if family(e.media.Value) == "image" {
+			r.picture(e.leaf())
+		}
+		return true
+	}
+	return false
+}
+
+func (r *reader) picture(path string) {
+	if !r.image {
+		r.image, r.imagePath = true, path
+	}
+}
+
+// octets reads the decoded octets of a leaf by what they are, then by what
+// they were declared to be.
+func (r *reader) octets(e entity, data []byte) {
+	if len(bytes.TrimSpace(data)) == 0 {
+		return
+	}
+	if r.protected(e, data) {
+		return
+	}
+	textual := isTextual(e.media.Value)
+	format := document.Sniff(data)
+	if textual && (format == document.Binary || format == document.Media || format == document.PDFFile && !bytes.HasPrefix(data, []byte("%PDF-"))) {
+		format = document.Text
+	}
+	switch format {
+	case document.Text, document.Markup:
+		r.readable(e, data, format == document.Markup)
+	case document.Media:
+		if family(e.media.Value) != "audio" && family(e.media.Value) != "video" && family(e.media.Value) != "font" {
+			r.picture(e.leaf())
+		}
+	case document.Binary:
+		r.binary(e, data)
+	default:
+		r.container(e, data, format)
+	}
+}
+
+// readable reads text: as declared, and as what its name or look suggests.
+func (r *reader) readable(e entity, data []byte, markup bool) {
+	if !isTextual(e.media.Value) {
+		e.attached = true
+	}
+	media := e.media.Value
+	declared := media == "text/html" || strings.HasSuffix(media, "/xhtml+xml") || strings.HasSuffix(media, "/svg+xml")
+	plain := media == "text/plain" || !strings.Contains(media, "/")
+	r.framed(e, data)
+	data = r.armoured(e, data)
+	r.texts(e, data, declared || !plain && (markup || e.named(".htm", ".html", ".xhtml", ".svg")))
+	if plain && e.named(".htm", ".html") {
+		hidden := e
+		hidden.hidden = true
+		r.texts(hidden, data, true)
+	}
+	if (e.attached || e.named(".eml", ".mht", ".mhtml")) && looksMessage(data) && e.depth < maxDepth && r.spend(len(data)) {
+		p := e.deeper()
+		p.attached = true
+		r.message(newSource(data), e.leaf(), p, false)
+	}
+}
+
+// named reports whether a name of the part ends with one of the extensions.
+func (e entity) named(extensions ...string) bool {
+	for _, n := range e.names {
+		ext := strings.ToLower(path.Ext(strings.TrimRight(n, " .")))
+		for _, want := range extensions {
+			if ext == want {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// framed reads uuencoded and yEnc files within a text.
+func (r *reader) framed(e entity, data []byte) {
+	for i, f := range transfer.Files(data, maxFiles) {
+		if e.depth >= maxDepth || !r.spend(len(f.Data)) {
+			return
+		}
+		inner := e
+		inner.place = e.deeper()
+		inner.attached, inner.root = true, false
+		inner.path = child(e.leaf(), i+1)
+		inner.names = []string{f.Name}
+		inner.media = header.Params{Value: "application/octet-stream"}
+		r.add(gateway.PartFileName, inner.path, f.Name)
+		r.octets(inner, f.Data)
+	}
+}
+
+// armoured takes inline PGP messages out of a text; what stands around them,
+// and the lines within that the armour does not encrypt, stay.
+func (r *reader) armoured(e entity, data []byte) []byte {
+	if !bytes.Contains(data, []byte(document.ArmourAny)) {
+		return data
+	}
+	if bytes.Contains(data, []byte("-----BEGIN PGP SIGN")) {
+		r.out.Signed = true
+	}
+	var out []byte
+	at := 0
+	for {
+		a, ok := document.FindArmour(data, at)
+		if !ok {
+			return append(out, data[at:]...)
+		}
+		out = append(out, data[at:a.Start]...)
+		at = a.End
+		if !a.Encrypted {
+			out = append(out, data[a.Start:a.End]...)
+			r.unreadable(gateway.UnreadableContainer, e.leaf())
+			continue
+		}
+		r.out.Encrypted = true
+		out = append(out, a.Headers...)
+	}
+}
+
+// protected takes S/MIME and PGP/MIME. Only what really is encrypted counts
+// as encrypted mail: the declared type proves nothing.
+func (r *reader) protected(e entity, data []byte) bool {
+	media := strings.TrimPrefix(e.media.Value, "application/")
+	switch {
+	case media == "pkcs7-mime", media == "x-pkcs7-mime", e.named(".p7m", ".p7z"), media == "pkcs7-signature", media == "x-pkcs7-signature", e.named(".p7s"):
+		return r.cms(e, data)
+	case media == "pgp-signature":
+		r.out.Signed = true
+		return document.Sniff(data) == document.Binary
+	case media == "pgp-keys":
+		return document.Sniff(data) == document.Binary
+	case document.Sniff(data) == document.Binary && (media == "pgp-encrypted" || e.named(".pgp", ".gpg", ".asc")):
+		if document.PGPEncrypted(data) {
+			r.out.Encrypted = true
+			return true
+		}
+	}
+	return false
+}
+
+func (r *reader) cms(e entity, data []byte) bool {
+	kind, content := document.ReadCMS(data)
+	switch kind {
+	case document.CMSEnveloped:
+		r.out.Encrypted = true
+		return true
+	case document.CMSSigned:
+		r.out.Signed = true
+	case document.CMSCompressed:
+		m := document.Unzlib(content, r.budget)
+		r.trouble(m.Trouble, e.leaf())
+		content = m.Data
+	default:
+		return false
+	}
+	if len(content) > 0 && e.depth < maxDepth && r.spend(len(content)) {
+		src := newSource(content)
+		r.part(src, 0, len(content), child(e.leaf(), 1), e.deeper(), false)
+	}
+	return true
+}

@@ -1,0 +1,188 @@
+package mailmsg
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"gatepost/gateway"
+	"gatepost/gateway/mailmsg/internal/document"
+)
+
+// Limits of one message. Beyond them the message is judged at its worst.
+const (
+	maxDepth = 50       // parts within parts
+	maxParts = 1000     // MIME parts, all readings together
+	maxText  = 10 << 20 // octets of text handed to detection
+	maxInner = 5        // archives within archives
+	// maxWalk bounds the octets walked, as a multiple of the message: every
+	// doubt is walked twice, and doubts can be nested.
+	maxWalk = 12
+)
+
+// The phrases of Reading.Uncertain that do not come from the header's own.
+const (
+	uncertainFailed    = "reader failed"
+	uncertainType      = "duplicate Content-Type"
+	uncertainEncoding  = "duplicate Content-Transfer-Encoding"
+	uncertainSubject   = "duplicate Subject"
+	uncertainFrom      = "duplicate From"
+	uncertainCharset   = "unknown charset"
+	uncertainCharsets  = "duplicate charset"
+	uncertainBoundary  = "duplicate boundary"
+	uncertainNone      = "multipart without boundary"
+	uncertainLost      = "multipart whose boundary does not occur"
+	uncertainClosed    = "part after the closing boundary"
+	uncertainEncoded   = "encoded multipart"
+	uncertainTransfer  = "unknown transfer encoding"
+	uncertainPadding   = "data after base64 padding"
+	uncertainDepth     = "nested too deep"
+	uncertainParts     = "too many parts"
+	uncertainWork      = "too many readings"
+	uncertainPartial   = "fragment of a message"
+	uncertainArchive   = "archive with members that its directory does not name"
+	uncertainNoHeaders = "header begins after an empty line"
+)
+
+// Read reads a canonical message. It never fails: doubts stand in Uncertain,
+// content without text in Unreadable. raw is not kept.
+func Read(raw []byte) *gateway.Reading {
+	r := &reader{
+		out:    &gateway.Reading{Channel: gateway.Email},
+		text:   maxText,
+		walk:   maxWalk*len(raw) + 1<<20,
+		budget: document.NewBudget(),
+	}
+	r.safely(raw)
+	if r.image && !r.own {
+		r.unreadable(gateway.UnreadableImageOnly, r.imagePath)
+	}
+	return r.out
+}
+
+// safely keeps a mistake of this package from losing a message: what was read
+// so far stays, and Uncertain makes the policy protect it.
+func (r *reader) safely(raw []byte) {
+	defer func() {
+		if recover() != nil {
+			r.note(uncertainFailed)
+		}
+	}()
+	r.message(newSource(raw), "", place{}, true)
+}
+
+// reader is one reading of one message.
+type reader struct {
+	out    *gateway.Reading
+	text   int // octets of text that may still be added
+	walk   int // octets that may still be walked
+	parts  int
+	budget *document.Budget
+	own    bool // the message has text of its own
+
+	image     bool // an image was seen, first at imagePath
+	imagePath string
+}
+
+// place is where a part stands.
+type place struct {
+	depth    int
+	inner    int  // archives around it
+	attached bool // within an attachment: its texts are not the message's own
+	hidden   bool // no reader shows it without effort
+}
+
+func (p place) deeper() place { p.depth++; return p }
+
+// note adds a phrase to Uncertain once.
+func (r *reader) note(phrase string) {
+	if !slices.Contains(r.out.Uncertain, phrase) {
+		r.out.Uncertain = append(r.out.Uncertain, phrase)
+	}
+}
+
+// unreadable reports content once for each kind and path.
+func (r *reader) unreadable(kind, path string) {
+	u := gateway.Unreadable{Kind: kind, Path: path}
+	if !slices.Contains(r.out.Unreadable, u) && len(r.out.Unreadable) < maxParts {
+		r.out.Unreadable = append(r.out.Unreadable, u)
+	}
+}
+
+// spend takes n octets from the walk; false means that the message asks for
+// more readings than its size warrants.
+func (r *reader) spend(n int) bool {
+	r.walk -= n
+	if r.walk < 0 {
+		r.note(uncertainWork)
+		return false
+	}
+	return true
+}
+
+// add hands a text to detection.
+func (r *reader) add(kind gateway.PartKind, path, text string) {
+	if isBlank(text) {
+		return
+	}
+	if len(text) > r.text {
+		text = text[:r.text]
+		r.unreadable(gateway.UnreadableLimit, path)
+	}
+	r.text -= len(text)
+	if !utf8.ValidString(text) {
+		text = strings.ToValidUTF8(text, "\ufffd")
+	}
+	if text != "" {
+		r.out.Parts = append(r.out.Parts, gateway.Part{Kind: kind, Path: path, Text: gateway.Sensitive(text)})
+	}
+}
+
+func isBlank(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c != ' ' && c != '\n' && c != '\r' && c != '\t' {
+			return false
+		}
+	}
+	return true
+}
+
+// source is a run of octets with the places where a boundary may stand.
+type source struct {
+	raw    []byte
+	dashes []int // offsets of lines that begin with "--"
+}
+
+// newSource finds the lines once, so that walking nested parts stays linear.
+func newSource(raw []byte) *source {
+	s := &source{raw: raw}
+	if bytes.HasPrefix(raw, []byte("--")) {
+		s.dashes = append(s.dashes, 0)
+	}
+	for at := 0; ; {
+		i := bytes.Index(raw[at:], []byte("\n--"))
+		if i < 0 {
+			return s
+		}
+		at += i + 1
+		s.dashes = append(s.dashes, at)
+	}
+}
+
+// within returns the boundary candidates in raw[lo:hi].
+func (s *source) within(lo, hi int) []int {
+	from, _ := slices.BinarySearch(s.dashes, lo)
+	to, _ := slices.BinarySearch(s.dashes, hi)
+	return s.dashes[from:to]
+}
+
+// line is the line that begins at lo, without its end, and where the next one
+// begins, both within hi.
+func (s *source) line(lo, hi int) (line []byte, next int) {
+	n := bytes.IndexByte(s.raw[lo:hi], '\n')
+	if n < 0 {
+		return bytes.TrimSuffix(s.raw[lo:hi], []byte("\r")), hi
+	}
+	return bytes.TrimSuffix(s.raw[lo:lo+n], []byte("\r")), lo + n + 1
+}

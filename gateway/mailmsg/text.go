@@ -1,0 +1,217 @@
+package mailmsg
+
+import (
+	"bytes"
+	"strings"
+
+	"gatepost/gateway"
+	"gatepost/gateway/mailmsg/internal/charset"
+	"gatepost/gateway/mailmsg/internal/document"
+	"gatepost/gateway/mailmsg/internal/header"
+	"gatepost/gateway/mailmsg/internal/transfer"
+)
+
+// kind is what a text at this place is called, shown being the kind of a text
+// that the message itself shows.
+func (p place) kind(shown gateway.PartKind) gateway.PartKind {
+	switch {
+	case p.hidden:
+		return gateway.PartHidden
+	case p.attached:
+		return gateway.PartAttachment
+	}
+	return shown
+}
+
+// text8 reads octets as plain text in the declared character set and in what
+// else they smell of.
+func (r *reader) text8(b []byte, label, path string, p place) {
+	t := charset.Decode(label, b)
+	if !t.Known {
+		r.note(uncertainCharset)
+	}
+	r.lines(t.Main, path, p, false)
+	if t.Other != "" {
+		r.lines(t.Other, path, p, false)
+	}
+}
+
+// lines adds a plain text with LF line ends; lines quoted with ">" become a
+// part of their own. flowed joins the lines that format=flowed broke (RFC 3676
+// section 4.2).
+func (r *reader) lines(text, path string, p place, flowed bool) {
+	var main, quoted strings.Builder
+	main.Grow(len(text))
+	for len(text) > 0 {
+		line := text
+		if i := strings.IndexByte(text, '\n'); i >= 0 {
+			line, text = text[:i], text[i+1:]
+		} else {
+			text = ""
+		}
+		if n := len(line); n > 0 && line[n-1] == '\r' {
+			line = line[:n-1]
+		}
+		to := &main
+		if len(line) > 0 && line[0] == '>' {
+			to = &quoted
+			line = strings.TrimLeft(line, "> ")
+		}
+		to.WriteString(line)
+		if !flowed || !strings.HasSuffix(line, " ") || line == "-- " {
+			to.WriteByte('\n')
+		}
+	}
+	r.shown(p.kind(gateway.PartText), path, main.String())
+	if quoted.Len() > 0 {
+		r.add(gateway.PartQuoted, path, quoted.String())
+	}
+}
+
+// shown adds a text and remembers whether the message has one of its own.
+func (r *reader) shown(kind gateway.PartKind, path, text string) {
+	if (kind == gateway.PartText || kind == gateway.PartHTML) && !isBlank(text) {
+		r.own = true
+	}
+	r.add(kind, path, text)
+}
+
+// html adds the texts of an HTML document.
+func (r *reader) html(src, path string, p place) {
+	page := document.HTML(src)
+	r.shown(p.kind(gateway.PartHTML), path, page.Visible)
+	r.add(gateway.PartQuoted, path, page.Quoted)
+	r.add(gateway.PartHidden, path, page.Hidden)
+}
+
+// texts reads a leaf that is text, in every character set that its type
+// declares.
+func (r *reader) texts(e entity, data []byte, markup bool) {
+	labels := e.media.All("charset")
+	if len(labels) == 0 {
+		labels = []string{""}
+	}
+	if markup {
+		labels = r.metaCharset(labels, data)
+	}
+	if len(labels) > 1 && !charset.Plain(data) {
+		r.note(uncertainCharsets)
+	}
+	seen := map[string]bool{}
+	for _, label := range labels[:min(len(labels), maxReadings)] {
+		t := charset.Decode(label, data)
+		if !t.Known {
+			r.note(uncertainCharset)
+		}
+		for _, text := range [...]string{t.Main, t.Other} {
+			if len(labels) == 1 && t.Other == "" && text != "" {
+				r.oneText(e, text, markup)
+			} else if text != "" && !seen[text] {
+				seen[text] = true
+				r.oneText(e, text, markup)
+			}
+		}
+	}
+}
+
+// metaCharset adds the character set that an HTML document declares itself,
+// where the header declares none or another and it matters.
+func (r *reader) metaCharset(labels []string, data []byte) []string {
+	if charset.Plain(data) && !bytes.Contains(data, []byte("+A")) {
+		return labels
+	}
+	rest := metaLabel(data)
+	if rest == "" {
+		return labels
+	}
+	for _, l := range labels {
+		if charset.Clean(l) == charset.Clean(rest) {
+			return labels
+		}
+	}
+	if labels[0] == "" {
+		return []string{rest}
+	}
+	text := charset.Decode(rest, data)
+	r.html(text.Main, "", place{hidden: true})
+	return labels
+}
+
+// metaLabel is the character set that an HTML document declares itself, "" when
+// it declares none.
+func metaLabel(data []byte) string {
+	head := string(bytes.ToLower(data[:min(len(data), 2048)]))
+	_, rest, _ := strings.Cut(head, "charset=")
+	rest = strings.TrimLeft(rest, `"' `)
+	if i := strings.IndexAny(rest, "\"' ;/>"); i >= 0 {
+		rest = rest[:i]
+	}
+	return rest
+}
+
+// oneText reads one decoding of a text.
+func (r *reader) oneText(e entity, text string, markup bool) {
+	path := e.leaf()
+	switch {
+	case markup:
+		r.html(text, path, e.place)
+		return
+	case isRecords(text):
+		r.out.Calendar = r.out.Calendar || strings.HasPrefix(strings.TrimLeft(text, "\r\n\ufeff "), "BEGIN:VCALENDAR")
+		r.lines(records(text), path, e.place, false)
+		return
+	case e.media.Value == "text/enriched", e.media.Value == "text/richtext":
+		// A reader that does not know the type shows its source.
+		p := e.place
+		p.hidden = true
+		r.lines(text, path, p, false)
+		r.html(text, path, e.place)
+		return
+	}
+	r.lines(text, path, e.place, strings.EqualFold(e.media.Get("format"), "flowed"))
+	if strings.IndexByte(text[:min(len(text), 512)], '<') >= 0 && document.LooksHTML([]byte(text[:min(len(text), 512)])) {
+		// A reader that sniffs shows it as HTML.
+		p := e.place
+		p.hidden = true
+		r.html(text, path, p)
+	}
+}
+
+// isRecords reports whether text is an iCalendar or vCard object.
+func isRecords(text string) bool {
+	text = strings.TrimLeft(text[:min(len(text), 64)], "\r\n\ufeff ")
+	return strings.HasPrefix(text, "BEGIN:VCALENDAR") || strings.HasPrefix(text, "BEGIN:VCARD")
+}
+
+// records unfolds content lines (RFC 5545 section 3.1, RFC 6350 section 3.2)
+// and undoes the escapes of texts. Photos and other inline octets are left out.
+func records(text string) string {
+	text = strings.NewReplacer("\r\n ", "", "\r\n\t", "", "\n ", "", "\n\t", "").Replace(text)
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		name, value, _ := strings.Cut(line, ":")
+		upper := strings.ToUpper(name)
+		switch {
+		case strings.Contains(upper, "QUOTED-PRINTABLE"):
+			value = charset.Decode("", transfer.QuotedPrintable([]byte(value))).Main
+		case strings.Contains(upper, "ENCODING=B"):
+			continue
+		}
+		b.WriteString(name)
+		b.WriteString(": ")
+		b.WriteString(strings.NewReplacer(`\n`, "\n", `\N`, "\n", `\,`, ",", `\;`, ";", `\\`, `\`).Replace(value))
+	}
+	return b.String()
+}
+
+// looksMessage reports whether octets begin like the header of a message.
+func looksMessage(b []byte) bool {
+	known := 0
+	for _, f := range header.Split(b[:min(len(b), 4096)]).Fields {
+		switch strings.ToLower(f.Name) {
+		case "from", "to", "subject", "date", "received", "mime-version", "content-type", "message-id", "return-path":
+			known++
+		}
+	}
+	return known >= 2
+}
