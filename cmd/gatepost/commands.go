@@ -1,0 +1,337 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+type queueCmd struct {
+	List   queueListCmd   `cmd:"" help:"List envelopes that are not finished."`
+	Show   queueShowCmd   `cmd:"" help:"One envelope, with the verdict that decided it."`
+	Retry  queueRetryCmd  `cmd:"" help:"Try again now."`
+	Hold   queueHoldCmd   `cmd:"" help:"Keep an envelope back until it is released."`
+	Drop   queueDropCmd   `cmd:"" help:"Give an envelope up; nobody is told."`
+	Pause  queuePauseCmd  `cmd:"" help:"Stop all deliveries; mail is still accepted."`
+	Resume queueResumeCmd `cmd:"" help:"Go on with deliveries."`
+}
+
+type queueListCmd struct {
+	State string `help:"Only this state: queued, held, delivered, bounced, refused, dropped." enum:",queued,held,delivered,bounced,refused,dropped" default:""`
+	Limit int    `help:"At most so many." default:"10000"`
+}
+
+func (q queueListCmd) Run(ctx context.Context, env environment) error {
+	return operate(ctx, env, "queue.list", url.Values{"state": {q.State}, "limit": {strconv.Itoa(q.Limit)}}, nil, false,
+		table("ID=id", "STATE=state", "ACTION=action", "CONTENT=content", "SENDER=sender", "RECIPIENT=recipient", "TRIES=attempts", "NEXT=next", "REPLY=reply"))
+}
+
+// envelopeArg is the argument of the commands about one envelope.
+type envelopeArg struct {
+	ID string `arg:"" help:"Envelope id as printed by queue list."`
+}
+
+func (a envelopeArg) values() url.Values { return url.Values{"id": {a.ID}} }
+
+type queueShowCmd struct{ envelopeArg }
+
+func (q queueShowCmd) Run(ctx context.Context, env environment) error {
+	return operate(ctx, env, "queue.show", q.values(), nil, false, record)
+}
+
+type queueRetryCmd struct {
+	ID  string `arg:"" optional:"" help:"Envelope id as printed by queue list."`
+	All bool   `help:"All envelopes that wait."`
+}
+
+func (q queueRetryCmd) Run(ctx context.Context, env environment) error {
+	if (q.ID == "") != q.All {
+		return exit{exitUsage, errors.New("either an id or --all")}
+	}
+	return operate(ctx, env, "queue.retry", url.Values{"id": {q.ID}, "all": {strconv.FormatBool(q.All)}}, nil, false, record)
+}
+
+type queueHoldCmd struct{ envelopeArg }
+
+func (q queueHoldCmd) Run(ctx context.Context, env environment) error {
+	return operate(ctx, env, "queue.hold", q.values(), nil, false, nil)
+}
+
+type queueDropCmd struct{ envelopeArg }
+
+func (q queueDropCmd) Run(ctx context.Context, env environment) error {
+	return operate(ctx, env, "queue.drop", q.values(), nil, false, nil)
+}
+
+type queuePauseCmd struct{}
+
+func (queuePauseCmd) Run(ctx context.Context, env environment) error {
+	return operate(ctx, env, "queue.pause", nil, nil, false, nil)
+}
+
+type queueResumeCmd struct{}
+
+func (queueResumeCmd) Run(ctx context.Context, env environment) error {
+	return operate(ctx, env, "queue.resume", nil, nil, false, nil)
+}
+
+type heldCmd struct {
+	List    heldListCmd    `cmd:"" help:"List what waits for a person."`
+	Show    heldShowCmd    `cmd:"" help:"One held envelope and why it is held."`
+	Release heldReleaseCmd `cmd:"" help:"Let it go, the way the other rules demand."`
+	Refuse  heldRefuseCmd  `cmd:"" help:"Refuse it; a sender inside is told."`
+}
+
+type heldListCmd struct{}
+
+func (heldListCmd) Run(ctx context.Context, env environment) error {
+	return operate(ctx, env, "held.list", nil, nil, false,
+		table("ID=id", "WHY=hold", "RULES=rules", "SENDER=sender", "RECIPIENT=recipient", "SINCE=accepted"))
+}
+
+type heldShowCmd struct{ envelopeArg }
+
+func (h heldShowCmd) Run(ctx context.Context, env environment) error {
+	return operate(ctx, env, "held.show", h.values(), nil, false, record)
+}
+
+type reviewArg struct {
+	envelopeArg
+	Reason string `required:"" help:"Why; becomes part of the record."`
+}
+
+func (a reviewArg) values() url.Values { return url.Values{"id": {a.ID}, "reason": {a.Reason}} }
+
+type heldReleaseCmd struct{ reviewArg }
+
+func (h heldReleaseCmd) Run(ctx context.Context, env environment) error {
+	return operate(ctx, env, "held.release", h.values(), nil, false, nil)
+}
+
+type heldRefuseCmd struct{ reviewArg }
+
+func (h heldRefuseCmd) Run(ctx context.Context, env environment) error {
+	return operate(ctx, env, "held.refuse", h.values(), nil, false, nil)
+}
+
+type messageCmd struct {
+	Show messageShowCmd `cmd:"" help:"A message and what became of each envelope."`
+}
+
+type messageShowCmd struct {
+	ID string `arg:"" help:"Queue id of the message."`
+}
+
+func (m messageShowCmd) Run(ctx context.Context, env environment) error {
+	return operate(ctx, env, "message.show", url.Values{"id": {m.ID}}, nil, false, record)
+}
+
+type linkCmd struct {
+	Thaw linkThawCmd `cmd:"" help:"Open a link again that wrong PINs froze."`
+}
+
+type linkThawCmd struct {
+	ID string `arg:"" help:"Link id as printed by queue show."`
+}
+
+func (l linkThawCmd) Run(ctx context.Context, env environment) error {
+	return operate(ctx, env, "link.thaw", url.Values{"id": {l.ID}}, nil, true, nil)
+}
+
+type userCmd struct {
+	Add     userAddCmd     `cmd:"" help:"Add a user."`
+	Passwd  userPasswdCmd  `cmd:"" help:"Set a user's password."`
+	List    userListCmd    `cmd:"" help:"List users."`
+	Disable userDisableCmd `cmd:"" help:"End a user's log-ins."`
+}
+
+type userAddCmd struct {
+	Name         string `arg:"" help:"Mail address in one of the organization's domains."`
+	PasswordFile string `required:"" placeholder:"FILE" help:"File with the password; one final newline is dropped. - is standard input."`
+	Role         string `enum:"staff,compliance,admin" default:"staff" help:"staff, compliance or admin."`
+}
+
+func (u userAddCmd) Run(ctx context.Context, env environment) error {
+	password, err := passwordFrom(env, u.PasswordFile)
+	if err != nil {
+		return err
+	}
+	return operate(ctx, env, "user.add", url.Values{"name": {u.Name}, "role": {u.Role}}, password, true, nil)
+}
+
+func passwordFrom(env environment, path string) (io.Reader, error) {
+	in := env.in
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, exit{exitNoInput, err}
+		}
+		defer f.Close()
+		in = f
+	}
+	raw, err := io.ReadAll(io.LimitReader(in, 4096))
+	if err != nil {
+		return nil, exit{exitNoInput, err}
+	}
+	text := strings.TrimSuffix(strings.TrimSuffix(string(raw), "\n"), "\r")
+	return strings.NewReader(text), nil
+}
+
+type userPasswdCmd struct {
+	Name         string `arg:"" help:"The user's address."`
+	PasswordFile string `required:"" placeholder:"FILE" help:"File with the password; - is standard input."`
+}
+
+func (u userPasswdCmd) Run(ctx context.Context, env environment) error {
+	password, err := passwordFrom(env, u.PasswordFile)
+	if err != nil {
+		return err
+	}
+	return operate(ctx, env, "user.passwd", url.Values{"name": {u.Name}}, password, true, nil)
+}
+
+type userListCmd struct{}
+
+func (userListCmd) Run(ctx context.Context, env environment) error {
+	return operate(ctx, env, "user.list", nil, nil, true, table("NAME=name", "ROLE=role", "DISABLED=disabled", "CREATED=created"))
+}
+
+type userDisableCmd struct {
+	Name string `arg:"" help:"The user's address."`
+}
+
+func (u userDisableCmd) Run(ctx context.Context, env environment) error {
+	return operate(ctx, env, "user.disable", url.Values{"name": {u.Name}}, nil, true, nil)
+}
+
+type contactCmd struct {
+	Import contactImportCmd `cmd:"" help:"Read contacts from CSV: email,email2,phone,language,name,pin,patient,consents."`
+	Show   contactShowCmd   `cmd:"" help:"What is known of a correspondent."`
+}
+
+type contactImportCmd struct {
+	File string `arg:"" help:"CSV file; - is standard input."`
+}
+
+func (c contactImportCmd) Run(ctx context.Context, env environment) error {
+	in := env.in
+	if c.File != "-" {
+		f, err := os.Open(c.File)
+		if err != nil {
+			return exit{exitNoInput, err}
+		}
+		defer f.Close()
+		in = f
+	}
+	return operate(ctx, env, "contact.import", nil, in, true, record)
+}
+
+type contactShowCmd struct {
+	Name string `arg:"" help:"Mail address."`
+}
+
+func (c contactShowCmd) Run(ctx context.Context, env environment) error {
+	return operate(ctx, env, "contact.show", url.Values{"name": {c.Name}}, nil, true, record)
+}
+
+type auditCmd struct {
+	Show   auditShowCmd   `cmd:"" help:"The whole story of one message."`
+	Verify auditVerifyCmd `cmd:"" help:"Prove that nothing in the evidence was changed, removed or reordered."`
+	Export auditExportCmd `cmd:"" help:"Write the evidence as JSON lines or RFC 5424."`
+}
+
+type auditShowCmd struct {
+	ID string `arg:"" help:"Queue id of the message."`
+}
+
+func (a auditShowCmd) Run(ctx context.Context, env environment) error {
+	return operate(ctx, env, "audit.show", url.Values{"id": {a.ID}}, nil, true, record)
+}
+
+type auditVerifyCmd struct {
+	Checkpoint []string `placeholder:"FILE" help:"Also compare with a checkpoint that was kept elsewhere."`
+}
+
+func (a auditVerifyCmd) Run(ctx context.Context, env environment) error {
+	args := url.Values{}
+	for _, path := range a.Checkpoint {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			return exit{exitNoInput, err}
+		}
+		args.Add("checkpoint", string(raw))
+	}
+	return operate(ctx, env, "audit.verify", args, nil, true, record)
+}
+
+type auditExportCmd struct {
+	Format     string `enum:"json,rfc5424" default:"json" help:"json or rfc5424."`
+	Checkpoint bool   `help:"Write the newest signed checkpoint instead of the records."`
+}
+
+func (a auditExportCmd) Run(ctx context.Context, env environment) error {
+	return operate(ctx, env, "audit.export", url.Values{"format": {a.Format}, "checkpoint": {strconv.FormatBool(a.Checkpoint)}}, nil, true, nil)
+}
+
+type keyCmd struct {
+	List    keyListCmd    `cmd:"" help:"List keys and key groups."`
+	Rotate  keyRotateCmd  `cmd:"" help:"Begin a new spool or metadata key."`
+	Destroy keyDestroyCmd `cmd:"" help:"Destroy a key group: what it seals can never be opened again."`
+}
+
+type keyListCmd struct{}
+
+func (keyListCmd) Run(ctx context.Context, env environment) error {
+	return operate(ctx, env, "key.list", nil, nil, true, table("ID=id", "KIND=kind", "STATE=state", "RETAIN UNTIL=retain", "WRAPS=wraps", "CREATED=created"))
+}
+
+type keyRotateCmd struct {
+	Kind string `arg:"" enum:"spool,metadata" help:"spool or metadata."`
+}
+
+func (k keyRotateCmd) Run(ctx context.Context, env environment) error {
+	return operate(ctx, env, "key.rotate", url.Values{"kind": {k.Kind}}, nil, true, record)
+}
+
+type keyDestroyCmd struct {
+	Group string `arg:"" help:"Key group as printed by key list."`
+	Yes   bool   `help:"Really."`
+}
+
+func (k keyDestroyCmd) Run(ctx context.Context, env environment) error {
+	if !k.Yes {
+		return exit{exitUsage, errors.New("this cannot be undone; add --yes")}
+	}
+	return operate(ctx, env, "key.destroy", url.Values{"id": {k.Group}}, nil, true, record)
+}
+
+type backupCmd struct {
+	Dir string `arg:"" help:"New directory to write to."`
+}
+
+func (b backupCmd) Run(ctx context.Context, env environment) error {
+	dir, err := filepath.Abs(b.Dir)
+	if err != nil {
+		return exit{exitCantCreate, err}
+	}
+	if _, err := os.Stat(dir); err == nil {
+		return exit{exitCantCreate, fmt.Errorf("%s exists already", b.Dir)}
+	}
+	return operate(ctx, env, "backup", url.Values{"dir": {dir}}, nil, true, record)
+}
+
+type storeCmd struct {
+	Dump storeDumpCmd `cmd:"" help:"List the keys of all tables, without values."`
+}
+
+type storeDumpCmd struct{}
+
+func (storeDumpCmd) Run(ctx context.Context, env environment) error {
+	return operate(ctx, env, "store.dump", nil, nil, true, nil)
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"gatepost/gateway/config"
+)
+
+type demoCmd struct {
+	Dir  string `help:"Keep the demo's data here; absent: a temporary directory that is removed at the end."`
+	Once bool   `help:"End as soon as the sample mails have been dealt with (for scripts)."`
+}
+
+// Run starts the real gateway on loopback, with the configuration that an
+// organization would write, a mailbox for the world outside, and two members
+// of staff who send mail.
+func (d demoCmd) Run(ctx context.Context, env environment) error {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	dir := d.Dir
+	if dir == "" {
+		tmp, err := os.MkdirTemp("", "gatepost-demo-")
+		if err != nil {
+			return exit{exitCantCreate, err}
+		}
+		defer os.RemoveAll(tmp)
+		dir = tmp
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return exit{exitCantCreate, err}
+	}
+	w, err := newDemo(dir, env)
+	if err != nil {
+		return err
+	}
+	go w.box.serve(ctx, w.smtp, w.web)
+	done := make(chan error, 1)
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	err = serve(ctx, w.config, w.env, func() {
+		go func() {
+			done <- w.play(ctx)
+			if d.Once {
+				end()
+			}
+		}()
+	})
+	select {
+	case played := <-done:
+		return errors.Join(err, played)
+	default:
+		return err
+	}
+}
+
+// demo is the stage: addresses, configuration and mailbox.
+type demo struct {
+	box       *mailbox
+	smtp, web net.Listener
+	config    *config.Config
+	env       environment
+	out       io.Writer
+	dir       string
+}
+
+func newDemo(dir string, env environment) (*demo, error) {
+	d := &demo{box: new(mailbox), out: env.out, dir: dir}
+	var err error
+	if d.smtp, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		return nil, err
+	}
+	if d.web, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		return nil, err
+	}
+	ports, err := freePorts(4)
+	if err != nil {
+		return nil, err
+	}
+	text := fmt.Sprintf(demoConfig, dir, dir, dir, ports[0], ports[1], ports[2], ports[3], d.smtp.Addr(), d.smtp.Addr(), d.smtp.Addr(), ports[2])
+	d.env = env
+	d.env.config = filepath.Join(dir, "gatepost.yaml")
+	log, err := os.OpenFile(filepath.Join(dir, "gatepost.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	d.env.err = log
+	for name, content := range map[string]string{"gatepost.yaml": text, "policy.yaml": demoPolicy(), "contacts.csv": demoContacts, "ann.password": "demo-ann\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			return nil, err
+		}
+	}
+	d.config, err = loadConfig(d.env)
+	return d, err
+}
+
+// freePorts finds ports that nobody uses now.
+func freePorts(n int) ([]int, error) {
+	var ports []int
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer l.Close()
+		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+	}
+	return ports, nil
+}
+
+// play sets the stage by the operator's commands, sends the sample mails
+// through SMTP and says what to look at.
+func (d *demo) play(ctx context.Context) error {
+	for _, args := range [][]string{
+		{"user", "add", "ann@clinic.example", "--password-file", filepath.Join(d.dir, "ann.password")},
+		{"contact", "import", filepath.Join(d.dir, "contacts.csv")},
+	} {
+		env := d.env
+		env.out = io.Discard
+		if code := run(ctx, append(args, "--config", d.env.config), env); code != 0 && code != exitData { // 65: from an earlier run
+			return exit{code, fmt.Errorf("demo: %s failed", strings.Join(args[:2], " "))}
+		}
+	}
+	fmt.Fprintf(d.out, "\nGatepost demo: an example clinic sends mail. Everything runs on this machine only.\n\n")
+	rows := [][]string{{"  SENT BY", "TO", "WHAT", "THE GATEWAY ANSWERED"}}
+	for _, m := range samples() {
+		answer := m.send(d.config)
+		rows = append(rows, []string{"  " + m.from, strings.Join(m.to, " "), m.what, answer})
+	}
+	printTable(d.out, rows)
+	d.waitForMail(ctx)
+	fmt.Fprintf(d.out, demoNext, d.web.Addr(), d.config.Viewer.URL, d.env.config, d.env.config, d.env.config, d.env.config, d.env.config, d.config.Listen.Admin, d.config.Listen.Relay)
+	return nil
+}
+
+// waitForMail waits until what can leave has left.
+func (d *demo) waitForMail(ctx context.Context) {
+	deadline := time.Now().Add(15 * time.Second)
+	for len(d.box.list()) < expectedOutside && time.Now().Before(deadline) && ctx.Err() == nil {
+		time.Sleep(50 * time.Millisecond)
+	}
+}

@@ -1,0 +1,210 @@
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"fmt"
+	"net/smtp"
+	"net/textproto"
+	"os"
+	"strings"
+
+	"errors"
+
+	"gatepost/gateway/config"
+	"gatepost/gateway/policy"
+)
+
+// demoConfig is what an organization would write, with the demo's addresses.
+const demoConfig = `mode: enforce
+organization: {name: Example Clinic, domains: [clinic.example], help: "+1 555 010 0100"}
+data_dir: %s/data
+key_dir: %s/keys
+policy: %s/policy.yaml
+listen: {relay: "127.0.0.1:%d", submission: "127.0.0.1:%d", viewer: "127.0.0.1:%d", admin: "127.0.0.1:%d"}
+tls: {viewer: false}
+relay: {trusted: [127.0.0.0/8]}
+routes:
+  - {domain: clinic.example, via: "%s", tls: none}
+  - {domain: hospital.example, via: "%s", tls: none, enforces_tls: true}   # a next hop that promises verified TLS
+  - {domain: "*", via: "%s", tls: none}
+viewer: {url: "http://127.0.0.1:%d"}
+queue: {first_retry: 2s}
+`
+
+// demoPolicy is the shipped policy with two partners who have forced TLS.
+func demoPolicy() string {
+	return strings.Replace(string(policy.DefaultSource()), "tls_partners: []", "tls_partners: [lab.example, hospital.example]", 1)
+}
+
+const demoContacts = `email,email2,language,name,patient
+pat@out.example,pat.private@other.example,en,Pat Jones,true
+`
+
+// sample is a mail of the demo.
+type sample struct {
+	from, what string
+	to         []string
+	account    bool // sent by AUTH over TLS, as a mail client does
+	body       string
+}
+
+// expectedOutside is how many mails reach the mailbox: what passes, what left
+// by verified TLS, and two notices.
+const expectedOutside = 4
+
+func samples() []sample {
+	mail := func(from, to, subject, more, body string) string {
+		return "From: " + from + "\r\nTo: " + to + "\r\nSubject: " + subject + "\r\nDate: Sat, 21 Nov 2026 10:00:00 +0000\r\n" +
+			"Message-ID: <demo-" + fmt.Sprintf("%x", len(subject)*len(body)) + "@clinic.example>\r\nMIME-Version: 1.0\r\n" + more + "\r\n" + strings.ReplaceAll(body, "\n", "\r\n")
+	}
+	plain := "Content-Type: text/plain; charset=utf-8\r\n"
+	return []sample{
+		{
+			from: "frontdesk@clinic.example", to: []string{"pat@out.example"}, what: "appointment reminder: passes untouched",
+			body: mail("Front desk <frontdesk@clinic.example>", "pat@out.example", "Your appointment", plain, "Reminder: your dental appointment is on Tuesday at 10.\n"),
+		},
+		{
+			from: "ann@clinic.example", to: []string{"pat@out.example"}, account: true, what: "test result with a picture: a link leaves instead",
+			body: mail("Dr Ann Miller <ann@clinic.example>", "pat@out.example", "Your biopsy result", "Content-Type: multipart/mixed; boundary=demo\r\n", resultMail()),
+		},
+		{
+			from: "ann@clinic.example", to: []string{"hospital@hospital.example", "results@lab.example"}, account: true, what: "to two partners: forced TLS for one, a link for the other, whose server has none",
+			body: mail("Dr Ann Miller <ann@clinic.example>", "hospital@hospital.example, results@lab.example", "Referral", plain, "Dear colleagues, I refer my patient Pat Jones with newly diagnosed type 2 diabetes, HbA1c 9.1 %.\n"),
+		},
+		{
+			from: "frontdesk@clinic.example", to: []string{"pat@out.example"}, what: "an archive that nobody can read: waits for a person",
+			body: mail("Front desk <frontdesk@clinic.example>", "pat@out.example", "Documents", "Content-Type: application/zip; name=documents.zip\r\nContent-Disposition: attachment; filename=documents.zip\r\nContent-Transfer-Encoding: base64\r\n", encryptedZip()),
+		},
+		{
+			from: "frontdesk@clinic.example", to: []string{"pat@out.example"}, what: "a card with its security code: refused",
+			body: mail("Front desk <frontdesk@clinic.example>", "pat@out.example", "Payment", plain, "We charged card 4111 1111 1111 1111, expiry 04/28, CVV 123.\n"),
+		},
+	}
+}
+
+func resultMail() string {
+	return `--demo
+Content-Type: multipart/alternative; boundary=alt
+
+--alt
+Content-Type: text/plain; charset=utf-8
+
+Dear Pat,
+
+your biopsy result is back: benign, no further treatment is needed.
+
+Dr Ann Miller
+--alt
+Content-Type: text/html; charset=utf-8
+
+<p>Dear Pat,</p><p>your <b>biopsy result</b> is back: <b>benign</b>, no further treatment is needed.</p><p><img src="cid:scan" alt="scan" width="120" height="120"></p><p>Dr Ann Miller</p>
+--alt--
+--demo
+Content-Type: image/png; name=scan.png
+Content-ID: <scan>
+Content-Disposition: inline; filename=scan.png
+Content-Transfer-Encoding: base64
+
+iVBORw0KGgoAAAANSUhEUgAAAAoAAAAKCAIAAAACUFjqAAAAFUlEQVR4nGNk+M+AB/zHJ8lIrgoAAR4CCkHRnN8AAAAASUVORK5CYII=
+--demo--
+`
+}
+
+// encryptedZip is a ZIP of one stored member whose encryption flag is set.
+func encryptedZip() string {
+	name, data := "report.pdf", "0123456789ab\x00\x01\x02\x03"
+	local := "PK\x03\x04\x14\x00\x01\x00\x00\x00\x00\x00\x00\x00\x11\x22\x33\x44" + le32(len(data)) + le32(len(data)-12) + le16(len(name)) + le16(0) + name + data
+	central := "PK\x01\x02\x14\x00\x14\x00\x01\x00\x00\x00\x00\x00\x00\x00\x11\x22\x33\x44" + le32(len(data)) + le32(len(data)-12) + le16(len(name)) +
+		le16(0) + le16(0) + le16(0) + le16(0) + le32(0) + le32(0) + name
+	end := "PK\x05\x06\x00\x00\x00\x00" + le16(1) + le16(1) + le32(len(central)) + le32(len(local)) + le16(0)
+	return base64.StdEncoding.EncodeToString([]byte(local+central+end)) + "\n"
+}
+
+func le16(n int) string { return string([]byte{byte(n), byte(n >> 8)}) }
+func le32(n int) string { return le16(n&0xffff) + le16(n>>16) }
+
+// send hands the mail to the gateway as a client would and returns its answer.
+func (m sample) send(c *config.Config) string {
+	addr := c.Listen.Relay
+	if m.account {
+		addr = c.Listen.Submission
+	}
+	client, err := smtp.Dial(addr)
+	if err != nil {
+		return "no answer: " + err.Error()
+	}
+	defer client.Close()
+	if m.account {
+		if err := m.login(client, c); err != nil {
+			return "log-in failed: " + err.Error()
+		}
+	}
+	if err := client.Mail(m.from); err != nil {
+		return said(err)
+	}
+	for _, to := range m.to {
+		if err := client.Rcpt(to); err != nil {
+			return said(err)
+		}
+	}
+	id, err := client.Text.Cmd("DATA")
+	if err != nil {
+		return said(err)
+	}
+	client.Text.StartResponse(id)
+	_, _, err = client.Text.ReadResponse(354)
+	client.Text.EndResponse(id)
+	if err != nil {
+		return said(err)
+	}
+	w := client.Text.DotWriter()
+	_, err = w.Write([]byte(m.body))
+	if err = errors.Join(err, w.Close()); err != nil {
+		return said(err)
+	}
+	code, text, err := client.Text.ReadResponse(250)
+	if err != nil {
+		return said(err)
+	}
+	return fmt.Sprintf("%d %s", code, text)
+}
+
+func (m sample) login(client *smtp.Client, c *config.Config) error {
+	raw, err := os.ReadFile(c.KeyDir + "/tls.crt")
+	if err != nil {
+		return err
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(raw)
+	if err := client.StartTLS(&tls.Config{ServerName: "localhost", RootCAs: roots}); err != nil {
+		return err
+	}
+	return client.Auth(smtp.PlainAuth("", m.from, "demo-ann", "127.0.0.1"))
+}
+
+func said(err error) string {
+	var reply *textproto.Error
+	if errors.As(err, &reply) {
+		return fmt.Sprintf("%d %s", reply.Code, reply.Msg)
+	}
+	return err.Error()
+}
+
+const demoNext = `
+Look at what arrived outside:   http://%s
+  Open the link of "Secure message …" there, ask for the code, come back to the
+  mailbox for it (it went to the patient's other address), and read the mail.
+  The viewer is at %s.
+
+Then, in another terminal:
+  gatepost --config %s held list
+  gatepost --config %s queue list --state delivered
+  gatepost --config %s audit verify
+  gatepost --config %s explain mail.eml
+  gatepost --config %s message show <queue id>
+  metrics: http://%s/metrics      SMTP for your own tries: %s
+
+Ctrl-C ends the demo.
+`

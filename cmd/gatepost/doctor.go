@@ -1,0 +1,310 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"gatepost/gateway/config"
+	"gatepost/gateway/mailauth"
+)
+
+// doctorCmd looks at the installation the way its neighbours see it. It
+// changes nothing and sends no mail.
+type doctorCmd struct{}
+
+// finding is one thing that doctor looked at.
+type finding struct {
+	Check string `json:"check"`
+	State string `json:"state"` // ok, warn or fail
+	Text  string `json:"text"`
+}
+
+const (
+	stateOK   = "ok"
+	stateWarn = "warn"
+	stateFail = "fail"
+)
+
+// lookTime bounds each thing that doctor asks of the network.
+const lookTime = 5 * time.Second
+
+type doctor struct {
+	c     *config.Config
+	show  func(finding) error
+	fails int
+	err   error
+}
+
+func (doctorCmd) Run(ctx context.Context, env environment) error {
+	c, err := loadConfig(env)
+	if err != nil {
+		return err
+	}
+	d := &doctor{c: c, show: func(f finding) error {
+		if env.json {
+			return json.NewEncoder(env.out).Encode(f)
+		}
+		_, err := fmt.Fprintf(env.out, "%-4s  %-22s  %s\n", f.State, f.Check, f.Text)
+		return err
+	}}
+	d.configuration()
+	d.certificate()
+	d.listeners(ctx)
+	d.ready(ctx)
+	d.routes(ctx)
+	d.records(ctx)
+	if !env.json {
+		fmt.Fprintln(env.out, "\nRecords to publish:")
+		d.err = errors.Join(d.err, printRecords(env.out, c))
+	}
+	if d.err == nil && d.fails > 0 {
+		return exit{exitUnavailable, fmt.Errorf("%d checks failed", d.fails)}
+	}
+	return d.err
+}
+
+func (d *doctor) say(check, state, format string, args ...any) {
+	if state == stateFail {
+		d.fails++
+	}
+	d.err = errors.Join(d.err, d.show(finding{check, state, fmt.Sprintf(format, args...)}))
+}
+
+func (d *doctor) configuration() {
+	for _, w := range d.c.Warnings() {
+		d.say("configuration", stateWarn, "%s", w)
+	}
+	info, err := os.Stat(d.c.KeyDir)
+	switch {
+	case err != nil:
+		d.say("key_dir", stateFail, "%s cannot be read: run gatepost init or serve first", d.c.KeyDir)
+	case info.Mode().Perm()&0o077 != 0:
+		d.say("key_dir", stateFail, "%s is open to others (mode %04o): chmod 700", d.c.KeyDir, info.Mode().Perm())
+	default:
+		d.say("key_dir", stateOK, "%s is private", d.c.KeyDir)
+	}
+}
+
+func (d *doctor) certificate() {
+	cert, key, own := certPaths(d.c)
+	pair, err := tls.LoadX509KeyPair(cert, key)
+	if err != nil {
+		d.say("certificate", stateFail, "%s cannot be used: %v", cert, err)
+		return
+	}
+	leaf, err := x509.ParseCertificate(pair.Certificate[0])
+	if err != nil {
+		d.say("certificate", stateFail, "%s cannot be parsed", cert)
+		return
+	}
+	left := time.Until(leaf.NotAfter)
+	switch {
+	case left < 0:
+		d.say("certificate", stateFail, "expired on %s", leaf.NotAfter.Format(time.DateOnly))
+	case left < 14*24*time.Hour:
+		d.say("certificate", stateWarn, "expires on %s", leaf.NotAfter.Format(time.DateOnly))
+	case own:
+		d.say("certificate", stateWarn, "self-signed: browsers of correspondents will refuse it; set tls.cert and tls.key")
+	default:
+		d.say("certificate", stateOK, "valid until %s", leaf.NotAfter.Format(time.DateOnly))
+	}
+	if u, err := url.Parse(d.c.Viewer.URL); err == nil && leaf.VerifyHostname(u.Hostname()) != nil {
+		d.say("certificate", stateWarn, "not for %s, the name in viewer.url", u.Hostname())
+	}
+}
+
+func (d *doctor) listeners(ctx context.Context) {
+	for _, l := range []struct {
+		name, addr string
+		smtp       bool
+	}{
+		{"relay", d.c.Listen.Relay, true}, {"inbound", d.c.Listen.Inbound, true}, {"submission", d.c.Listen.Submission, true},
+		{"submissions", d.c.Listen.Submissions, false}, {"viewer", d.c.Listen.Viewer, false}, {"admin", d.c.Listen.Admin, false},
+	} {
+		if l.addr == "" {
+			continue
+		}
+		text, err := knock(ctx, reachable(l.addr), l.smtp)
+		if err != nil {
+			d.say("listen."+l.name, stateFail, "%s does not answer: is gatepost serve running?", l.addr)
+			continue
+		}
+		d.say("listen."+l.name, stateOK, "%s answers %s", l.addr, text)
+	}
+}
+
+// reachable turns a wildcard address into one that can be dialled.
+func reachable(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if ip := net.ParseIP(host); err == nil && (host == "" || ip != nil && ip.IsUnspecified()) {
+		return net.JoinHostPort("localhost", port)
+	}
+	return addr
+}
+
+// knock connects and, for SMTP, reads the greeting.
+func knock(ctx context.Context, addr string, smtp bool) (string, error) {
+	dialer := net.Dialer{Timeout: lookTime}
+	conn, err := dialer.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	if !smtp {
+		return "", nil
+	}
+	_ = conn.SetDeadline(time.Now().Add(lookTime))
+	line, err := bufio.NewReader(io.LimitReader(conn, 600)).ReadString('\n')
+	if err != nil || !strings.HasPrefix(line, "220") {
+		return "", errors.New("no SMTP greeting")
+	}
+	return strings.TrimSpace(line), nil
+}
+
+func (d *doctor) ready(ctx context.Context) {
+	if d.c.Listen.Admin == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+reachable(d.c.Listen.Admin)+"/readyz", nil)
+	if err != nil {
+		d.say("readyz", stateFail, "%v", err)
+		return
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		d.say("readyz", stateFail, "no answer")
+		return
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 1000))
+	if err != nil || resp.StatusCode != http.StatusOK {
+		d.say("readyz", stateFail, "not ready: %s", strings.Join(strings.Fields(string(body)), " "))
+		return
+	}
+	d.say("readyz", stateOK, "ready")
+}
+
+func (d *doctor) routes(ctx context.Context) {
+	if len(d.c.Routes) == 0 {
+		d.say("routes", stateWarn, "none: what cannot be routed waits")
+	}
+	for i, r := range d.c.Routes {
+		name := fmt.Sprintf("routes[%d]", i)
+		if r.Via == config.ViaMX {
+			d.say(name, stateOK, "%s by its MX records", r.Domain)
+			continue
+		}
+		text, err := knock(ctx, r.Via, true)
+		if err != nil {
+			d.say(name, stateFail, "%s does not answer with an SMTP greeting", r.Via)
+			continue
+		}
+		d.say(name, stateOK, "%s answers %s", r.Via, text)
+	}
+}
+
+// records compares what the DNS says with what it should.
+func (d *doctor) records(ctx context.Context) {
+	dns := resolver(d.c.DNS.Server)
+	ctx, cancel := context.WithTimeout(ctx, 4*lookTime)
+	defer cancel()
+	if mx, err := dns.LookupMX(ctx, d.c.Replies.Domain); err != nil || len(mx) == 0 {
+		d.say("DNS MX", stateFail, "%s has no MX: answers and bounces cannot come back", d.c.Replies.Domain)
+	} else {
+		d.say("DNS MX", stateOK, "%s: %s", d.c.Replies.Domain, strings.TrimSuffix(mx[0].Host, "."))
+	}
+	if u, err := url.Parse(d.c.Viewer.URL); err == nil {
+		if addrs, err := dns.LookupHost(ctx, u.Hostname()); err != nil {
+			d.say("DNS viewer", stateFail, "%s does not resolve: links cannot be opened", u.Hostname())
+		} else {
+			d.say("DNS viewer", stateOK, "%s: %s", u.Hostname(), strings.Join(addrs, " "))
+		}
+	}
+	for _, domain := range d.c.Organization.Domains {
+		d.dkim(ctx, dns, domain)
+	}
+}
+
+func (d *doctor) dkim(ctx context.Context, dns *net.Resolver, domain string) {
+	want, err := dkimRecord(d.c, domain)
+	if err != nil {
+		d.say("DKIM "+domain, stateFail, "no key here yet: run gatepost init or serve")
+		return
+	}
+	got, err := dns.LookupTXT(ctx, dkimSelector+"._domainkey."+domain)
+	switch {
+	case err != nil || len(got) == 0:
+		d.say("DKIM "+domain, stateFail, "record is not published: notices will not pass DMARC")
+	case !slices.ContainsFunc(got, func(s string) bool { return publicKey(s) == publicKey(want) }):
+		d.say("DKIM "+domain, stateFail, "the published key is another one")
+	default:
+		d.say("DKIM "+domain, stateOK, "published")
+	}
+}
+
+// publicKey is the p= of a DKIM record.
+func publicKey(record string) string {
+	for tag := range strings.SplitSeq(record, ";") {
+		if p, ok := strings.CutPrefix(strings.TrimSpace(tag), "p="); ok {
+			return strings.Join(strings.Fields(p), "")
+		}
+	}
+	return ""
+}
+
+func dkimRecord(c *config.Config, domain string) (string, error) {
+	key, err := mailauth.LoadKey(dkimPath(c, domain))
+	if err != nil {
+		return "", err
+	}
+	return mailauth.DNSRecord(key.Public()), nil
+}
+
+// printRecords prints what the DNS must say, as lines of a zone file.
+func printRecords(w io.Writer, c *config.Config) error {
+	var b strings.Builder
+	host, err := os.Hostname()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(&b, "  %s.  MX   10 %s.\n", c.Replies.Domain, host)
+	fmt.Fprintf(&b, "  %s.  TXT  \"v=spf1 a:%s -all\"\n", c.Replies.Domain, host)
+	if u, err := url.Parse(c.Viewer.URL); err == nil && net.ParseIP(u.Hostname()) == nil {
+		fmt.Fprintf(&b, "  %s.  A    the address of %s\n", u.Hostname(), host)
+	}
+	for _, domain := range c.Organization.Domains {
+		text, err := dkimRecord(c, domain)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(&b, "  %s._domainkey.%s.  TXT  %s\n", dkimSelector, domain, quoted(text))
+	}
+	_, err = io.WriteString(w, b.String())
+	return err
+}
+
+// quoted splits a text into character-strings of at most 255 octets (RFC 1035
+// section 3.3.14).
+func quoted(text string) string {
+	var parts []string
+	for len(text) > 250 {
+		parts = append(parts, `"`+text[:250]+`"`)
+		text = text[250:]
+	}
+	return strings.Join(append(parts, `"`+text+`"`), " ")
+}

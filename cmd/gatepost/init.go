@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"gatepost/gateway"
+	"gatepost/gateway/config"
+)
+
+type initCmd struct {
+	Domain []string `required:"" help:"Mail domain of the organization; repeat for more."`
+	Name   string   `help:"Name of the organization as correspondents know it."`
+	Via    string   `help:"Where mail goes next: host:port of a mail server or smart host, or mx." default:"mx"`
+	Inside string   `help:"host:port of the organization's own mail server, for answers."`
+	Trust  []string `help:"Network or address that may relay through Gatepost; repeat for more."`
+	URL    string   `help:"How the world reaches the viewer. Absent: https://secure.<domain>."`
+	Force  bool     `help:"Overwrite the configuration file."`
+}
+
+// Run writes a configuration that observes, makes what serve would make, and
+// prints what the DNS must say.
+func (i initCmd) Run(ctx context.Context, env environment) error {
+	for _, d := range i.Domain {
+		if a, err := gateway.ParseAddress("x@" + strings.ToLower(d)); err != nil || strings.HasPrefix(a.Domain(), "[") {
+			return exit{exitUsage, fmt.Errorf("%q is no mail domain", d)}
+		}
+	}
+	if _, err := os.Stat(env.config); err == nil && !i.Force {
+		return exit{exitCantCreate, fmt.Errorf("%s exists already (--force overwrites it)", env.config)}
+	}
+	text := i.configuration()
+	if _, err := config.Parse(env.config, []byte(text)); err != nil {
+		return exit{exitUsage, err}
+	}
+	if err := writeNew(env.config, []byte(text)); err != nil {
+		return exit{exitCantCreate, err}
+	}
+	c, err := loadConfig(env)
+	if err != nil {
+		return err
+	}
+	s, err := openSystem(ctx, c, env, forServer)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	fmt.Fprintf(env.out, "Wrote %s (mode: observe). Keys are in %s: back them up apart from %s.\n\n", env.config, c.KeyDir, c.DataDir)
+	fmt.Fprintln(env.out, "Publish in the DNS:")
+	return errors.Join(printRecords(env.out, c), printNext(env.out))
+}
+
+func printNext(w io.Writer) error {
+	_, err := fmt.Fprint(w, `
+Next: route a little mail through it and look.
+  gatepost check
+  gatepost serve
+  gatepost doctor
+When its verdicts are what you want, set "mode: enforce" and reload (SIGHUP).
+`)
+	return err
+}
+
+func (i initCmd) configuration() string {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	name := i.Name
+	if name == "" {
+		name = i.Domain[0]
+	}
+	line("# Gatepost. Every key is explained by: gatepost check --documented")
+	line("mode: observe            # judge and record, change nothing; then: enforce")
+	line("organization:")
+	line("  name: %q", name)
+	line("  domains: [%s]", strings.ToLower(strings.Join(i.Domain, ", ")))
+	line("data_dir: ./gatepost-data")
+	line("key_dir: ./gatepost-keys")
+	line("relay: {trusted: [%s]}   # who may relay through Gatepost without AUTH", strings.Join(i.Trust, ", "))
+	line("routes:")
+	if i.Inside != "" {
+		for _, d := range i.Domain {
+			line("  - {domain: %s, via: %q, tls: opportunistic}", strings.ToLower(d), i.Inside)
+		}
+	}
+	line("  - {domain: \"*\", via: %q, tls: opportunistic}", i.Via)
+	if i.URL != "" {
+		line("viewer: {url: %q}", i.URL)
+	}
+	return b.String()
+}

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"html/template"
+	"io"
+	"mime"
+	"mime/multipart"
+	"mime/quotedprintable"
+	"net"
+	"net/http"
+	"net/mail"
+	"net/textproto"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/emersion/go-smtp"
+)
+
+// mailbox is the world outside in the demo: an SMTP server that takes
+// everything and a web page that shows what arrived. It is an independent
+// peer on purpose: it shares no code with the gateway.
+type mailbox struct {
+	mu    sync.Mutex
+	mails []captured
+}
+
+type captured struct {
+	At      time.Time
+	From    string
+	To      []string
+	Subject string
+	Text    string
+	Link    string
+	Code    string
+	Raw     string
+}
+
+// mailboxLimit bounds what the demo keeps.
+const mailboxLimit = 200
+
+// NewSession implements smtp.Backend.
+func (m *mailbox) NewSession(*smtp.Conn) (smtp.Session, error) { return &delivery{box: m}, nil }
+
+type delivery struct {
+	box  *mailbox
+	mail captured
+}
+
+func (d *delivery) Reset()        { d.mail = captured{} }
+func (d *delivery) Logout() error { return nil }
+func (d *delivery) Mail(from string, _ *smtp.MailOptions) error {
+	d.mail = captured{From: from}
+	return nil
+}
+func (d *delivery) Rcpt(to string, _ *smtp.RcptOptions) error {
+	d.mail.To = append(d.mail.To, to)
+	return nil
+}
+
+func (d *delivery) Data(r io.Reader) error {
+	raw, err := io.ReadAll(io.LimitReader(r, 60<<20))
+	if err != nil {
+		return err
+	}
+	d.mail.At, d.mail.Raw = time.Now(), string(raw)
+	d.mail.read(raw)
+	d.box.add(d.mail)
+	return nil
+}
+
+func (m *mailbox) add(c captured) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.mails = append(m.mails, c)
+	if len(m.mails) > mailboxLimit {
+		m.mails = m.mails[1:]
+	}
+}
+
+func (m *mailbox) list() []captured {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	newest := make([]captured, 0, len(m.mails))
+	for i := len(m.mails) - 1; i >= 0; i-- {
+		newest = append(newest, m.mails[i])
+	}
+	return newest
+}
+
+var (
+	linkIn = regexp.MustCompile(`https?://\S+/m/[A-Za-z0-9_-]{22}`)
+	codeIn = regexp.MustCompile(`(?m)^\s*([0-9]{6})\s*$`)
+)
+
+// read fills in what the page shows.
+func (c *captured) read(raw []byte) {
+	msg, err := mail.ReadMessage(bytes.NewReader(raw))
+	if err != nil {
+		return
+	}
+	if c.Subject, err = new(mime.WordDecoder).DecodeHeader(msg.Header.Get("Subject")); err != nil {
+		c.Subject = msg.Header.Get("Subject")
+	}
+	c.Text = firstText(textproto.MIMEHeader(msg.Header), msg.Body, 0)
+	c.Link = linkIn.FindString(c.Text)
+	if hit := codeIn.FindStringSubmatch(c.Text); hit != nil {
+		c.Code = hit[1]
+	}
+}
+
+func firstText(h textproto.MIMEHeader, body io.Reader, depth int) string {
+	kind, params, err := mime.ParseMediaType(h.Get("Content-Type"))
+	if err != nil {
+		kind = "text/plain"
+	}
+	if strings.HasPrefix(kind, "multipart/") && depth < 5 {
+		parts := multipart.NewReader(body, params["boundary"])
+		for {
+			p, err := parts.NextRawPart()
+			if err != nil {
+				return ""
+			}
+			if text := firstText(p.Header, p, depth+1); text != "" {
+				return text
+			}
+		}
+	}
+	if kind != "text/plain" {
+		return ""
+	}
+	if strings.EqualFold(h.Get("Content-Transfer-Encoding"), "quoted-printable") {
+		body = quotedprintable.NewReader(body)
+	}
+	raw, err := io.ReadAll(io.LimitReader(body, 1<<20))
+	if err != nil {
+		return ""
+	}
+	return string(raw)
+}
+
+// serve runs the SMTP side and the page until ctx ends.
+func (m *mailbox) serve(ctx context.Context, smtpListener, webListener net.Listener) {
+	s := smtp.NewServer(m)
+	s.Domain, s.EnableSMTPUTF8, s.MaxMessageBytes = "mailbox.demo", true, 60<<20
+	go func() { _ = s.Serve(smtpListener) }()
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", m.page)
+	mux.HandleFunc("GET /raw/{n}", m.raw)
+	web := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	go func() { _ = web.Serve(webListener) }()
+	<-ctx.Done()
+	_ = errors.Join(s.Close(), web.Close())
+}
+
+func (m *mailbox) page(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+	if err := mailboxPage.Execute(w, m.list()); err != nil {
+		return // the browser went away
+	}
+}
+
+func (m *mailbox) raw(w http.ResponseWriter, r *http.Request) {
+	list := m.list()
+	n, err := strconv.Atoi(r.PathValue("n"))
+	if err != nil || n < 0 || n >= len(list) {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	fmt.Fprint(w, list[n].Raw)
+}
+
+var mailboxPage = template.Must(template.New("mailbox").Parse(`<!doctype html><html lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width,initial-scale=1"><meta http-equiv="refresh" content="5"><title>What arrived outside</title>
+<style>body{font:16px/1.5 system-ui,sans-serif;max-width:50rem;margin:1rem auto;padding:0 1rem;color:#1b1f24;background:#fff}
+article{border:1px solid #d0d7de;border-radius:8px;padding:.5rem 1rem;margin:1rem 0}h2{font-size:1.1rem;margin:.2rem 0}
+pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#f6f8fa;padding:.6rem;border-radius:6px}a{color:#0a58ca}small{color:#57606a}
+.code{font-size:1.6rem;letter-spacing:.15em}</style>
+<h1>What arrived outside</h1><p>This is the mailbox of everybody outside the organization, and the next hop of the gateway. The page renews itself.</p>
+{{range $i, $m := .}}<article><h2>{{.Subject}}</h2><small>to {{range .To}}{{.}} {{end}}· envelope sender &lt;{{.From}}&gt; · {{.At.Format "15:04:05"}} · <a href="/raw/{{$i}}">every octet</a></small>
+{{if .Link}}<p><a href="{{.Link}}">Open the secure message</a></p>{{end}}{{if .Code}}<p class="code">{{.Code}}</p>{{end}}<pre>{{.Text}}</pre></article>
+{{else}}<p>Nothing yet.</p>{{end}}</html>`))

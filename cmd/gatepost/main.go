@@ -1,0 +1,152 @@
+// Command gatepost is the gateway: one binary with subcommands. Everything
+// concrete meets here; what is decided is decided in the packages that it
+// wires together.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// cli is the command line. Every command takes --config and, where a script
+// would read its output, --json.
+type cli struct {
+	Config string `default:"gatepost.yaml" help:"Configuration file." placeholder:"FILE" type:"path"`
+	JSON   bool   `name:"json" help:"One JSON object a line instead of text."`
+
+	Init     initCmd     `cmd:"" help:"Write a configuration in observe mode, make keyring and certificate, print what to publish."`
+	Serve    serveCmd    `cmd:"" help:"Run the gateway until SIGTERM."`
+	Demo     demoCmd     `cmd:"" help:"Run the whole system on loopback with sample senders and a mailbox to look into."`
+	Check    checkCmd    `cmd:"" help:"Check configuration and policy, run the policy's own cases."`
+	Doctor   doctorCmd   `cmd:"" help:"Check the installation from outside: names, ports, certificate, DNS records to publish."`
+	Explain  explainCmd  `cmd:"" help:"Say what policy decides about a mail, and why."`
+	Policy   policyCmd   `cmd:"" help:"Show, test and compare policies."`
+	Queue    queueCmd    `cmd:"" help:"What waits to be delivered."`
+	Held     heldCmd     `cmd:"" help:"What waits for a person."`
+	Message  messageCmd  `cmd:"" help:"One message."`
+	Link     linkCmd     `cmd:"" help:"Links to secured messages."`
+	User     userCmd     `cmd:"" help:"Staff who may log in."`
+	Contact  contactCmd  `cmd:"" help:"Correspondents: second address, phone, language."`
+	Audit    auditCmd    `cmd:"" help:"Evidence."`
+	Key      keyCmd      `cmd:"" help:"Keys."`
+	Backup   backupCmd   `cmd:"" help:"Copy the data while the server runs. Holds no private key."`
+	Restore  restoreCmd  `cmd:"" help:"Put a backup in place. The queue starts paused."`
+	Store    storeCmd    `cmd:"" help:"The record store, for support."`
+	Sendmail sendmailCmd `cmd:"" help:"Hand a mail from standard input to the relay listener (also under the name sendmail)."`
+	Version  versionCmd  `cmd:"" help:"Print the version."`
+}
+
+// environment is what a command may touch; tests replace it.
+type environment struct {
+	in       io.Reader
+	out, err io.Writer
+	config   string
+	json     bool
+}
+
+// exit is an error with the exit code of sysexits.h.
+type exit struct {
+	code int
+	err  error
+}
+
+func (e exit) Error() string { return e.err.Error() }
+func (e exit) Unwrap() error { return e.err }
+
+// Exit codes of sysexits.h that commands use.
+const (
+	exitUsage       = 64
+	exitData        = 65
+	exitNoInput     = 66
+	exitNoUser      = 67
+	exitUnavailable = 69
+	exitSoftware    = 70
+	exitCantCreate  = 73
+	exitTemporary   = 75
+	exitNoPerm      = 77
+	exitConfig      = 78
+)
+
+func main() {
+	args := os.Args[1:]
+	if strings.HasPrefix(filepath.Base(os.Args[0]), "sendmail") {
+		args = append([]string{"sendmail"}, args...)
+	}
+	os.Exit(run(context.Background(), args, environment{in: os.Stdin, out: os.Stdout, err: os.Stderr}))
+}
+
+// run executes one command line and returns the exit code.
+func run(ctx context.Context, args []string, env environment) int {
+	var c cli
+	code := -1
+	parser, err := kong.New(&c,
+		kong.Name("gatepost"),
+		kong.Description("A mail gateway that turns sensitive messages into links that only their reader can open.\n\nFirst steps:\n\n  gatepost demo                     see it work on this machine\n  gatepost init --domain x.example  write a configuration that only observes\n  gatepost check                    check configuration and policy\n  gatepost serve                    run"),
+		kong.Writers(env.out, env.err),
+		kong.Exit(func(n int) { code = n }),
+		kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Help(helpWithExamples),
+	)
+	if err != nil {
+		fmt.Fprintln(env.err, "gatepost:", err)
+		return exitSoftware
+	}
+	if len(args) > 0 && args[0] == "sendmail" {
+		args = sendmailArgs(args)
+	}
+	parsed, err := parser.Parse(args)
+	if code >= 0 {
+		return code // --help was asked for and shown
+	}
+	if err != nil {
+		fmt.Fprintf(env.err, "gatepost: %v (see gatepost --help)\n", err)
+		return exitUsage
+	}
+	env.config, env.json = c.Config, c.JSON
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	return exitCode(env, parsed.Run(env))
+}
+
+func exitCode(env environment, err error) int {
+	if err == nil {
+		return 0
+	}
+	if text := err.Error(); text != "" {
+		fmt.Fprintln(env.err, "gatepost:", text)
+	}
+	var e exit
+	if errors.As(err, &e) {
+		return e.code
+	}
+	return exitSoftware
+}
+
+type versionCmd struct{}
+
+func (versionCmd) Run(env environment) error {
+	fmt.Fprintln(env.out, "gatepost", version())
+	return nil
+}
+
+// version is the module's version, or the commit it was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+			return s.Value[:12]
+		}
+	}
+	return info.Main.Version
+}

@@ -1,0 +1,249 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"gatepost/gateway"
+	"gatepost/gateway/config"
+	"gatepost/gateway/flow"
+	"gatepost/gateway/policy"
+)
+
+type checkCmd struct {
+	Effective  bool `help:"Print the configuration as it is in force, without secrets."`
+	Documented bool `help:"Print every key with its default and what it means."`
+}
+
+// Run checks without changing anything.
+func (k checkCmd) Run(_ context.Context, env environment) error {
+	if k.Documented {
+		_, err := env.out.Write(config.Example())
+		return err
+	}
+	c, err := loadConfig(env)
+	if err != nil {
+		return err
+	}
+	if _, err := loadJudge(c, [16]byte{}); err != nil {
+		return err
+	}
+	if k.Effective {
+		_, err := env.out.Write(c.Effective())
+		return err
+	}
+	for _, w := range c.Warnings() {
+		fmt.Fprintln(env.err, "warning:", w)
+	}
+	fmt.Fprintf(env.out, "%s: ok, mode %s\n", env.config, c.Mode)
+	return nil
+}
+
+type explainCmd struct {
+	File string `arg:"" help:"A mail as a file; - is standard input."`
+	From string `help:"Judge as sent by this address." default:""`
+	To   string `help:"Judge as sent to this address." default:"someone@outside.example"`
+}
+
+// Run prints the verdict and its proof. It needs no server and no key.
+func (e explainCmd) Run(_ context.Context, env environment) error {
+	c, err := configOrDefault(env)
+	if err != nil {
+		return err
+	}
+	raw, err := readFile(env, e.File)
+	if err != nil {
+		return err
+	}
+	from, to := e.From, e.To
+	if from == "" {
+		from = "staff@" + c.Organization.Domains[0]
+	}
+	sender, err1 := gateway.ParseAddress(from)
+	recipient, err2 := gateway.ParseAddress(to)
+	if err := errors.Join(err1, err2); err != nil {
+		return exit{exitUsage, err}
+	}
+	judge, err := loadJudge(c, [16]byte{})
+	if err != nil {
+		return err
+	}
+	verdict, reading := judge.Explain(canonical(raw), sender, recipient, time.Now())
+	if env.json {
+		return json.NewEncoder(env.out).Encode(struct {
+			gateway.Verdict
+			Uncertain  []string
+			Unreadable []gateway.Unreadable
+		}{verdict, reading.Uncertain, reading.Unreadable})
+	}
+	printVerdict(env.out, verdict, reading)
+	return nil
+}
+
+// configOrDefault lets commands that only judge run without a configuration.
+func configOrDefault(env environment) (*config.Config, error) {
+	c, err := config.Load(env.config)
+	if errors.Is(err, os.ErrNotExist) {
+		return config.Parse("built-in", []byte("organization: {name: Example, domains: [organization.example]}\n"))
+	}
+	if err != nil {
+		return nil, exit{exitConfig, err}
+	}
+	return c, nil
+}
+
+func readFile(env environment, path string) ([]byte, error) {
+	if path == "-" {
+		return io.ReadAll(io.LimitReader(env.in, maxSendmail))
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, exit{exitNoInput, err}
+	}
+	return raw, nil
+}
+
+func printVerdict(w io.Writer, v gateway.Verdict, r *gateway.Reading) {
+	fmt.Fprintf(w, "action: %s\n", v.Action)
+	if v.Failed {
+		fmt.Fprintf(w, "judging failed (%s): on_error decides\n", v.Error)
+	}
+	fmt.Fprintf(w, "policy: %s (sha256 %s)\n\nrules:\n", v.Policy, v.Digest)
+	rows := [][]string{{"  RULE", "MET", "ACTION", "LIFTED BY", "WHY"}}
+	for _, x := range v.Results {
+		met := "no"
+		if x.Met {
+			met = "yes"
+		}
+		if x.Shadow {
+			met += " (shadow)"
+		}
+		rows = append(rows, []string{"  " + x.ID, met, x.Action.String(), cell(x.LiftedBy), x.Why})
+	}
+	printTable(w, rows)
+	fmt.Fprintln(w, "\nfindings:")
+	for _, f := range v.Findings {
+		fmt.Fprintf(w, "  %s %s %q in %s %s at %d-%d:", f.Type, f.Level, f.Masked, f.Kind, f.Path, f.Start, f.End)
+		for _, s := range f.Steps {
+			fmt.Fprintf(w, " %s %+d;", s.Name, s.Weight)
+		}
+		fmt.Fprintln(w)
+	}
+	for _, t := range v.Topics {
+		fmt.Fprintf(w, "  topic %s %s (score %d): %v\n", t.Name, t.Level, t.Score, t.Terms)
+	}
+	for _, u := range r.Uncertain {
+		fmt.Fprintln(w, "  uncertain:", u)
+	}
+	for _, u := range r.Unreadable {
+		fmt.Fprintln(w, "  unreadable:", u.Kind, "in part", u.Path)
+	}
+}
+
+type policyCmd struct {
+	Show policyShowCmd `cmd:"" help:"Print the policy in words, for signature."`
+	Test policyTestCmd `cmd:"" help:"Judge examples (JSON lines) and print a verdict each."`
+	Diff policyDiffCmd `cmd:"" help:"Print which verdicts change between two policies, and by which rule."`
+}
+
+type policyShowCmd struct{}
+
+func (policyShowCmd) Run(_ context.Context, env environment) error {
+	c, err := configOrDefault(env)
+	if err != nil {
+		return err
+	}
+	judge, err := loadJudge(c, [16]byte{})
+	if err != nil {
+		return err
+	}
+	return judge.Policy().Words(env.out)
+}
+
+type policyTestCmd struct {
+	File string `arg:"" help:"Examples: {\"id\",\"channel\",\"subject\",\"text\",\"mode\"} a line."`
+}
+
+func (p policyTestCmd) Run(_ context.Context, env environment) error {
+	c, err := configOrDefault(env)
+	if err != nil {
+		return err
+	}
+	judge, err := loadJudge(c, [16]byte{})
+	if err != nil {
+		return err
+	}
+	in, done, err := open(env, p.File)
+	if err != nil {
+		return err
+	}
+	defer done()
+	out := bufio.NewWriter(env.out)
+	counts, err := judge.TestExamples(in, out)
+	if err = errors.Join(err, out.Flush()); err != nil {
+		return exit{exitData, err}
+	}
+	fmt.Fprint(env.err, counts)
+	return nil
+}
+
+func open(env environment, path string) (io.Reader, func(), error) {
+	if path == "-" {
+		return env.in, func() {}, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, nil, exit{exitNoInput, err}
+	}
+	return f, func() { _ = f.Close() }, nil
+}
+
+type policyDiffCmd struct {
+	Old   string `arg:"" help:"Policy in force; - is the built-in one."`
+	New   string `arg:"" help:"Draft."`
+	Cases string `arg:"" help:"Examples as for policy test."`
+}
+
+func (p policyDiffCmd) Run(_ context.Context, env environment) error {
+	before, err := judgeFile(p.Old)
+	if err != nil {
+		return err
+	}
+	after, err := judgeFile(p.New)
+	if err != nil {
+		return err
+	}
+	in, done, err := open(env, p.Cases)
+	if err != nil {
+		return err
+	}
+	defer done()
+	out := bufio.NewWriter(env.out)
+	n, err := flow.DiffExamples(before, after, in, out, env.json)
+	if err = errors.Join(err, out.Flush()); err != nil {
+		return exit{exitData, err}
+	}
+	fmt.Fprintf(env.err, "%d decisions change\n", n)
+	return nil
+}
+
+func judgeFile(path string) (*flow.Judge, error) {
+	if path == "-" {
+		return judgeOf(policy.Default(), [16]byte{})
+	}
+	src, err := os.ReadFile(path)
+	if err != nil {
+		return nil, exit{exitNoInput, err}
+	}
+	p, err := policy.Load(path, src)
+	if err != nil {
+		return nil, exit{exitConfig, err}
+	}
+	return judgeOf(p, [16]byte{})
+}

@@ -1,0 +1,330 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime/debug"
+	"sync"
+	"syscall"
+	"time"
+
+	"gatepost/gateway"
+	"gatepost/gateway/config"
+	"gatepost/gateway/mailmsg"
+	"gatepost/gateway/observe"
+	"gatepost/smtpd"
+	"gatepost/viewer"
+	"gatepost/viewer/library"
+)
+
+// drainTime is how long running work may take to end after SIGTERM.
+const drainTime = 30 * time.Second
+
+type serveCmd struct{}
+
+func (serveCmd) Run(ctx context.Context, env environment) error {
+	c, err := loadConfig(env)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	return serve(ctx, c, env, func() {})
+}
+
+// server is a system with its listeners.
+type server struct {
+	*system
+	env      environment
+	smtp     []*smtpd.Server
+	closers  []func()
+	draining sync.WaitGroup
+}
+
+// serve runs the gateway until ctx ends, then drains. ready is called when
+// all listeners accept.
+func serve(ctx context.Context, c *config.Config, env environment, ready func()) error {
+	debug.SetMemoryLimit(memoryLimit)
+	sys, err := openSystem(ctx, c, env, forServer)
+	if err != nil {
+		return err
+	}
+	defer sys.close()
+	s := &server{system: sys, env: env}
+	for _, w := range c.Warnings() {
+		s.log.Warn("configuration", "warning", w.String())
+	}
+	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWork()
+	if err := s.start(work); err != nil {
+		s.closeListeners()
+		return err
+	}
+	if err := s.record(ctx, s.started()...); err != nil {
+		s.closeListeners()
+		return exit{exitUnavailable, err}
+	}
+	s.log.Info("serving", "version", version(), "mode", c.Mode.String())
+	ready()
+	s.waitForEnd(ctx)
+	s.drain(stopWork)
+	return nil
+}
+
+// memoryLimit is the soft limit of the heap: the runtime collects harder
+// before a burst of large messages grows beyond it. Octets.
+const memoryLimit = 320 << 20
+
+func (s *server) started() []gateway.Record {
+	p := s.flow.Policy()
+	return []gateway.Record{
+		{Event: gateway.EventStarted, Actor: "system", Detail: map[string]string{"version": version(), "mode": s.config.Mode.String()}},
+		{Event: gateway.EventPolicyLoaded, Actor: "system", Detail: map[string]string{"policy": p.Name(), "digest": p.Digest()}},
+	}
+}
+
+// start begins background work and opens all listeners.
+func (s *server) start(ctx context.Context) error {
+	s.background(func() { s.audit.Run(ctx) })
+	s.background(func() {
+		if err := s.flow.Work().Run(ctx); err != nil {
+			s.log.Error("the queue stopped", "error", err)
+		}
+	})
+	s.background(func() { s.flow.Housekeep(ctx) })
+	closeControl, err := serveControl(ctx, s.config.DataDir, s.operations())
+	if err != nil {
+		return exit{exitCantCreate, err}
+	}
+	s.closers = append(s.closers, closeControl)
+	if err := s.listenSMTP(); err != nil {
+		return err
+	}
+	if err := s.listenViewer(); err != nil {
+		return err
+	}
+	return s.listenAdmin()
+}
+
+func (s *server) background(f func()) {
+	s.draining.Add(1)
+	go func() {
+		defer s.draining.Done()
+		f()
+	}()
+}
+
+func listen(what, addr string) (net.Listener, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, exit{exitUnavailable, fmt.Errorf("listen.%s: %w", what, err)}
+	}
+	return l, nil
+}
+
+func (s *server) listenSMTP() error {
+	c := s.config
+	metrics := smtpd.NewMetrics(s.registry)
+	host, err := os.Hostname()
+	if err != nil {
+		return err
+	}
+	var clients *x509.CertPool
+	if c.Relay.ClientCA != "" {
+		raw, err := os.ReadFile(c.Relay.ClientCA)
+		clients = x509.NewCertPool()
+		if err != nil || !clients.AppendCertsFromPEM(raw) {
+			return exit{exitConfig, fmt.Errorf("relay.client_ca: no certificates in %s", c.Relay.ClientCA)}
+		}
+	}
+	for _, l := range []struct{ name, addr string }{
+		{smtpd.Relay, c.Listen.Relay}, {smtpd.Inbound, c.Listen.Inbound},
+		{smtpd.Submission, c.Listen.Submission}, {smtpd.Submissions, c.Listen.Submissions},
+	} {
+		if l.addr == "" {
+			continue
+		}
+		server, err := smtpd.New(smtpd.Config{
+			Listener: l.name, Hostname: host, Domain: c.Organization.Domains[0], MaxMessage: int64(c.Relay.MaxMessage),
+			TLS: s.cert.config(nil), ClientCAs: clients, Trusted: c.Relay.Trusted, Logger: s.log, Metrics: metrics,
+		}, s.flow)
+		if err != nil {
+			return exit{exitConfig, err}
+		}
+		listener, err := listen(l.name, l.addr)
+		if err != nil {
+			return err
+		}
+		s.smtp = append(s.smtp, server)
+		s.background(func() {
+			if err := server.Serve(listener); err != nil {
+				s.log.Error("listener ended", "listener", l.name, "error", err)
+			}
+		})
+	}
+	return nil
+}
+
+func (s *server) listenViewer() error {
+	c := s.config
+	if c.Listen.Viewer == "" {
+		return nil
+	}
+	zone, err := c.Organization.Location()
+	if err != nil {
+		return exit{exitConfig, err}
+	}
+	handler, err := viewer.New(viewer.Config{
+		URL: c.Viewer.URL, TLS: c.TLS.Viewer, Organization: c.Organization.Name, Help: c.Organization.Help, Idle: c.Viewer.Idle,
+		Location: zone, MAC: s.keyring.MAC, Now: time.Now, Logger: s.log, Metrics: s.registry,
+	}, s.flow, library.New(s.keyring.Opener(), s.bodies, mailmsg.View))
+	if err != nil {
+		return exit{exitConfig, err}
+	}
+	l, err := listen("viewer", c.Listen.Viewer)
+	if err != nil {
+		return err
+	}
+	server := viewer.NewServer(viewer.ServerConfig{Logger: s.log}, handler)
+	if c.TLS.Viewer {
+		t := s.cert.config(nil)
+		t.NextProtos = []string{"h2", "http/1.1"}
+		server.TLSConfig = t
+		l = tls.NewListener(l, t)
+	}
+	s.serveHTTP(server, l)
+	return nil
+}
+
+// bodies fits the blob store to what the library calls.
+func (s *server) bodies(ctx context.Context, ref string) (library.Blob, error) {
+	return s.blobs.Open(ctx, ref)
+}
+
+func (s *server) listenAdmin() error {
+	if s.config.Listen.Admin == "" {
+		return nil
+	}
+	l, err := listen("admin", s.config.Listen.Admin)
+	if err != nil {
+		return err
+	}
+	s.serveHTTP(&http.Server{Handler: observe.Handler(s.registry, s.health), ReadHeaderTimeout: 5 * time.Second}, l)
+	return nil
+}
+
+func (s *server) serveHTTP(h *http.Server, l net.Listener) {
+	s.closers = append(s.closers, func() {
+		ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+		defer cancel()
+		if h.Shutdown(ctx) != nil {
+			_ = h.Close()
+		}
+	})
+	s.background(func() {
+		if err := h.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			s.log.Error("listener ended", "addr", l.Addr().String(), "error", err)
+		}
+	})
+}
+
+// waitForEnd reloads on SIGHUP until ctx ends.
+func (s *server) waitForEnd(ctx context.Context) {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hup:
+			if err := s.reload(ctx); err != nil {
+				s.log.Error("reload refused, the running configuration stays", "error", err)
+				continue
+			}
+			s.log.Info("reloaded", "mode", s.config.Mode.String())
+		}
+	}
+}
+
+// reload takes over a new configuration, all or nothing.
+func (s *server) reload(ctx context.Context) error {
+	next, err := loadConfig(s.env)
+	if err != nil {
+		return err
+	}
+	for _, change := range config.Changes(s.config, next) {
+		if change.Restart {
+			return fmt.Errorf("%s cannot change while the server runs: restart", change.Path)
+		}
+	}
+	judge, settings, err := s.configure(next)
+	if err != nil {
+		return err
+	}
+	trial := new(certificate)
+	if err := trial.Load(next); err != nil {
+		return err
+	}
+	if err := new(carrier).load(next); err != nil {
+		return err
+	}
+	if err := s.record(ctx, gateway.Record{Event: gateway.EventConfigLoaded, Actor: "system", Detail: map[string]string{
+		"mode": next.Mode.String(), "policy": judge.Policy().Digest(),
+	}}); err != nil {
+		return err
+	}
+	s.cert.current.Store(trial.current.Load())
+	if err := s.carrier.load(next); err != nil {
+		return err // cannot be: it was tried above
+	}
+	for _, server := range s.smtp {
+		server.SetTrusted(next.Relay.Trusted)
+	}
+	s.flow.Configure(settings, judge)
+	s.config = next
+	return nil
+}
+
+// drain stops listening, lets running work end, and leaves evidence of it.
+func (s *server) drain(stopWork context.CancelFunc) {
+	s.log.Info("draining")
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	var sessions sync.WaitGroup
+	for _, server := range s.smtp {
+		sessions.Go(func() {
+			if err := server.Shutdown(ctx); err != nil {
+				s.log.Warn("sessions were cut off", "error", err)
+			}
+		})
+	}
+	sessions.Wait()
+	s.flow.Work().Drain(ctx)
+	s.closeListeners()
+	if err := s.record(ctx, gateway.Record{Event: gateway.EventStopped, Actor: "system"}); err != nil {
+		s.log.Error("the end was not recorded", "error", err)
+	}
+	stopWork()
+	s.draining.Wait()
+	if _, err := s.audit.Fold(ctx); err != nil {
+		s.log.Error("evidence not folded yet, the next start does", "error", err)
+	}
+	s.log.Info("stopped")
+}
+
+func (s *server) closeListeners() {
+	for _, f := range s.closers {
+		f()
+	}
+	s.closers = nil
+	_ = os.Remove(filepath.Join(s.config.DataDir, socketName))
+}

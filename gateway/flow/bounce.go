@@ -1,0 +1,190 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"gatepost/gateway"
+	"gatepost/gateway/mailmsg"
+	"gatepost/gateway/thread"
+	"gatepost/store"
+)
+
+// reportTo stages a delivery report (RFC 3464) about e to the sender of its
+// message. Nobody is told about a null sender's mail, or against the sender's
+// own NOTIFY (RFC 3461 section 4.1).
+func (f *Flow) reportTo(ctx context.Context, b *store.Batch, e *gateway.Envelope, action string) error {
+	m, err := f.message(ctx, e.ID.Message)
+	if err != nil {
+		return err
+	}
+	to := m.Sender
+	if to.IsNull() || m.Direction == gateway.Internal || !wanted(e.Notify, action) {
+		return nil
+	}
+	return f.stageReport(ctx, b, m, []gateway.Envelope{*e}, action)
+}
+
+func wanted(notify, action string) bool {
+	switch {
+	case notify == "":
+		return true // RFC 3461: without NOTIFY failures, and delays as the server likes
+	case action == mailmsg.ActionDelayed:
+		return strings.Contains(notify, "DELAY")
+	default:
+		return strings.Contains(notify, "FAILURE")
+	}
+}
+
+// stageReport stages one report about several envelopes of m as a message of
+// its own, with the null sender.
+func (f *Flow) stageReport(ctx context.Context, b *store.Batch, m *gateway.Message, about []gateway.Envelope, action string) error {
+	set := f.set()
+	raw, err := f.composeReport(set, m, about, action)
+	if err != nil {
+		return err
+	}
+	return f.stageOwn(ctx, b, own{from: set.notices(), to: m.Sender, thread: m.Thread, raw: raw})
+}
+
+// own is a mail of ours that is a message of its own: a report or a code.
+type own struct {
+	sender gateway.Address // MAIL FROM; null for reports
+	from   gateway.Address // of the header
+	to     gateway.Address
+	thread gateway.ThreadID
+	raw    []byte
+}
+
+// stageOwn stages a mail of ours as message and envelope.
+func (f *Flow) stageOwn(ctx context.Context, b *store.Batch, o own) error {
+	raw, err := f.set().sign(o.from, o.raw)
+	if err != nil {
+		return err
+	}
+	id, err := gateway.NewMessageID(f.Now(), f.Random)
+	if err != nil {
+		return err
+	}
+	notice, err := f.keep(ctx, b, id, raw)
+	if err != nil {
+		return err
+	}
+	now := f.Now()
+	m := gateway.Message{
+		ID: id, Direction: gateway.Internal, Accepted: now, Sender: o.sender, From: o.from, Thread: o.thread,
+		Envelopes: 1, Retain: retainDay(now, 0),
+	}
+	if err := b.PutRecord(messageKey(id), m); err != nil {
+		return err
+	}
+	refs, err := f.People.Ensure(ctx, o.to)
+	if err != nil {
+		return err
+	}
+	e := gateway.Envelope{
+		ID: gateway.EnvelopeID{Message: id}, State: gateway.Queued, Action: gateway.Pass, Decided: gateway.Pass,
+		Sender: o.sender, Recipient: o.to, Person: refs[0], Notice: notice, Accepted: now,
+	}
+	return f.queue.Stage(b, &e)
+}
+
+// stageRefusals tells the sender which recipients policy refused when others
+// were accepted.
+func (a *arrival) stageRefusals(ctx context.Context, b *store.Batch, m *gateway.Message) error {
+	var refused []gateway.Envelope
+	for _, e := range a.envelopes {
+		if e.State == gateway.Refused && wanted(e.Notify, mailmsg.ActionFailed) {
+			e.Last = gateway.Outcome{Result: gateway.Failed, At: a.now, Code: faultPolicy.Code, Status: faultPolicy.Status, Text: gateway.Sensitive(faultPolicy.Text)}
+			refused = append(refused, e)
+		}
+	}
+	if len(refused) == 0 || m.Sender.IsNull() {
+		return nil
+	}
+	return a.flow.stageReport(ctx, b, m, refused, mailmsg.ActionFailed)
+}
+
+// replyRecipient decides about RCPT to the reply domain: capabilities,
+// bounce tokens and the few fixed names exist, nothing else does.
+func (f *Flow) replyRecipient(ctx context.Context, s *gateway.Submission, to gateway.Address) error {
+	if _, err := f.Threads.Bounced(ctx, to.Local()); err == nil {
+		if !s.From.IsNull() {
+			return faultNoReader // bounces come from the null sender, RFC 5321 section 4.5.5
+		}
+		return nil
+	} else if !errors.Is(err, thread.ErrUnknown) {
+		return storage(err)
+	}
+	_, err := f.Threads.Capability(ctx, to.Local())
+	if errors.Is(err, thread.ErrUnknown) {
+		return faultDead
+	}
+	return storage(err)
+}
+
+// decideReply files mail to the reply domain: an answer waits, sealed, until
+// it can be verified or somebody reviews it; a bounce of a notice becomes a
+// report to the sender of the original.
+func (a *arrival) decideReply(ctx context.Context, e *gateway.Envelope) error {
+	e.Action, e.Decided = gateway.Hold, gateway.Hold
+	e.State, e.Hold = gateway.Held, "capability"
+	about, err := a.flow.Threads.Bounced(ctx, e.Recipient.Local())
+	if errors.Is(err, thread.ErrUnknown) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	a.reports = append(a.reports, about)
+	e.State, e.Hold, e.Action = gateway.Dropped, "", gateway.Pass // its facts go into the report, its text goes nowhere
+	e.Decided = gateway.Pass
+	return nil
+}
+
+// stageReports turns bounces of our notices into reports to the senders of
+// the originals, once for each envelope and result.
+func (a *arrival) stageReports(ctx context.Context, b *store.Batch) error {
+	for _, id := range a.reports {
+		if err := a.flow.stageBounce(ctx, b, id, a.taken.raw); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *Flow) stageBounce(ctx context.Context, b *store.Batch, id gateway.EnvelopeID, raw []byte) error {
+	e, version, err := store.GetRecord[gateway.Envelope](ctx, f.Store, envelopeKey(id))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	m, err := f.message(ctx, id.Message)
+	if err != nil {
+		return err
+	}
+	report := mailmsg.ParseReport(raw)
+	r := gateway.Record{
+		At: f.Now(), Event: gateway.EventReportReceived, Actor: "peer", Message: id.Message, Envelope: id.String(),
+		Thread: m.Thread, Persons: []gateway.PersonRef{e.Person}, Detail: map[string]string{"action": report.Action, "status": report.Status},
+	}
+	if err := f.Audit.Stage(b, r); err != nil {
+		return err
+	}
+	if e.State != gateway.Delivered || report.Action == mailmsg.ActionDelayed || m.Sender.IsNull() {
+		return nil // only what we called delivered needs to be corrected, and once
+	}
+	e.State = gateway.Bounced
+	e.Last = gateway.Outcome{
+		Result: gateway.Failed, At: f.Now(), Code: 550, Status: report.Status,
+		Text: "the notice was taken by " + gateway.Sensitive(e.Last.Host) + " and then returned: " + report.Diagnostic,
+	}
+	b.RequireVersion(envelopeKey(id), version)
+	if err := b.PutRecord(envelopeKey(id), e); err != nil {
+		return err
+	}
+	return f.stageReport(ctx, b, m, []gateway.Envelope{e}, mailmsg.ActionFailed)
+}

@@ -1,0 +1,72 @@
+package flow
+
+import (
+	"context"
+	"io"
+	"strings"
+
+	"gatepost/gateway"
+	"gatepost/gateway/mailmsg"
+	"gatepost/gateway/seal"
+)
+
+// composeNotice makes the mail that leaves instead of a secured message. From
+// stays the staff address when its domain has a key here, so that the notice
+// passes DMARC; else it is the organization's notices address. Of the original
+// it repeats the Message-ID and Auto-Submitted, nothing that people wrote.
+func (f *Flow) composeNotice(set *Settings, s securing, link gateway.Link, secret gateway.LinkSecret, replyTo gateway.Address, language string) (raw []byte, headerID string, err error) {
+	from := s.message.From
+	if from.IsNull() || set.Signer(from.Domain()) == nil {
+		from = set.notices()
+	}
+	if headerID, err = mailmsg.HeaderID(from.Domain(), f.Random); err != nil {
+		return nil, "", err
+	}
+	raw, err = mailmsg.Notice(mailmsg.NoticeData{
+		HeaderID: headerID, From: from, FromName: gateway.Sensitive(set.Organization), To: link.Recipient, ReplyTo: replyTo,
+		Organization: set.Organization, Help: set.Help, Language: language, Reference: link.Reference,
+		URL: gateway.Sensitive(set.ViewerURL + "/m/" + secret.Path()), Expires: link.Expires.In(set.zone()),
+		Original: s.message.HeaderID, AutoSubmitted: s.automatic, Now: f.Now().In(set.zone()), Random: f.Random,
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	raw, err = set.sign(from, raw)
+	return raw, headerID, err
+}
+
+// composeReport makes a delivery report about envelopes of m. It quotes
+// nothing but the original's Message-ID: the body may be secured, and the
+// subject of what a rule refused is as sensitive as its text.
+func (f *Flow) composeReport(set *Settings, m *gateway.Message, about []gateway.Envelope, action string) ([]byte, error) {
+	d := mailmsg.ReportData{
+		From: set.notices(), To: m.Sender, Host: set.Hostname, Action: action, Original: m.HeaderID,
+		EnvID: m.EnvID, Arrived: m.Accepted, Now: f.Now().In(set.zone()), Random: f.Random,
+	}
+	for _, e := range about {
+		r := mailmsg.ReportedRecipient{Address: e.Recipient, Requested: e.Original, Outcome: e.Last}
+		if action == mailmsg.ActionDelayed {
+			r.Until = e.Accepted.Add(f.Parts.Queue.MaxAge).In(set.zone())
+		}
+		d.Recipients = append(d.Recipients, r)
+	}
+	return mailmsg.Report(d)
+}
+
+// maxHead bounds what is read again of a message for its header; octets.
+const maxHead = 256 << 10
+
+// automatic is the Auto-Submitted of a message whose reading is gone.
+func (f *Flow) automatic(ctx context.Context, m *gateway.Message, key seal.Key) (string, error) {
+	c, done, err := f.openBody(ctx, key, m.ID, m.Body)
+	if err != nil {
+		return "", err
+	}
+	defer done()
+	raw, err := io.ReadAll(io.NewSectionReader(c, 0, min(c.Size(), maxHead)))
+	if err != nil {
+		return "", err
+	}
+	head, _, _ := strings.Cut(string(raw), "\r\n\r\n")
+	return mailmsg.Read([]byte(head + "\r\n\r\n")).AutoSubmitted, nil
+}

@@ -1,0 +1,176 @@
+package flow
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"gatepost/gateway"
+	"gatepost/gateway/mailmsg"
+	"gatepost/gateway/seal"
+	"gatepost/store"
+)
+
+// Destination implements queue.Courier.
+func (f *Flow) Destination(e gateway.Envelope) string {
+	return f.Carrier.Destination(e.Recipient.Domain())
+}
+
+// Deliver implements queue.Courier: one attempt for envelopes that share
+// message, content and destination.
+func (f *Flow) Deliver(ctx context.Context, envelopes []gateway.Envelope) []gateway.Outcome {
+	first := envelopes[0]
+	m, err := f.message(ctx, first.ID.Message)
+	if err != nil {
+		return all(len(envelopes), f.internal(err))
+	}
+	demand := first.Action == gateway.TLS && first.Notice == nil
+	prepare := func(state gateway.TLSState, met bool) (*Outgoing, error) {
+		if !demand || met {
+			return f.outgoing(ctx, m, envelopes)
+		}
+		return f.fallBack(ctx, m, envelopes, state)
+	}
+	return f.Carrier.Deliver(ctx, first.Recipient.Domain(), demand, prepare)
+}
+
+func all(n int, o gateway.Outcome) []gateway.Outcome {
+	outcomes := make([]gateway.Outcome, n)
+	for i := range outcomes {
+		outcomes[i] = o
+	}
+	return outcomes
+}
+
+// internal is the outcome of a fault of ours: it delays and never bounces.
+func (f *Flow) internal(err error) gateway.Outcome {
+	f.Log.Error("delivery could not be prepared", "error", err)
+	return gateway.Outcome{Result: gateway.Deferred, At: f.Now(), Code: 451, Status: "4.3.0", Text: "temporary internal fault", Phase: "prepare"}
+}
+
+func (f *Flow) message(ctx context.Context, id gateway.MessageID) (*gateway.Message, error) {
+	if m, _, ok := f.fresh.get(id); ok {
+		return m, nil
+	}
+	m, _, err := store.GetRecord[gateway.Message](ctx, f.Store, messageKey(id))
+	if err != nil {
+		return nil, fmt.Errorf("reading message %v: %w", id, err)
+	}
+	return &m, nil
+}
+
+// outgoing is what leaves for envelopes: their notice, or the original.
+func (f *Flow) outgoing(ctx context.Context, m *gateway.Message, envelopes []gateway.Envelope) (*Outgoing, error) {
+	first := envelopes[0]
+	out := &Outgoing{From: first.Sender, EightBit: m.EightBit, UTF8: m.UTF8, EnvID: m.EnvID, Return: m.Return}
+	for _, e := range envelopes {
+		out.Recipients = append(out.Recipients, gateway.Recipient{Address: e.Recipient, Notify: e.Notify, Original: e.Original.Reveal()})
+	}
+	if n := first.Notice; n != nil {
+		out.EightBit, out.EnvID, out.Return = false, "", ""
+		out.UTF8 = !first.Recipient.IsASCII()
+		out.Recipients[0].Notify = "" // bounces of a notice come here in any case
+		key, err := f.Spool.Open(n.Spool, m.ID)
+		if err != nil {
+			return nil, fmt.Errorf("opening notice of %v: %w", first.ID, err)
+		}
+		out.Size = n.Body.Size
+		out.Open = f.opener(ctx, key, m.ID, n.Body, nil, "")
+		return out, nil
+	}
+	return out, f.original(ctx, m, out)
+}
+
+// original fills out with the message itself: a Received line, then every
+// octet but the edits.
+func (f *Flow) original(ctx context.Context, m *gateway.Message, out *Outgoing) error {
+	received := f.received(m)
+	out.Size = int64(len(received)) + m.Body.Size
+	for _, e := range m.Edits {
+		out.Size += int64(len(e.Text)) - e.Length
+	}
+	if _, raw, ok := f.fresh.get(m.ID); ok {
+		out.Open = func() (io.ReadCloser, error) {
+			return io.NopCloser(withEdits(received, bytes.NewReader(raw), m.Edits)), nil
+		}
+		return nil
+	}
+	if m.Spool.IsZero() {
+		return fmt.Errorf("message %v has no spool wrap: its original does not leave", m.ID)
+	}
+	key, err := f.Spool.Open(m.Spool, m.ID)
+	if err != nil {
+		return fmt.Errorf("opening message %v: %w", m.ID, err)
+	}
+	out.Open = f.opener(ctx, key, m.ID, m.Body, m.Edits, received)
+	return nil
+}
+
+func withEdits(received string, body io.Reader, edits []gateway.Edit) io.Reader {
+	if len(edits) > 0 {
+		body = mailmsg.Apply(body, edits)
+	}
+	return io.MultiReader(bytes.NewReader([]byte(received)), body)
+}
+
+// opener returns a function that opens the body anew, so that a second
+// address of the next hop can be tried.
+func (f *Flow) opener(ctx context.Context, key seal.Key, id gateway.MessageID, body gateway.Body, edits []gateway.Edit, received string) func() (io.ReadCloser, error) {
+	return func() (io.ReadCloser, error) {
+		c, done, err := f.openBody(ctx, key, id, body)
+		if err != nil {
+			return nil, err
+		}
+		r := withEdits(received, io.NewSectionReader(c, 0, c.Size()), edits)
+		return closer{r, done}, nil
+	}
+}
+
+type closer struct {
+	io.Reader
+	done func()
+}
+
+func (c closer) Close() error { c.done(); return nil }
+
+// fallBack turns a tls envelope into a secured one, durably, before its
+// notice leaves on the connection at hand. Envelopes of action tls come one
+// by one: each recipient has a link of their own.
+func (f *Flow) fallBack(ctx context.Context, m *gateway.Message, envelopes []gateway.Envelope, state gateway.TLSState) (*Outgoing, error) {
+	if len(envelopes) != 1 {
+		return nil, errors.New("several recipients in one tls attempt cannot fall back together")
+	}
+	e := &envelopes[0]
+	key, err := f.Spool.Open(m.Spool, m.ID)
+	if err != nil {
+		return nil, fmt.Errorf("opening message %v: %w", m.ID, err)
+	}
+	ctx, cancel := recording(ctx)
+	defer cancel()
+	err = f.queue.Amend(ctx, e.ID, func(b *store.Batch, stored *gateway.Envelope) error {
+		if err := f.secureLater(ctx, b, m, key, stored); err != nil {
+			return err
+		}
+		*e = *stored
+		return f.Audit.Stage(b, gateway.Record{
+			At: f.Now(), Event: gateway.EventFellBack, Actor: "system", Message: m.ID, Envelope: e.ID.String(),
+			Thread: m.Thread, Persons: []gateway.PersonRef{e.Person}, Detail: map[string]string{"tls": tlsText(state)},
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return f.outgoing(ctx, m, envelopes)
+}
+
+func tlsText(s gateway.TLSState) string {
+	if s.Version == "" {
+		return "none"
+	}
+	if s.Verified {
+		return s.Version + " verified"
+	}
+	return s.Version + " not verified"
+}

@@ -1,0 +1,169 @@
+// Package flow is the journeys: what happens to a message from the moment it
+// arrives until somebody has read it. It composes the leaves under gateway/
+// and is itself composed by cmd only. Each journey has one commit; what the
+// peer hears comes after it.
+//
+// Invariants (each has a test): an error on any path never yields the
+// original text to the outside; a positive answer means committed; no act
+// without its evidence in the same batch; an error without a class is
+// temporary.
+package flow
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/semaphore"
+
+	"gatepost/gateway"
+	"gatepost/gateway/audit"
+	"gatepost/gateway/mailauth"
+	"gatepost/gateway/people"
+	"gatepost/gateway/proof"
+	"gatepost/gateway/queue"
+	"gatepost/gateway/seal"
+	"gatepost/gateway/thread"
+	"gatepost/store"
+	"gatepost/store/blob"
+)
+
+// Settings is what the configuration says of the journeys. It is replaced as
+// a whole at a reload.
+type Settings struct {
+	Mode         gateway.Mode
+	Organization string
+	Help         string   // whom a correspondent may ask
+	Domains      []string // of the organization, lower case
+	Hostname     string   // of this gateway, in Received lines
+	ReplyDomain  string
+	ViewerURL    string // without a final "/"
+	InboundRelay bool
+	LinkExpires  time.Duration
+	Retain       time.Duration  // of secured bodies
+	MaxHops      int            // Received lines after which a message loops
+	Location     *time.Location // of the organization, for hours in rules
+	// Signer returns the DKIM key of a domain, nil when there is none.
+	Signer func(domain string) *mailauth.Signer
+}
+
+// Outgoing is one transaction with the next hop.
+type Outgoing struct {
+	From       gateway.Address
+	Recipients []gateway.Recipient
+	Open       func() (io.ReadCloser, error)
+	Size       int64
+	EightBit   bool
+	UTF8       bool
+	EnvID      gateway.Sensitive
+	Return     string
+}
+
+// Carrier takes transactions to the next hop of a recipient's domain.
+type Carrier interface {
+	// Destination names where mail for the domain goes: one queue of attempts.
+	Destination(domain string) string
+	// Deliver attempts one transaction. prepare is called on the connection to
+	// be used, before MAIL; met is false when verified was demanded and could
+	// be had nowhere.
+	Deliver(ctx context.Context, domain string, verified bool,
+		prepare func(state gateway.TLSState, met bool) (*Outgoing, error)) []gateway.Outcome
+}
+
+// Journal is kept beside the keyring, so that a restored backup does not
+// repeat what was done after it.
+type Journal interface {
+	// Append returns when the entries are durable, Later before.
+	Append(...seal.Entry) error
+	Later(...seal.Entry) error
+}
+
+// Keys are what time ends. DestroySpool refuses a key that may be in use.
+type Keys interface {
+	List() ([]seal.GroupInfo, error)
+	DestroyExpired(now time.Time) (int, error)
+	DestroySpool(id string) error
+}
+
+// Parts is everything that the journeys are made of.
+type Parts struct {
+	Store   store.Store // sealed
+	Blobs   *blob.Store
+	Sealer  *seal.Sealer
+	Spool   *seal.SpoolOpener
+	MAC     func(purpose string, parts ...[]byte) [32]byte
+	Journal Journal
+	Keys    Keys
+	Audit   *audit.Log
+	People  *people.Directory
+	Threads *thread.Book
+	Proof   *proof.Book
+	Carrier Carrier
+	Queue   queue.Config
+	Now     func() time.Time
+	Random  io.Reader
+	Log     *slog.Logger
+	Metrics prometheus.Registerer
+	// MemoryBytes bounds what large messages may occupy while they are judged.
+	MemoryBytes int64
+}
+
+// Flow runs the journeys. It is safe for concurrent use.
+type Flow struct {
+	Parts
+	queue    *queue.Queue
+	settings atomic.Pointer[Settings]
+	judge    atomic.Pointer[Judge]
+	memory   *semaphore.Weighted
+	fresh    *fresh
+	metrics  *metrics
+}
+
+// New wires the journeys; the queue stands still until Run.
+func New(p Parts, s Settings, j *Judge) *Flow {
+	f := &Flow{Parts: p, memory: semaphore.NewWeighted(p.MemoryBytes), fresh: newFresh(freshBytes), metrics: newMetrics(p.Metrics)}
+	f.Configure(s, j)
+	f.queue = queue.New(p.Store, f, f, p.Queue, p.Now, p.Random, p.Metrics)
+	return f
+}
+
+// Configure replaces settings and policy at once.
+func (f *Flow) Configure(s Settings, j *Judge) {
+	f.settings.Store(&s)
+	f.judge.Store(j)
+}
+
+// Work returns the queue, which operators steer and cmd runs.
+func (f *Flow) Work() *queue.Queue { return f.queue }
+
+func (f *Flow) set() *Settings { return f.settings.Load() }
+
+func (s *Settings) zone() *time.Location {
+	if s.Location == nil {
+		return time.UTC
+	}
+	return s.Location
+}
+
+// notices is the sender of mails that speak for nobody in particular.
+func (s *Settings) notices() gateway.Address {
+	a, err := gateway.ParseAddress("notices@" + s.Domains[0])
+	if err != nil {
+		return gateway.Address{} // config has checked the domain
+	}
+	return a
+}
+
+// recordTime bounds writing a fact that has happened: it outlives the peer's
+// connection, but not a store that hangs.
+const recordTime = 30 * time.Second
+
+func recording(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), recordTime)
+}
+
+// Hostname is the name of this gateway in Received lines.
+func (f *Flow) Hostname() string { return f.set().Hostname }

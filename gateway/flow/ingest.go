@@ -1,0 +1,166 @@
+package flow
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"gatepost/gateway"
+	"gatepost/gateway/seal"
+	"gatepost/store"
+	"gatepost/store/blob"
+)
+
+// smallMessage (octets) is kept in memory while it arrives; a larger one is read back
+// from its sealed file under the memory budget.
+const smallMessage = 256 << 10
+
+// taken is a message that arrived whole: sealed, durable or in body, and not
+// yet referenced by anything.
+type taken struct {
+	id   gateway.MessageID
+	key  seal.Key
+	size int64
+	ref  string
+	body store.Batch // what the accepting commit must hold for the body to exist
+	raw  []byte      // the canonical octets
+	held int64       // of the memory budget
+}
+
+// take reads a body to its end, seals it on the way and returns it with its
+// octets in memory, within the budget. The body's own error (a Fault of the
+// listener) is returned as it is. release must be called.
+func (f *Flow) take(ctx context.Context, body io.Reader) (*taken, error) {
+	id, err := gateway.NewMessageID(f.Now(), f.Random)
+	if err != nil {
+		return nil, err
+	}
+	key, err := f.Sealer.NewKey()
+	if err != nil {
+		return nil, err
+	}
+	t := &taken{id: id, key: key}
+	w, err := f.Blobs.Create()
+	if err != nil {
+		return nil, storage(err)
+	}
+	head, err := t.pour(f, w, body)
+	if err != nil {
+		w.Abort()
+		return nil, err
+	}
+	if t.ref, err = w.Commit(ctx, &t.body); err != nil {
+		return nil, storage(fmt.Errorf("keeping the body: %w", err))
+	}
+	if int64(len(head)) == t.size {
+		t.raw = head
+		return t, nil
+	}
+	if err := t.load(ctx, f); err != nil {
+		f.discard(t)
+		return nil, err
+	}
+	return t, nil
+}
+
+// pour streams the body through the seal into w and keeps the first
+// smallMessage octets.
+func (t *taken) pour(f *Flow, w io.Writer, body io.Reader) (head []byte, err error) {
+	sealed := f.Sealer.Encrypt(w, t.key, t.id)
+	var kept bytes.Buffer
+	n, err := io.Copy(io.MultiWriter(&kept, sealed), io.LimitReader(body, smallMessage))
+	if err == nil && n == smallMessage {
+		var more int64
+		more, err = io.Copy(sealed, body)
+		n += more
+	}
+	t.size = n
+	if cerr := sealed.Close(); err == nil {
+		err = cerr
+	}
+	return kept.Bytes(), err
+}
+
+// load reads a large body back. Twice its size is budgeted: reading it makes
+// texts of its parts.
+func (t *taken) load(ctx context.Context, f *Flow) error {
+	want := min(2*t.size, f.MemoryBytes)
+	if err := f.memory.Acquire(ctx, want); err != nil {
+		return gateway.FaultInternal.Because(err)
+	}
+	t.held = want
+	raw, err := f.readBody(ctx, t.key, t.id, gateway.Body{Blob: t.ref, Size: t.size})
+	t.raw = raw
+	if err != nil {
+		t.release(f)
+	}
+	return err
+}
+
+func (t *taken) release(f *Flow) {
+	if t.held > 0 {
+		f.memory.Release(t.held)
+		t.held, t.raw = 0, nil
+	}
+}
+
+func (t *taken) record() gateway.Body { return gateway.Body{Blob: t.ref, Size: t.size} }
+
+// discard removes the file of a body that nothing will reference. What it
+// cannot remove the collector finds.
+func (f *Flow) discard(t *taken) {
+	var b store.Batch
+	f.Blobs.Delete(&b, t.ref)
+	if len(t.body.Ops) == 0 || len(b.Ops) > 0 {
+		b.Ops = nil // nothing of it was ever committed
+	}
+	b.Done()
+}
+
+// readBody opens a body whole.
+func (f *Flow) readBody(ctx context.Context, k seal.Key, id gateway.MessageID, body gateway.Body) ([]byte, error) {
+	c, done, err := f.openBody(ctx, k, id, body)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	raw := make([]byte, body.Size)
+	if _, err := c.ReadAt(raw, 0); err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("reading the body of %v: %w", id, err)
+	}
+	return raw, nil
+}
+
+// openBody opens a body for reading in pieces; done closes it.
+func (f *Flow) openBody(ctx context.Context, k seal.Key, id gateway.MessageID, body gateway.Body) (gateway.Content, func(), error) {
+	r, err := f.Blobs.Open(ctx, body.Blob)
+	if err != nil {
+		return nil, nil, fmt.Errorf("opening the body of %v: %w", id, err)
+	}
+	c, err := k.Content(r, r.Size(), id)
+	if err == nil && c.Size() != body.Size {
+		err = fmt.Errorf("the body of %v has another size than its record", id)
+	}
+	if err != nil {
+		_ = r.Close()
+		return nil, nil, err
+	}
+	return c, func() { _ = r.Close() }, nil
+}
+
+// storage turns an error of the store into what the peer hears: 452 when it
+// is about room or a stalled device, 451 otherwise.
+func storage(err error) error {
+	var f *gateway.Fault
+	if errors.As(err, &f) {
+		return err
+	}
+	if errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrFailed) {
+		return gateway.FaultStorage.Because(err)
+	}
+	return err
+}
+
+var _ io.Writer = (*blob.Writer)(nil)

@@ -1,0 +1,120 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"gatepost/gateway"
+	"gatepost/gateway/detect"
+	"gatepost/gateway/mailmsg"
+	"gatepost/gateway/people"
+	"gatepost/gateway/policy"
+)
+
+// Judge is a policy with the detector that it needs. It is immutable.
+type Judge struct {
+	policy   *policy.Policy
+	detector *detect.Detector
+}
+
+// NewJudge joins a policy and its detector.
+func NewJudge(p *policy.Policy, d *detect.Detector) *Judge { return &Judge{policy: p, detector: d} }
+
+// Policy returns the policy.
+func (j *Judge) Policy() *policy.Policy { return j.policy }
+
+// Policy returns the policy in force.
+func (f *Flow) Policy() *policy.Policy { return f.judge.Load().policy }
+
+// scan detects, and turns a panic of the detector into a failure that is
+// judged at its worst.
+func (j *Judge) scan(r *gateway.Reading) (d *gateway.Detections, failed string) {
+	defer func() {
+		if recover() != nil {
+			d, failed = nil, "the detector failed"
+		}
+	}()
+	return j.detector.Scan(r.Parts), ""
+}
+
+// facts is what a verdict needs to know of a message before its recipients.
+func (j *Judge) facts(r *gateway.Reading, sender gateway.Address, size int64, now time.Time, tagsBind bool) policy.Message {
+	d, failed := j.scan(r)
+	return policy.Message{
+		Channel: r.Channel, Sender: policy.Sender{Address: sender}, Reading: r, Detections: d, Size: size, Now: now,
+		TagsBind: tagsBind, Failed: failed,
+	}
+}
+
+// judgement judges the recipients of one message.
+type judgement struct {
+	flow     *Flow
+	prepared *policy.Judge
+	thread   policy.Thread
+}
+
+// prepare reads what all recipients of an arrival share.
+func (f *Flow) prepare(_ context.Context, a *arrival) (*judgement, error) {
+	if !inside(a.sub.Peer) {
+		return nil, nil // nothing of it is judged as outbound mail
+	}
+	start := f.Now()
+	j := f.judge.Load()
+	facts := j.facts(a.reading, a.sub.From, a.taken.size, a.now.In(a.set.zone()), a.tagsBind())
+	f.metrics.judging.Observe(f.Now().Sub(start).Seconds())
+	return &judgement{
+		flow: f, prepared: j.policy.Prepare(facts),
+		thread: policy.Thread{Exists: !a.conversation.ID.IsZero(), Secured: a.conversation.Secured},
+	}, nil
+}
+
+func (j *judgement) forRecipient(ctx context.Context, e *gateway.Envelope) (gateway.Verdict, error) {
+	r, err := j.flow.recipient(ctx, e.Recipient)
+	if err != nil {
+		return gateway.Verdict{}, err
+	}
+	return j.prepared.For(r, j.thread), nil
+}
+
+// recipient is what is known of whom a message goes to.
+func (f *Flow) recipient(ctx context.Context, a gateway.Address) (policy.Recipient, error) {
+	p, err := f.People.Find(ctx, a)
+	if errors.Is(err, people.ErrUnknown) {
+		return policy.Recipient{Address: a}, nil
+	}
+	if err != nil {
+		return policy.Recipient{}, fmt.Errorf("looking up the recipient: %w", err)
+	}
+	return policy.Recipient{Address: a, Known: p.Known(), Patient: p.Patient, Language: p.Language, Consents: p.Consents}, nil
+}
+
+// tagsBind: what stands in subject tags and X-Gatepost fields are commands
+// when the sender is staff: an account, or an inside peer speaking for one of
+// the organization's domains in MAIL FROM and From.
+func (a *arrival) tagsBind() bool {
+	if a.sub.Peer.Account != "" {
+		return true
+	}
+	if !inside(a.sub.Peer) || !a.sub.From.In(a.set.Domains) || len(a.reading.From) != 1 {
+		return false
+	}
+	return a.reading.From[0].In(a.set.Domains)
+}
+
+// Explain judges a mail as if a staff member sent it to one recipient now. It
+// writes nothing.
+func (j *Judge) Explain(raw []byte, from, to gateway.Address, now time.Time) (gateway.Verdict, *gateway.Reading) {
+	r := mailmsg.Read(raw)
+	return j.policy.Prepare(j.facts(r, from, int64(len(raw)), now, true)).For(policy.Recipient{Address: to}, policy.Thread{}), r
+}
+
+// RunCases runs the policy's own tests and returns a line for each that fails.
+func (j *Judge) RunCases() []string {
+	var lines []string
+	for _, f := range j.policy.RunCases(j.JudgeCase) {
+		lines = append(lines, f.Text)
+	}
+	return lines
+}

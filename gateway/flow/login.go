@@ -1,0 +1,37 @@
+package flow
+
+import (
+	"context"
+	"errors"
+
+	"gatepost/gateway"
+	"gatepost/gateway/people"
+)
+
+// faultLogin says nothing of whether the name exists (RFC 4954 section 6).
+var faultLogin = gateway.NewFault(535, "5.7.8", "Authentication credentials invalid")
+
+// Authenticate checks the user name and password of an SMTP client and
+// returns the account: the key of the user's address. A name without a domain
+// belongs to the organization's first one.
+func (f *Flow) Authenticate(ctx context.Context, _ gateway.Peer, user, password string) (string, error) {
+	name, err := f.userName(user)
+	if err != nil {
+		return "", faultLogin
+	}
+	u, err := f.People.Login(ctx, name, password, "account")
+	switch {
+	case err == nil:
+		return u.Name.Key(), nil
+	case errors.Is(err, people.ErrBadLogin):
+		return "", faultLogin
+	}
+	return "", storage(err)
+}
+
+func (f *Flow) userName(user string) (gateway.Address, error) {
+	if a, err := gateway.ParseAddress(user); err == nil && !a.IsNull() {
+		return a, nil
+	}
+	return gateway.ParseAddress(user + "@" + f.set().Domains[0])
+}

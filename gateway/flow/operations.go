@@ -1,0 +1,353 @@
+package flow
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/url"
+	"strconv"
+	"time"
+
+	"gatepost/gateway"
+	"gatepost/gateway/people"
+	"gatepost/gateway/queue"
+	"gatepost/gateway/seal"
+	"gatepost/store"
+)
+
+// Call is one operator command. Out takes JSON, one object a line, unless the
+// operation says otherwise. Operators see addresses, as they do in any mail
+// queue; who they are is in Actor and goes into evidence.
+type Call struct {
+	Actor string
+	Args  url.Values
+	In    io.Reader
+	Out   io.Writer
+}
+
+func (c Call) line(v any) error { return json.NewEncoder(c.Out).Encode(v) }
+
+// Operation runs one operator command.
+type Operation func(context.Context, Call) error
+
+// Operations by name.
+type Operations map[string]Operation
+
+// OperationError is an error that is the operator's to mend.
+type OperationError struct {
+	Text     string
+	Usage    bool
+	NotFound bool
+	Data     bool
+	Busy     bool
+}
+
+func (e *OperationError) Error() string { return e.Text }
+
+func usage(format string, args ...any) error {
+	return &OperationError{Text: fmt.Sprintf(format, args...), Usage: true}
+}
+
+func notFound(what string) error { return &OperationError{Text: "no such " + what, NotFound: true} }
+
+// Operations returns what operators can do while the server runs; more are
+// those that belong to parts flow does not know (keys, backup).
+func (f *Flow) Operations(more Operations) Operations {
+	ops := Operations{
+		"queue.list": f.queueList, "queue.show": f.queueShow, "queue.retry": f.queueRetry, "queue.hold": f.queueHold,
+		"queue.drop": f.queueDrop, "queue.pause": f.queuePause, "queue.resume": f.queueResume,
+		"held.list": f.heldList, "held.show": f.queueShow, "held.release": f.heldRelease, "held.refuse": f.heldRefuse,
+		"message.show": f.messageShow, "link.thaw": f.linkThaw,
+		"user.add": f.userAdd, "user.passwd": f.userPasswd, "user.disable": f.userDisable, "user.list": f.userList,
+		"contact.import": f.contactImport, "contact.show": f.contactShow,
+		"audit.show": f.auditShow,
+	}
+	maps.Copy(ops, more)
+	return ops
+}
+
+// envelopeLine is an envelope as operators see it.
+type envelopeLine struct {
+	ID        string    `json:"id"`
+	State     string    `json:"state"`
+	Action    string    `json:"action"`
+	Decided   string    `json:"decided"`
+	Rules     []string  `json:"rules"`
+	Sender    string    `json:"sender"`
+	Recipient string    `json:"recipient"`
+	Content   string    `json:"content"` // original or notice
+	Hold      string    `json:"hold,omitempty"`
+	Accepted  time.Time `json:"accepted"`
+	Next      time.Time `json:"next,omitzero"`
+	Attempts  int       `json:"attempts"`
+	Code      int       `json:"code,omitempty"`
+	Status    string    `json:"status,omitempty"`
+	Reply     string    `json:"reply,omitempty"`
+	Host      string    `json:"host,omitempty"`
+	TLS       string    `json:"tls,omitempty"`
+	Link      string    `json:"link,omitempty"`
+}
+
+func lineOf(e *gateway.Envelope) envelopeLine {
+	l := envelopeLine{
+		ID: e.ID.String(), State: string(e.State), Action: e.Action.String(), Decided: e.Decided.String(), Rules: e.Rules,
+		Sender: e.Sender.Wire(), Recipient: e.Recipient.Wire(), Content: "original", Hold: e.Hold, Accepted: e.Accepted,
+		Next: e.Next, Attempts: e.Attempts, Code: e.Last.Code, Status: e.Last.Status, Reply: e.Last.Text.Reveal(), Host: e.Last.Host,
+	}
+	if e.Notice != nil {
+		l.Content = "notice"
+	}
+	if e.Attempts > 0 {
+		l.TLS = tlsText(e.Last.TLS)
+	}
+	if !e.Link.IsZero() {
+		l.Link = e.Link.String()
+	}
+	if l.Rules == nil {
+		l.Rules = []string{}
+	}
+	return l
+}
+
+func (f *Flow) queueList(ctx context.Context, c Call) error {
+	return f.list(ctx, c, gateway.State(c.Args.Get("state")))
+}
+
+func (f *Flow) heldList(ctx context.Context, c Call) error { return f.list(ctx, c, gateway.Held) }
+
+// list prints the unfinished envelopes, or those of one state.
+func (f *Flow) list(ctx context.Context, c Call, state gateway.State) error {
+	limit := 10000
+	if s := c.Args.Get("limit"); s != "" {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 {
+			return usage("limit is a positive number")
+		}
+		limit = n
+	}
+	envelopes, err := f.queue.List(ctx, queue.Filter{State: state, Limit: limit})
+	if err != nil {
+		return err
+	}
+	for i := range envelopes {
+		if err := c.line(lineOf(&envelopes[i])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func envelopeArg(c Call) (gateway.EnvelopeID, error) {
+	id, err := gateway.ParseEnvelopeID(c.Args.Get("id"))
+	if err != nil {
+		return id, usage("an envelope id is 26 characters, a point and a number, such as those of queue list")
+	}
+	return id, nil
+}
+
+func (f *Flow) envelope(ctx context.Context, id gateway.EnvelopeID) (gateway.Envelope, error) {
+	e, _, err := store.GetRecord[gateway.Envelope](ctx, f.Store, envelopeKey(id))
+	if errors.Is(err, store.ErrNotFound) {
+		return e, notFound("envelope")
+	}
+	return e, err
+}
+
+// queueShow prints an envelope and the verdict that decided it.
+func (f *Flow) queueShow(ctx context.Context, c Call) error {
+	id, err := envelopeArg(c)
+	if err != nil {
+		return err
+	}
+	e, err := f.envelope(ctx, id)
+	if err != nil {
+		return err
+	}
+	m, err := f.message(ctx, id.Message)
+	if err != nil {
+		return err
+	}
+	shown := struct {
+		envelopeLine
+		Subject string           `json:"subject"`
+		From    string           `json:"from"`
+		Bytes   int64            `json:"bytes"`
+		Verdict *gateway.Verdict `json:"verdict,omitempty"`
+	}{lineOf(&e), m.Subject.Reveal(), m.From.Wire(), m.Body.Size, verdictOf(m, &e)}
+	return c.line(shown)
+}
+
+func verdictOf(m *gateway.Message, e *gateway.Envelope) *gateway.Verdict {
+	if e.Judged >= len(m.Verdicts) {
+		return nil
+	}
+	return &m.Verdicts[e.Judged]
+}
+
+// stage returns the function that leaves evidence of an operator's act.
+func (f *Flow) stage(c Call, event gateway.Event, reason string) func(*store.Batch, gateway.Envelope) error {
+	return func(b *store.Batch, e gateway.Envelope) error {
+		d := map[string]string{}
+		if reason != "" {
+			d["reason_given"] = "yes" // the words may name people; they stand in the envelope's record
+		}
+		return f.Audit.Stage(b, gateway.Record{
+			At: f.Now(), Event: event, Actor: c.Actor, Message: e.ID.Message, Envelope: e.ID.String(), Persons: []gateway.PersonRef{e.Person}, Detail: d,
+		})
+	}
+}
+
+func (f *Flow) queueRetry(ctx context.Context, c Call) error {
+	if c.Args.Get("all") == "true" {
+		n, err := f.queue.RetryAll(ctx, f.stage(c, gateway.EventRequeued, ""))
+		return errors.Join(c.line(map[string]int{"retried": n}), err)
+	}
+	id, err := envelopeArg(c)
+	if err != nil {
+		return err
+	}
+	return operated(f.queue.Retry(ctx, id, f.stage(c, gateway.EventRequeued, "")))
+}
+
+func (f *Flow) queueHold(ctx context.Context, c Call) error {
+	id, err := envelopeArg(c)
+	if err != nil {
+		return err
+	}
+	return operated(f.queue.Hold(ctx, id, "operator", f.stage(c, gateway.EventHeld, "")))
+}
+
+func (f *Flow) queueDrop(ctx context.Context, c Call) error {
+	id, err := envelopeArg(c)
+	if err != nil {
+		return err
+	}
+	e, err := f.envelope(ctx, id)
+	if err != nil {
+		return err
+	}
+	return operated(f.queue.Drop(ctx, id, func(b *store.Batch, after gateway.Envelope) error {
+		if e.Notice != nil {
+			f.Blobs.Delete(b, e.Notice.Body.Blob)
+		}
+		b.After(func() { f.finished(ctx, after, false) })
+		return f.stage(c, gateway.EventDropped, "")(b, after)
+	}))
+}
+
+// operated turns the queue's errors into the operator's.
+func operated(err error) error {
+	switch {
+	case errors.Is(err, queue.ErrBusy):
+		return &OperationError{Text: "that envelope is being delivered just now, try again", Busy: true}
+	case errors.Is(err, queue.ErrNotFound):
+		return notFound("envelope in that state")
+	}
+	return err
+}
+
+func (f *Flow) queuePause(ctx context.Context, _ Call) error  { return f.queue.Pause(ctx) }
+func (f *Flow) queueResume(ctx context.Context, _ Call) error { return f.queue.Resume(ctx) }
+
+// messageShow prints a message and all its envelopes.
+func (f *Flow) messageShow(ctx context.Context, c Call) error {
+	id, err := gateway.ParseMessageID(c.Args.Get("id"))
+	if err != nil {
+		return usage("a message id is the 26 characters of the queue id")
+	}
+	m, err := f.message(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return notFound("message")
+	}
+	if err != nil {
+		return err
+	}
+	type shown struct {
+		ID        string            `json:"id"`
+		Accepted  time.Time         `json:"accepted"`
+		Listener  string            `json:"listener"`
+		Sender    string            `json:"sender"`
+		From      string            `json:"from"`
+		Subject   string            `json:"subject"`
+		HeaderID  string            `json:"message_id"`
+		Bytes     int64             `json:"bytes"`
+		Retain    time.Time         `json:"retain_until"`
+		Verdicts  []gateway.Verdict `json:"verdicts"`
+		Envelopes []envelopeLine    `json:"envelopes"`
+	}
+	s := shown{
+		ID: m.ID.String(), Accepted: m.Accepted, Listener: m.Peer.Listener, Sender: m.Sender.Wire(), From: m.From.Wire(),
+		Subject: m.Subject.Reveal(), HeaderID: m.HeaderID, Bytes: m.Body.Size, Retain: m.Retain, Verdicts: m.Verdicts,
+	}
+	var bad error
+	err = f.Store.Scan(ctx, store.Prefix(store.Envelopes, id[:]), func(it store.Item) bool {
+		var e gateway.Envelope
+		if bad = store.Decode(it.Value, &e); bad == nil {
+			s.Envelopes = append(s.Envelopes, lineOf(&e))
+		}
+		return bad == nil
+	})
+	return errors.Join(err, bad, c.line(s))
+}
+
+func (f *Flow) linkThaw(ctx context.Context, c Call) error {
+	var id gateway.LinkID
+	if err := id.UnmarshalText([]byte(c.Args.Get("id"))); err != nil {
+		return usage("a link id is the 26 characters that queue show and audit show print")
+	}
+	if _, err := f.Store.Get(ctx, linkKey(id)); errors.Is(err, store.ErrNotFound) {
+		return notFound("link")
+	}
+	if err := f.Proof.Thaw(ctx, id, c.Actor); err != nil {
+		return err
+	}
+	return f.Journal.Append(seal.Entry{Kind: seal.JournalFrozen, ID: id.String(), Data: []byte(thawed)})
+}
+
+func (f *Flow) auditShow(ctx context.Context, c Call) error {
+	id, err := gateway.ParseMessageID(c.Args.Get("id"))
+	if err != nil {
+		return usage("a message id is the 26 characters of the queue id")
+	}
+	if _, err := f.Audit.Fold(ctx); err != nil {
+		return err
+	}
+	entries, err := f.Audit.Story(ctx, id)
+	if err != nil {
+		return err
+	}
+	if len(entries) == 0 {
+		return notFound("message in the evidence")
+	}
+	for _, e := range entries {
+		if err := c.line(f.told(ctx, e.Seq, e.Record)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// told is a record with the persons that are still known by name.
+func (f *Flow) told(ctx context.Context, seq uint64, r gateway.Record) any {
+	type line struct {
+		Seq    uint64   `json:"seq"`
+		People []string `json:"people,omitempty"`
+		gateway.Record
+	}
+	l := line{Seq: seq, Record: r}
+	for _, ref := range r.Persons {
+		p, err := f.People.Resolve(ctx, ref)
+		switch {
+		case err == nil:
+			l.People = append(l.People, p.Address.Wire())
+		case ref.IsZero():
+			l.People = append(l.People, "<>")
+		case errors.Is(err, people.ErrUnknown):
+			l.People = append(l.People, "erased")
+		}
+	}
+	return l
+}

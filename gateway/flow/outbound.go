@@ -1,0 +1,451 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"gatepost/gateway"
+	"gatepost/gateway/mailmsg"
+	"gatepost/gateway/thread"
+	"gatepost/store"
+)
+
+// commitTries bounds how often an acceptance is rebuilt after a conflict.
+const commitTries = 5
+
+// Refusals of the relay.
+var (
+	faultLoop     = gateway.NewFault(554, "5.4.6", "Too many hops: this message is going round in circles")
+	faultSender   = gateway.NewFault(553, "5.7.1", "Sender address is not yours: MAIL FROM and From must be the authenticated account")
+	faultPolicy   = gateway.NewFault(550, "5.7.1", "Message refused by the organization's policy")
+	faultDead     = gateway.NewFault(550, "5.1.1", "This reply address is not in use; please write to the person directly")
+	faultNoReader = gateway.NewFault(550, "5.1.1", "Mail to this address is not accepted")
+)
+
+// Sender checks MAIL FROM. On the submission listeners it belongs to the
+// account; elsewhere every sender may knock, RCPT decides.
+func (f *Flow) Sender(_ context.Context, s *gateway.Submission) error {
+	if submission(s.Peer.Listener) && !s.From.IsNull() && s.From.Key() != s.Peer.Account {
+		return faultSender
+	}
+	return nil
+}
+
+func submission(listener string) bool {
+	return listener == "submission" || listener == "submissions"
+}
+
+// Recipient decides about one RCPT before DATA: who may relay what, and which
+// addresses of the reply domain exist.
+func (f *Flow) Recipient(ctx context.Context, s *gateway.Submission, r gateway.Recipient) error {
+	set := f.set()
+	if r.Address.Domain() == set.ReplyDomain {
+		return f.replyRecipient(ctx, s, r.Address)
+	}
+	if inside(s.Peer) {
+		return nil
+	}
+	if s.Peer.Listener == "inbound" && set.InboundRelay && r.Address.In(set.Domains) {
+		return nil
+	}
+	return gateway.FaultNoRelay
+}
+
+// inside reports whether a peer may relay outward. The inbound listener never
+// relays, whoever connects.
+func inside(p gateway.Peer) bool {
+	return p.Listener != "inbound" && (p.Trusted || p.Account != "")
+}
+
+// Accept takes a mail over. Its answer comes after everything that follows
+// from the mail is durable, or nothing is.
+func (f *Flow) Accept(ctx context.Context, s gateway.Submission, body io.Reader) (gateway.MessageID, error) {
+	start := f.Now()
+	t, err := f.take(ctx, body)
+	if err != nil {
+		return gateway.MessageID{}, storage(err)
+	}
+	defer t.release(f)
+	id, err := f.accept(ctx, s, t)
+	if err != nil {
+		f.discard(t)
+		f.metrics.refused(gateway.FaultOf(err))
+		return gateway.MessageID{}, storage(err)
+	}
+	f.metrics.accepted(s.Peer.Listener, t.size, f.Now().Sub(start))
+	return id, nil
+}
+
+func (f *Flow) accept(ctx context.Context, s gateway.Submission, t *taken) (gateway.MessageID, error) {
+	reading := mailmsg.Read(t.raw)
+	if err := f.admissible(s, t, reading); err != nil {
+		return gateway.MessageID{}, err
+	}
+	a := &arrival{flow: f, set: f.set(), sub: s, taken: t, reading: reading, now: f.Now()}
+	if err := a.judge(ctx); err != nil {
+		return gateway.MessageID{}, err
+	}
+	ctx, cancel := recording(ctx)
+	defer cancel()
+	if a.allRefused() {
+		return gateway.MessageID{}, a.refuse(ctx)
+	}
+	return t.id, a.commit(ctx)
+}
+
+// admissible refuses what must not be taken over whatever policy says.
+func (f *Flow) admissible(s gateway.Submission, t *taken, r *gateway.Reading) error {
+	if mailmsg.CountReceived(t.raw) > f.set().MaxHops {
+		return faultLoop
+	}
+	if !submission(s.Peer.Listener) {
+		return nil
+	}
+	if len(r.From) != 1 || r.From[0].Key() != s.Peer.Account {
+		return faultSender
+	}
+	return nil
+}
+
+// arrival is one mail on its way from the listener to the commit.
+type arrival struct {
+	flow    *Flow
+	set     *Settings
+	sub     gateway.Submission
+	taken   *taken
+	reading *gateway.Reading
+	now     time.Time
+
+	conversation thread.Thread // zero when it continues none
+	persons      []gateway.PersonRef
+	verdicts     []gateway.Verdict // the different ones
+	envelopes    []gateway.Envelope
+	reports      []gateway.EnvelopeID // whose notices this mail reports about
+	once         store.Batch          // what may happen once and happens now
+	hash         []byte               // of the body, once needed
+}
+
+// judge makes an envelope of every recipient. It writes nothing but persons.
+func (a *arrival) judge(ctx context.Context) error {
+	f := a.flow
+	var err error
+	addresses := []gateway.Address{a.sub.From}
+	for _, r := range a.sub.Recipients {
+		addresses = append(addresses, r.Address)
+	}
+	if a.persons, err = f.People.Ensure(ctx, addresses...); err != nil {
+		return err
+	}
+	a.conversation, err = f.Threads.Find(ctx, a.reading)
+	if err != nil && !errors.Is(err, thread.ErrUnknown) {
+		return err
+	}
+	j, err := f.prepare(ctx, a)
+	if err != nil {
+		return err
+	}
+	for i, r := range a.sub.Recipients {
+		e := gateway.Envelope{
+			ID:     gateway.EnvelopeID{Message: a.taken.id, N: uint32(i)},
+			Sender: a.sub.From, Recipient: r.Address, Person: a.persons[i+1],
+			Notify: r.Notify, Original: gateway.Sensitive(r.Original), State: gateway.Queued, Accepted: a.now,
+		}
+		if err := a.decide(ctx, &e, j); err != nil {
+			return err
+		}
+		a.envelopes = append(a.envelopes, e)
+	}
+	return nil
+}
+
+// decide sets what happens to one envelope.
+func (a *arrival) decide(ctx context.Context, e *gateway.Envelope, j *judgement) error {
+	switch {
+	case e.Recipient.Domain() == a.set.ReplyDomain:
+		return a.decideReply(ctx, e)
+	case !inside(a.sub.Peer):
+		e.Action, e.Decided = gateway.Pass, gateway.Pass // inbound relay: it goes inside, not out
+		return nil
+	case a.returned(ctx, e):
+		e.Action, e.Decided, e.Rules = gateway.Pass, gateway.Pass, []string{"returned"}
+		return nil
+	}
+	v, err := j.forRecipient(ctx, e)
+	if err != nil {
+		return err
+	}
+	e.Decided, e.Rules, e.Judged = v.Action, v.Rules, a.keep(v)
+	e.Action = v.Action
+	if a.set.Mode == gateway.Observe {
+		e.Action = gateway.Pass
+	}
+	switch e.Action {
+	case gateway.Hold:
+		e.State, e.Hold = gateway.Held, "policy"
+	case gateway.Reject:
+		e.State = gateway.Refused
+	}
+	a.flow.metrics.judged(v, a.set.Mode)
+	return nil
+}
+
+// keep returns the index of v among the different verdicts.
+func (a *arrival) keep(v gateway.Verdict) int {
+	for i := range a.verdicts {
+		if sameVerdict(&a.verdicts[i], &v) {
+			return i
+		}
+	}
+	a.verdicts = append(a.verdicts, v)
+	return len(a.verdicts) - 1
+}
+
+func sameVerdict(x, y *gateway.Verdict) bool {
+	return x.Action == y.Action && x.Shadow == y.Shadow && x.Options == y.Options &&
+		slices.Equal(x.Rules, y.Rules) && slices.Equal(x.Results, y.Results)
+}
+
+func (a *arrival) allRefused() bool {
+	return !slices.ContainsFunc(a.envelopes, func(e gateway.Envelope) bool { return e.State != gateway.Refused })
+}
+
+// refuse records that the whole mail is refused and returns what the peer
+// hears.
+func (a *arrival) refuse(ctx context.Context) error {
+	var b store.Batch
+	if err := a.stageEvidence(&b, gateway.EventRefused); err != nil {
+		return err
+	}
+	if err := store.Write(ctx, a.flow.Store, &b); err != nil {
+		return err
+	}
+	return faultPolicy
+}
+
+// commit writes everything that follows from the mail in one batch. After a
+// conflict the batch is built again; when the store lost its answer the
+// message's record tells whether it was committed.
+func (a *arrival) commit(ctx context.Context) error {
+	for range commitTries {
+		b, m, err := a.build(ctx)
+		if err != nil {
+			return err
+		}
+		err = store.Write(ctx, a.flow.Store, b)
+		if errors.Is(err, store.ErrConflict) {
+			continue
+		}
+		if errors.Is(err, store.ErrUnknown) {
+			err = a.resolve(ctx, b, err)
+		}
+		if err == nil {
+			a.flow.logAccepted(a, m)
+		}
+		return err
+	}
+	return gateway.FaultInternal.Because(store.ErrConflict)
+}
+
+func (a *arrival) resolve(ctx context.Context, b *store.Batch, unknown error) error {
+	_, err := a.flow.Store.Get(ctx, messageKey(a.taken.id))
+	if err == nil {
+		b.Done()
+		return nil
+	}
+	return errors.Join(unknown, err)
+}
+
+// build makes the batch: body, message, envelopes with their notices and
+// schedule, thread, and evidence.
+func (a *arrival) build(ctx context.Context) (*store.Batch, *gateway.Message, error) {
+	f := a.flow
+	b := new(store.Batch)
+	b.Append(&a.taken.body)
+	b.Append(&a.once)
+	m, err := a.message()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := a.stageThread(b, m); err != nil {
+		return nil, nil, err
+	}
+	envelopes := slices.Clone(a.envelopes)
+	for i := range envelopes {
+		e := &envelopes[i]
+		if e.Action == gateway.Secure && e.State == gateway.Queued {
+			s := securing{message: m, automatic: a.reading.AutoSubmitted, key: a.taken.key, options: a.verdicts[e.Judged].Options}
+			if err := f.secure(ctx, b, s, e); err != nil {
+				return nil, nil, fmt.Errorf("securing envelope %v: %w", e.ID, err)
+			}
+		}
+		if err := f.queue.Stage(b, e); err != nil {
+			return nil, nil, err
+		}
+	}
+	b.RequireAbsent(messageKey(m.ID))
+	if err := b.PutRecord(messageKey(m.ID), m); err != nil {
+		return nil, nil, err
+	}
+	if err := a.stageEvidence(b, gateway.EventAccepted); err != nil {
+		return nil, nil, err
+	}
+	if err := a.stageRefusals(ctx, b, m); err != nil {
+		return nil, nil, err
+	}
+	if err := a.stageReports(ctx, b); err != nil {
+		return nil, nil, err
+	}
+	if f.fresh.wants(a.taken.size) && !m.Spool.IsZero() {
+		b.After(func() { f.fresh.put(m, a.taken.raw) })
+	}
+	return b, m, nil
+}
+
+func messageKey(id gateway.MessageID) []byte { return store.Key(store.Messages, id[:]) }
+
+func envelopeKey(id gateway.EnvelopeID) []byte {
+	return store.Key(store.Envelopes, id.Message[:], store.Uint32(id.N))
+}
+
+// message makes the record, with the wraps that the envelopes need.
+func (a *arrival) message() (*gateway.Message, error) {
+	f, t, r := a.flow, a.taken, a.reading
+	m := &gateway.Message{
+		ID: t.id, Channel: gateway.Email, Direction: a.direction(), Accepted: a.now, Peer: a.sub.Peer,
+		Sender: a.sub.From, Subject: r.Subject, HeaderID: r.MessageID, EnvID: a.sub.EnvID, Return: a.sub.Return,
+		UTF8: a.sub.UTF8, EightBit: a.sub.EightBit, Body: t.record(), BodyHash: a.bodyHash(), Envelopes: len(a.envelopes),
+		Verdicts: a.verdicts, Retain: retainDay(a.now, a.set.Retain),
+	}
+	if len(r.From) > 0 {
+		m.From = r.From[0]
+	}
+	if m.Direction == gateway.Outbound {
+		m.Edits = mailmsg.Edits(t.raw, a.tagsBind() && a.set.Mode == gateway.Enforce)
+		if a.set.Mode == gateway.Observe {
+			m.Edits = nil
+		}
+	}
+	var err error
+	if a.needsSpool() {
+		if m.Spool, err = f.Sealer.WrapSpool(t.key, m.ID); err != nil {
+			return nil, err
+		}
+	}
+	if a.needsStaff() {
+		m.Staff, err = f.Sealer.WrapStaff(t.key, m.ID, m.Retain)
+	}
+	return m, err
+}
+
+func (a *arrival) direction() gateway.Direction {
+	if inside(a.sub.Peer) {
+		return gateway.Outbound
+	}
+	return gateway.Inbound
+}
+
+// retainDay is the UTC midnight after which the keys of a body end.
+func retainDay(now time.Time, retain time.Duration) time.Time {
+	return now.Add(retain).UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)
+}
+
+// needsSpool: couriers read the original of what passes, of tls (which may
+// have to pass) and of what a reviewer may release.
+func (a *arrival) needsSpool() bool {
+	return slices.ContainsFunc(a.envelopes, func(e gateway.Envelope) bool {
+		return e.Action != gateway.Secure && e.State != gateway.Refused
+	})
+}
+
+// needsStaff: a secured body and what waits in held are readable by staff,
+// unless a rule forbids it for any recipient.
+func (a *arrival) needsStaff() bool {
+	need := false
+	for _, e := range a.envelopes {
+		if len(a.verdicts) > 0 && a.verdicts[e.Judged].Options.StaffCopy == "none" {
+			return false
+		}
+		need = need || (e.Action == gateway.Secure && e.State == gateway.Queued) || e.State == gateway.Held
+	}
+	return need
+}
+
+// stageThread puts a secured mail into its conversation, or starts one.
+func (a *arrival) stageThread(b *store.Batch, m *gateway.Message) error {
+	if !a.anySecured() {
+		m.Thread = a.conversation.ID
+		return nil
+	}
+	m.Thread = a.conversation.ID
+	if m.Thread.IsZero() {
+		id, err := a.flow.Threads.Start(b, m.From, a.now)
+		if err != nil {
+			return err
+		}
+		m.Thread = id
+	}
+	return a.flow.Threads.Join(b, m.HeaderID, thread.Member{Thread: m.Thread, Message: m.ID})
+}
+
+func (a *arrival) anySecured() bool {
+	return slices.ContainsFunc(a.envelopes, func(e gateway.Envelope) bool {
+		return e.State == gateway.Queued && (e.Action == gateway.Secure || e.Action == gateway.TLS)
+	})
+}
+
+// stageEvidence records the arrival and the decision about every envelope.
+func (a *arrival) stageEvidence(b *store.Batch, event gateway.Event) error {
+	detail := map[string]string{
+		"listener": a.sub.Peer.Listener, "bytes": strconv.FormatInt(a.taken.size, 10), "mode": a.set.Mode.String(),
+	}
+	if a.sub.Peer.TLS != "" {
+		detail["tls"] = a.sub.Peer.TLS
+	}
+	r := gateway.Record{At: a.now, Event: event, Actor: actor(a.sub.Peer), Message: a.taken.id, Persons: a.persons, Detail: detail}
+	if err := a.flow.Audit.Stage(b, r); err != nil {
+		return err
+	}
+	for i := range a.envelopes {
+		if err := a.flow.Audit.Stage(b, a.judged(&a.envelopes[i])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func actor(p gateway.Peer) string {
+	if p.Account != "" {
+		return "account"
+	}
+	return "peer"
+}
+
+func (a *arrival) judged(e *gateway.Envelope) gateway.Record {
+	d := map[string]string{"decided": e.Decided.String(), "action": e.Action.String(), "state": string(e.State)}
+	if len(e.Rules) > 0 {
+		d["rules"] = strings.Join(e.Rules, " ")
+	}
+	if e.Hold != "" {
+		d["hold"] = e.Hold
+	}
+	if e.Judged < len(a.verdicts) {
+		v := a.verdicts[e.Judged]
+		d["policy"] = v.Digest
+		if v.Shadow != v.Action {
+			d["shadow"] = v.Shadow.String()
+		}
+		if v.Failed {
+			d["failed"] = v.Error
+		}
+	}
+	return gateway.Record{
+		At: a.now, Event: gateway.EventJudged, Actor: "system", Message: a.taken.id, Envelope: e.ID.String(),
+		Thread: a.conversation.ID, Persons: []gateway.PersonRef{e.Person}, Detail: d,
+	}
+}

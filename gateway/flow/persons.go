@@ -1,0 +1,132 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"gatepost/gateway"
+	"gatepost/gateway/people"
+)
+
+func addressArg(c Call) (gateway.Address, error) {
+	a, err := gateway.ParseAddress(c.Args.Get("name"))
+	if err != nil || a.IsNull() {
+		return a, usage("a mail address is expected")
+	}
+	return a, nil
+}
+
+// maxPassword bounds what is read of a password; octets.
+const maxPassword = 1024
+
+func passwordIn(c Call) (string, error) {
+	raw, err := io.ReadAll(io.LimitReader(c.In, maxPassword))
+	return string(raw), err
+}
+
+func (f *Flow) userAdd(ctx context.Context, c Call) error {
+	name, err := addressArg(c)
+	if err != nil {
+		return err
+	}
+	if !name.In(f.set().Domains) {
+		return usage("a user's address is in one of the organization's domains")
+	}
+	role, err := people.ParseRole(c.Args.Get("role"))
+	if err != nil {
+		return usage("%v", err)
+	}
+	password, err := passwordIn(c)
+	if err != nil {
+		return err
+	}
+	return userError(f.People.AddUser(ctx, name, password, role, c.Actor))
+}
+
+func userError(err error) error {
+	switch {
+	case errors.Is(err, people.ErrUserExists), errors.Is(err, people.ErrWeakPassword):
+		return &OperationError{Text: err.Error(), Data: true}
+	case errors.Is(err, people.ErrUnknown):
+		return notFound("user")
+	}
+	return err
+}
+
+func (f *Flow) userPasswd(ctx context.Context, c Call) error {
+	name, err := addressArg(c)
+	if err != nil {
+		return err
+	}
+	password, err := passwordIn(c)
+	if err != nil {
+		return err
+	}
+	return userError(f.People.SetPassword(ctx, name, password, c.Actor))
+}
+
+func (f *Flow) userDisable(ctx context.Context, c Call) error {
+	name, err := addressArg(c)
+	if err != nil {
+		return err
+	}
+	return userError(f.People.DisableUser(ctx, name, c.Actor))
+}
+
+func (f *Flow) userList(ctx context.Context, c Call) error {
+	users, err := f.People.ListUsers(ctx)
+	if err != nil {
+		return err
+	}
+	for _, u := range users {
+		line := struct {
+			Name     string    `json:"name"`
+			Role     string    `json:"role"`
+			Disabled bool      `json:"disabled"`
+			Created  time.Time `json:"created"`
+		}{u.Name.Wire(), string(u.Role), u.Disabled, u.Created}
+		if err := c.line(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *Flow) contactImport(ctx context.Context, c Call) error {
+	n, err := f.People.Import(ctx, c.In, c.Actor)
+	if err != nil {
+		return &OperationError{Text: err.Error(), Data: true}
+	}
+	return c.line(map[string]int{"imported": n})
+}
+
+func (f *Flow) contactShow(ctx context.Context, c Call) error {
+	a, err := addressArg(c)
+	if err != nil {
+		return err
+	}
+	p, err := f.People.Find(ctx, a)
+	if errors.Is(err, people.ErrUnknown) {
+		return notFound("contact")
+	}
+	if err != nil {
+		return err
+	}
+	return c.line(struct {
+		Email    string    `json:"email"`
+		Email2   string    `json:"email2"`
+		Phone    string    `json:"phone"`
+		Language string    `json:"language"`
+		Name     string    `json:"name"`
+		PIN      bool      `json:"pin"`
+		Patient  bool      `json:"patient"`
+		Consents []string  `json:"consents"`
+		Ref      string    `json:"ref"`
+		Created  time.Time `json:"created"`
+	}{
+		p.Address.Wire(), p.Second.Wire(), p.Phone.Reveal(), p.Language, p.Name.Reveal(), p.PIN != nil, p.Patient,
+		append([]string{}, p.Consents...), p.Ref.String(), p.Created,
+	})
+}

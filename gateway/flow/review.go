@@ -1,0 +1,118 @@
+package flow
+
+import (
+	"context"
+	"errors"
+
+	"gatepost/gateway"
+	"gatepost/gateway/mailmsg"
+	"gatepost/gateway/thread"
+	"gatepost/store"
+)
+
+// heldRelease lets a held envelope go on. A mail that policy held leaves the
+// way the other rules demand: releasing a bulk of card numbers does not undo
+// the rule that secures card numbers. An answer that waited goes to the staff
+// member whom it was for.
+func (f *Flow) heldRelease(ctx context.Context, c Call) error {
+	id, reason, err := reviewArgs(c)
+	if err != nil {
+		return err
+	}
+	e, err := f.envelope(ctx, id)
+	if err != nil {
+		return err
+	}
+	m, err := f.message(ctx, id.Message)
+	if err != nil {
+		return err
+	}
+	return operated(f.queue.Release(ctx, id, func(b *store.Batch, after *gateway.Envelope) error {
+		after.Review = gateway.Sensitive(reason)
+		if err := f.released(ctx, b, m, &e, after); err != nil {
+			return err
+		}
+		return f.stage(c, gateway.EventReleased, reason)(b, *after)
+	}))
+}
+
+func reviewArgs(c Call) (gateway.EnvelopeID, string, error) {
+	id, err := envelopeArg(c)
+	if err != nil {
+		return id, "", err
+	}
+	reason := c.Args.Get("reason")
+	if reason == "" || len(reason) > 1000 {
+		return id, "", usage("a reason of at most 1,000 characters is needed: it becomes part of the record")
+	}
+	return id, reason, nil
+}
+
+// released sets what a released envelope becomes.
+func (f *Flow) released(ctx context.Context, b *store.Batch, m *gateway.Message, before, after *gateway.Envelope) error {
+	after.Hold = ""
+	if before.Hold == "capability" {
+		capability, err := f.Threads.Capability(ctx, before.Recipient.Local())
+		if errors.Is(err, thread.ErrUnknown) {
+			return notFound("conversation for this answer any more")
+		}
+		if err != nil {
+			return err
+		}
+		after.Recipient, after.Action = capability.Staff, gateway.Pass
+		return nil
+	}
+	if before.Hold == "operator" || before.Notice != nil {
+		return nil // it goes on as it was
+	}
+	after.Action = withoutHold(verdictOf(m, before))
+	if after.Action != gateway.Secure {
+		return nil
+	}
+	key, err := f.Spool.Open(m.Spool, m.ID)
+	if err != nil {
+		return err
+	}
+	return f.secureLater(ctx, b, m, key, after)
+}
+
+// withoutHold is the strictest action below hold that the met rules demand.
+// A verdict that failed to be judged, or that nobody can read any more, secures.
+func withoutHold(v *gateway.Verdict) gateway.Action {
+	if v == nil || v.Failed {
+		return gateway.Secure
+	}
+	action := gateway.Pass
+	for _, r := range v.Results {
+		if r.Met && !r.Shadow && r.LiftedBy == "" && r.Action != gateway.Hold && r.Action.StricterThan(action) {
+			action = r.Action
+		}
+	}
+	return action
+}
+
+// heldRefuse ends a held envelope. The sender inside hears of it; a stranger
+// whose answer was refused does not (that would be backscatter).
+func (f *Flow) heldRefuse(ctx context.Context, c Call) error {
+	id, reason, err := reviewArgs(c)
+	if err != nil {
+		return err
+	}
+	m, err := f.message(ctx, id.Message)
+	if err != nil {
+		return err
+	}
+	return operated(f.queue.Refuse(ctx, id, func(b *store.Batch, after *gateway.Envelope) error {
+		after.Review = gateway.Sensitive(reason)
+		after.Last = gateway.Outcome{
+			Result: gateway.Failed, At: f.Now(), Code: 550, Status: "5.7.1", Text: "Refused after review: " + gateway.Sensitive(reason),
+		}
+		if m.Direction == gateway.Outbound {
+			if err := f.reportTo(ctx, b, after, mailmsg.ActionFailed); err != nil {
+				return err
+			}
+		}
+		b.After(func() { f.finished(ctx, *after, false) })
+		return f.stage(c, gateway.EventReviewRefused, reason)(b, *after)
+	}))
+}

@@ -1,0 +1,151 @@
+package flow
+
+import (
+	"bytes"
+	"context"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"gatepost/gateway"
+	"gatepost/gateway/people"
+	"gatepost/gateway/seal"
+	"gatepost/gateway/thread"
+	"gatepost/store"
+)
+
+// securing is a message that is about to be secured for somebody.
+type securing struct {
+	message *gateway.Message
+	key     seal.Key
+	options gateway.Options
+	// automatic is the original's Auto-Submitted, which its notice repeats.
+	automatic string
+}
+
+// secure stages everything that leaves and stays for one recipient of a
+// secured message: the link with its wrap, the capability and bounce
+// addresses, and the notice, sealed for the courier. e then carries the
+// notice instead of the body. Nothing of the original goes into the notice.
+func (f *Flow) secure(ctx context.Context, b *store.Batch, s securing, e *gateway.Envelope) error {
+	set, m, now := f.set(), s.message, f.Now()
+	secret, err := gateway.NewLinkSecret(f.Random)
+	if err != nil {
+		return err
+	}
+	wrap, err := f.Sealer.WrapCorrespondent(s.key, m.ID, secret, m.Retain)
+	if err != nil {
+		return fmt.Errorf("wrapping for the correspondent: %w", err)
+	}
+	reference, err := f.reference()
+	if err != nil {
+		return err
+	}
+	link := gateway.Link{
+		ID: seal.LinkID(secret), Envelope: e.ID, Person: e.Person, Recipient: e.Recipient, Reference: reference,
+		Created: now, Expires: expiry(now, s.options.Expires, set.LinkExpires, m.Retain), Wrap: wrap, Options: s.options,
+	}
+	if err := b.PutRecord(linkKey(link.ID), link); err != nil {
+		return err
+	}
+	reply, err := f.Threads.Reply(b, thread.Capability{Thread: m.Thread, Envelope: e.ID, Person: e.Person, Staff: m.From})
+	if err != nil {
+		return err
+	}
+	bounce, err := f.Threads.Bounce(b, e.ID)
+	if err != nil {
+		return err
+	}
+	person, err := f.People.Find(ctx, e.Recipient)
+	if err != nil && !errors.Is(err, people.ErrUnknown) {
+		return err
+	}
+	replyTo, err := gateway.ParseAddress(reply + "@" + set.ReplyDomain)
+	if err != nil {
+		return err
+	}
+	notice, headerID, err := f.composeNotice(set, s, link, secret, replyTo, person.Language)
+	if err != nil {
+		return err
+	}
+	if e.Notice, err = f.keep(ctx, b, m.ID, notice); err != nil {
+		return err
+	}
+	e.Action, e.Link = gateway.Secure, link.ID
+	if e.Sender, err = gateway.ParseAddress(bounce + "@" + set.ReplyDomain); err != nil {
+		return err
+	}
+	if err := f.Threads.Join(b, headerID, thread.Member{Thread: m.Thread, Message: m.ID}); err != nil {
+		return err
+	}
+	return f.Audit.Stage(b, gateway.Record{
+		At: now, Event: gateway.EventNoticeMade, Actor: "system", Message: m.ID, Envelope: e.ID.String(), Thread: m.Thread,
+		Link: link.ID, Persons: []gateway.PersonRef{e.Person},
+		Detail: map[string]string{"reference": reference, "expires": link.Expires.UTC().Format(time.RFC3339)},
+	})
+}
+
+func linkKey(id gateway.LinkID) []byte { return store.Key(store.Links, id[:]) }
+
+// expiry is the earliest of what rule, configuration and retention allow.
+func expiry(now time.Time, rule, standard time.Duration, retain time.Time) time.Time {
+	d := standard
+	if rule > 0 {
+		d = rule
+	}
+	if t := now.Add(d); t.Before(retain) {
+		return t
+	}
+	return retain
+}
+
+// reference is the short code that notice and viewer both show, so that a
+// reader can tell that they belong together. Letters that look alike are out.
+func (f *Flow) reference() (string, error) {
+	var raw [5]byte
+	if _, err := io.ReadFull(f.Random, raw[:]); err != nil {
+		return "", fmt.Errorf("making a reference: %w", err)
+	}
+	text := base32.NewEncoding("ABCDEFGHJKLMNPQRSTUVWXYZ23456789").EncodeToString(raw[:])
+	return text[:4] + "-" + text[4:], nil
+}
+
+// keep seals a mail of ours for the courier, under a data key of its own.
+func (f *Flow) keep(ctx context.Context, b *store.Batch, id gateway.MessageID, raw []byte) (*gateway.Notice, error) {
+	key, err := f.Sealer.NewKey()
+	if err != nil {
+		return nil, err
+	}
+	w, err := f.Blobs.Create()
+	if err != nil {
+		return nil, err
+	}
+	sealed := f.Sealer.Encrypt(w, key, id)
+	_, err = io.Copy(sealed, bytes.NewReader(raw))
+	if err = errors.Join(err, sealed.Close()); err != nil {
+		w.Abort()
+		return nil, err
+	}
+	ref, err := w.Commit(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	wrap, err := f.Sealer.WrapSpool(key, id)
+	return &gateway.Notice{Body: gateway.Body{Blob: ref, Size: int64(len(raw))}, Spool: wrap}, err
+}
+
+// sign adds the DKIM signature of the From domain; a domain without a key
+// here leaves unsigned.
+func (s *Settings) sign(from gateway.Address, raw []byte) ([]byte, error) {
+	signer := s.Signer(from.Domain())
+	if signer == nil {
+		return raw, nil
+	}
+	signed, err := signer.Sign(raw)
+	if err != nil {
+		return nil, fmt.Errorf("signing: %w", err)
+	}
+	return signed, nil
+}

@@ -1,0 +1,158 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	"gatepost/gateway"
+	"gatepost/gateway/mailmsg"
+	"gatepost/gateway/seal"
+	"gatepost/store"
+)
+
+// Settle implements queue.Ledger: it stages what follows from one attempt.
+func (f *Flow) Settle(ctx context.Context, b *store.Batch, before, after gateway.Envelope, o gateway.Outcome) error {
+	event := gateway.EventDeferred
+	switch after.State {
+	case gateway.Delivered:
+		event = gateway.EventDelivered
+	case gateway.Bounced:
+		event = gateway.EventBounced
+	}
+	if err := f.Audit.Stage(b, f.attempt(event, &after, o)); err != nil {
+		return err
+	}
+	if after.State == gateway.Bounced {
+		if err := f.reportTo(ctx, b, &after, mailmsg.ActionFailed); err != nil {
+			return err
+		}
+	}
+	f.metrics.settled(after.State, o, f.Now().Sub(after.Accepted))
+	if !after.State.Final() {
+		return nil
+	}
+	if n := after.Notice; n != nil {
+		f.Blobs.Delete(b, n.Body.Blob) // with it goes the link secret: the disk keeps no way to it
+	}
+	done, err := f.finishAlone(b, &after)
+	if err != nil {
+		return err
+	}
+	b.After(func() { f.finished(ctx, after, done) })
+	return nil
+}
+
+// finishAlone removes, within the settlement, the body of a message that had
+// one recipient and no reader left: the usual case, and a commit saved.
+func (f *Flow) finishAlone(b *store.Batch, e *gateway.Envelope) (bool, error) {
+	m, _, ok := f.fresh.get(e.ID.Message)
+	if !ok || m.Envelopes != 1 || !e.Link.IsZero() || !m.Staff.IsZero() {
+		return false, nil
+	}
+	f.Blobs.Delete(b, m.Body.Blob)
+	spent := *m
+	spent.Spool, spent.Body.Blob = gateway.Wrap{}, ""
+	return true, b.PutRecord(messageKey(m.ID), spent)
+}
+
+// attempt is the evidence of one attempt. The next hop's words stay out: they
+// quote addresses.
+func (f *Flow) attempt(event gateway.Event, e *gateway.Envelope, o gateway.Outcome) gateway.Record {
+	d := map[string]string{"attempt": strconv.Itoa(e.Attempts), "tls": tlsText(o.TLS)}
+	put := func(k, v string) {
+		if v != "" {
+			d[k] = v
+		}
+	}
+	put("host", o.Host)
+	put("phase", o.Phase)
+	put("status", o.Status)
+	put("cipher", o.TLS.Cipher)
+	if o.Code != 0 {
+		d["code"] = strconv.Itoa(o.Code)
+	}
+	if e.Notice != nil {
+		d["content"] = "notice"
+	}
+	if o.Unknown {
+		d["unknown"] = "true"
+	}
+	return gateway.Record{
+		At: f.Now(), Event: event, Actor: "system", Message: e.ID.Message, Envelope: e.ID.String(), Link: e.Link,
+		Persons: []gateway.PersonRef{e.Person}, Detail: d,
+	}
+}
+
+// Delayed implements queue.Ledger: the sender hears once that it takes long.
+func (f *Flow) Delayed(ctx context.Context, b *store.Batch, e gateway.Envelope) error {
+	if err := f.Audit.Stage(b, f.attempt(gateway.EventDelayNotified, &e, e.Last)); err != nil {
+		return err
+	}
+	return f.reportTo(ctx, b, &e, mailmsg.ActionDelayed)
+}
+
+// finished runs after an envelope's last settlement is durable: it tells the
+// journal beside the keyring, and when no envelope needs the original any
+// more, removes it or at least the courier's way to it. What a crash leaves
+// here, Tidy finds.
+func (f *Flow) finished(ctx context.Context, e gateway.Envelope, tidied bool) {
+	done := seal.Entry{Kind: seal.JournalDelivered, ID: e.ID.String(), Data: []byte(e.State)}
+	if err := f.Journal.Later(done); err != nil {
+		f.Log.Error("journal beside the keyring not written", "error", err)
+	}
+	if tidied {
+		f.fresh.drop(e.ID.Message)
+		return
+	}
+	ctx, cancel := recording(ctx)
+	defer cancel()
+	if err := f.tidy(ctx, e.ID.Message); err != nil && !errors.Is(err, store.ErrConflict) {
+		f.Log.Warn("body of a finished message not removed yet", "id", e.ID.Message, "error", err)
+	}
+}
+
+// tidy removes what a message no longer needs: the body when nobody can open
+// it any more, else the spool wrap when no courier needs it.
+func (f *Flow) tidy(ctx context.Context, id gateway.MessageID) error {
+	open, linked, err := f.needs(ctx, id)
+	if err != nil || open {
+		return err
+	}
+	f.fresh.drop(id)
+	m, v, err := store.GetRecord[gateway.Message](ctx, f.Store, messageKey(id))
+	if err != nil {
+		return err
+	}
+	keepBody := linked || !m.Staff.IsZero()
+	if m.Spool.IsZero() && (keepBody || m.Body.Blob == "") {
+		return nil
+	}
+	var b store.Batch
+	m.Spool = gateway.Wrap{}
+	if !keepBody {
+		f.Blobs.Delete(&b, m.Body.Blob)
+		m.Body.Blob = ""
+	}
+	b.RequireVersion(messageKey(id), v)
+	if err := b.PutRecord(messageKey(id), m); err != nil {
+		return err
+	}
+	return store.Write(ctx, f.Store, &b)
+}
+
+// needs reports whether an envelope of the message is unfinished, and whether
+// one has a link.
+func (f *Flow) needs(ctx context.Context, id gateway.MessageID) (open, linked bool, err error) {
+	var bad error
+	err = f.Store.Scan(ctx, store.Prefix(store.Envelopes, id[:]), func(it store.Item) bool {
+		var e gateway.Envelope
+		if bad = store.Decode(it.Value, &e); bad != nil {
+			return false
+		}
+		open = open || !e.State.Final()
+		linked = linked || !e.Link.IsZero()
+		return true
+	})
+	return open, linked, errors.Join(err, bad)
+}
