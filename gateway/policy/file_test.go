@@ -102,6 +102,7 @@ func TestBombs(t *testing.T) {
 		"nested loops":    when(`[1,2].all(a, [1,2].all(b, [1,2].all(c, a + b > c)))`),
 		"deep formula":    when(strings.Repeat("!(", 200) + "true" + strings.Repeat(")", 200)),
 		"a long chain":    rulesOf("id: r\n    reason: R\n    when: 'true'\n    then: {action: tls, satisfies: [r]}"),
+		"not UTF-8":       "policy: p\n# \xff\n",
 		"endless problem": "policy: p\n" + strings.Repeat("rules: [\n", 60),
 	} {
 		start := time.Now()

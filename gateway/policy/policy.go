@@ -61,7 +61,10 @@ func LoadWith(file string, src []byte, o Options) (*Policy, error) {
 	if o.ReadFile == nil {
 		o.ReadFile = os.ReadFile
 	}
-	text := bytes.TrimPrefix(bytes.ReplaceAll(src, []byte("\r\n"), []byte("\n")), []byte("\xef\xbb\xbf"))
+	text := bytes.TrimPrefix(src, []byte("\xef\xbb\xbf"))
+	for _, end := range []string{"\r\n", "\r"} { // line breaks of YAML 1.2 section 5.4
+		text = bytes.ReplaceAll(text, []byte(end), []byte("\n"))
+	}
 	d := &document{
 		reader: &reader{file: file}, readFile: o.ReadFile, builtin: o.Types,
 		onError: gateway.Hold, lists: map[string]wordList{},

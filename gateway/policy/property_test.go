@@ -200,7 +200,7 @@ func FuzzLoad(f *testing.F) {
 			if !errors.As(err, &problems) || len(problems) == 0 {
 				t.Fatalf("no problem in %v", err)
 			}
-			lines := strings.Count(string(src), "\n") + 1
+			lines := 1 + strings.Count(string(src), "\n") + strings.Count(string(src), "\r")
 			for _, p := range problems {
 				if p.Text == "" || p.Line < 0 || p.Line > lines+1 || p.Line > 0 && p.Column < 1 {
 					t.Fatalf("a problem of no place: %+v", p)

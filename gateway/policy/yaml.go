@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -43,7 +44,11 @@ func (r *reader) root(src []byte) (root ast.Node) {
 		r.add(place{}, "is larger than 4 MiB or nested too deeply")
 		return nil
 	}
-	for _, line := range bytes.Split(src, []byte("\n")) {
+	for i, line := range bytes.Split(src, []byte("\n")) {
+		if !utf8.Valid(line) {
+			r.add(place{i + 1, 1}, "is not UTF-8")
+			return nil
+		}
 		r.lines = append(r.lines, []rune(string(line)))
 	}
 	tree, err := parser.ParseBytes(src, 0)
