@@ -82,6 +82,9 @@ func oversigned() []string {
 func signedFields(raw []byte) (keys []string, from bool) {
 	count := make(map[string]int)
 	head, _, _ := bytes.Cut(raw, []byte("\r\n\r\n"))
+	if bytes.HasPrefix(raw, []byte("\r\n")) {
+		head = nil
+	}
 	for line := range bytes.SplitSeq(head, []byte("\r\n")) {
 		if name, _, ok := bytes.Cut(line, []byte(":")); ok {
 			count[strings.ToLower(strings.TrimRight(string(name), " \t"))]++

@@ -40,8 +40,7 @@ func subjectEdits(f header.Field) []gateway.Edit {
 	}
 	gone := make([]bool, len(f.Raw))
 	markTags(f.Raw, gone)
-	left := header.Decode(keep(f.Raw, gone)).Main
-	if len(findTags(ownSubject(left))) > 0 {
+	if header.Decode(keep(f.Raw, gone)).Main != cutTags(subject) {
 		return []gateway.Edit{{
 			Offset: int64(f.Value), Length: int64(len(f.Raw)),
 			Text: gateway.Sensitive(foldAfter(len("Subject: "), " "+mime.QEncoding.Encode("utf-8", cutTags(subject)))),

@@ -141,6 +141,7 @@ type decoder struct {
 	base64 bool
 	run    run
 	buf    []byte
+	out    []byte // of the last piece, used again
 }
 
 func (x *Index) decoder(m mark) *decoder {
@@ -165,30 +166,37 @@ func (d *decoder) next() ([]byte, error) {
 		b = b[:wholeLines(b)]
 	}
 	d.at += int64(len(b))
-	var out []byte
+	d.out = d.out[:0]
 	if d.base64 {
-		out = d.run.decode(make([]byte, 0, len(b)/4*3+3), b)
+		d.out = d.run.decode(d.out, b)
 		if last {
-			out = d.run.flush(out)
+			d.out = d.run.flush(d.out)
 		}
 	} else {
-		out = QuotedPrintable(b)
+		d.out = appendQuoted(d.out, b)
 	}
 	if last {
-		return out, io.EOF
+		return d.out, io.EOF
 	}
-	return out, nil
+	return d.out, nil
 }
 
 // wholeLines is where b can be cut so that both halves decode on their own:
-// behind its last line, or, in a line longer than b, before the last "=" that
-// may need what follows.
+// behind its last line, or, in a line longer than b, before each "=" at the end
+// that may need what follows.
 func wholeLines(b []byte) int {
 	if i := bytes.LastIndexByte(b, '\n'); i >= 0 {
 		return i + 1
 	}
-	if i := bytes.LastIndexByte(b, '='); i > 0 && (i >= len(b)-2 || len(bytes.TrimLeft(b[i+1:], " \t\r")) == 0) {
-		return i
+	cut := len(b)
+	for {
+		i := bytes.LastIndexByte(b[:cut], '=')
+		switch {
+		case i < 0 || i < cut-2 && len(bytes.TrimLeft(b[i+1:cut], " \t\r")) > 0:
+			return cut
+		case i == 0:
+			return len(b) // nothing but such signs
+		}
+		cut = i
 	}
-	return len(b)
 }

@@ -76,6 +76,36 @@ type run struct {
 
 // decode appends what b means to out.
 func (r *run) decode(out, b []byte) []byte {
+	for len(b) > 0 {
+		n := bytes.IndexByte(b, '\n') + 1
+		if n == 0 {
+			n = len(b)
+		}
+		var ok bool
+		if out, ok = r.line(out, b[:n]); !ok {
+			out = r.octets(out, b[:n])
+		}
+		r.at += n
+		b = b[n:]
+	}
+	return out
+}
+
+// line decodes what nearly every line is: whole groups without padding.
+func (r *run) line(out, b []byte) ([]byte, bool) {
+	b = bytes.TrimRight(b, "\r\n")
+	if r.n != 0 || len(b)%4 != 0 || bytes.HasSuffix(b, []byte("=")) || r.padded && r.tail < 0 {
+		return out, false
+	}
+	longer, err := base64.StdEncoding.AppendDecode(out, b)
+	if err != nil {
+		return out, false
+	}
+	return longer, true
+}
+
+// octets decodes one by one.
+func (r *run) octets(out, b []byte) []byte {
 	for i, c := range b {
 		switch v := value(c); v {
 		case skip:
@@ -94,7 +124,6 @@ func (r *run) decode(out, b []byte) []byte {
 			}
 		}
 	}
-	r.at += len(b)
 	return out
 }
 
@@ -121,7 +150,10 @@ func (r *run) flush(out []byte) []byte {
 // the end of lines goes (RFC 2045 section 6.7 rule 3), and a soft line break
 // may have white space behind its "=".
 func QuotedPrintable(b []byte) []byte {
-	out := make([]byte, 0, len(b))
+	return appendQuoted(make([]byte, 0, len(b)), b)
+}
+
+func appendQuoted(out, b []byte) []byte {
 	for len(b) > 0 {
 		i := bytes.IndexByte(b, '=')
 		if i < 0 {
