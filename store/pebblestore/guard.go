@@ -25,7 +25,8 @@ import (
 //     one that would change a file of the store never returns. What is on the
 //     device stays as it is until a restart reads it.
 //
-// Files outside the store's directory (a backup) are left to fail as they do.
+// Files outside the store's directory (a backup) are left to fail as they do,
+// but for the fsync of a directory: the engine would panic, see copyDir.
 type guard struct {
 	vfs.FS
 	dir     string
@@ -34,6 +35,9 @@ type guard struct {
 	waits   atomic.Int32
 	once    sync.Once
 	closing chan struct{}
+
+	copyMu  sync.Mutex
+	copyErr error // of the backup that is being made
 }
 
 const (
@@ -180,6 +184,13 @@ func (g *guard) OpenReadWrite(name string, category vfs.DiskWriteCategory, opts 
 
 // OpenDir implements vfs.FS.
 func (g *guard) OpenDir(name string) (vfs.File, error) {
+	if !g.guards(name) {
+		f, err := g.FS.OpenDir(name)
+		if err != nil {
+			return nil, err
+		}
+		return &copyDir{File: f, guard: g}, nil
+	}
 	return g.make(name, vfs.WriteCategoryUnspecified, func() (vfs.File, error) { return g.FS.OpenDir(name) })
 }
 
@@ -248,4 +259,30 @@ func (f *guardedFile) SyncTo(length int64) (full bool, err error) {
 		return err
 	})
 	return full, err
+}
+
+// copyDir is a directory of a backup. That it cannot be made durable is told
+// by copyFailed.
+type copyDir struct {
+	vfs.File
+	guard *guard
+}
+
+func (d *copyDir) Sync() error {
+	if err := d.File.Sync(); err != nil {
+		d.guard.copyMu.Lock()
+		defer d.guard.copyMu.Unlock()
+		d.guard.copyErr = err
+	}
+	return nil
+}
+
+// copyFailed returns what fsyncs of a backup's directories met since the last
+// call.
+func (g *guard) copyFailed() error {
+	g.copyMu.Lock()
+	defer g.copyMu.Unlock()
+	err := g.copyErr
+	g.copyErr = nil
+	return err
 }

@@ -79,6 +79,7 @@ type Store struct {
 	flights chan flight  // from the sequencer to the waiter
 	landed  chan struct{}
 	tending sync.WaitGroup
+	copying chan struct{} // holds a token while a backup is made
 
 	unregister func()
 
@@ -131,6 +132,7 @@ func open(dir string, o Options) (*Store, error) {
 		queue:   make(chan *commit),
 		flights: make(chan flight, maxFlights),
 		landed:  make(chan struct{}),
+		copying: make(chan struct{}, 1),
 	}
 	s.guard = newGuard(o.FS, dir, s.health, newBallast(o.FS, dir, int64(ballastTables*o.MemTable)))
 	s.metrics = newMetrics(s)

@@ -1,0 +1,135 @@
+package pebblestore_test
+
+import (
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+
+	"gatepost/store"
+	"gatepost/store/pebblestore"
+)
+
+// TestBackupUnderWriters copies the store while others commit pairs: a copy
+// holds everything that was acknowledged before it began, and whole pairs only.
+func TestBackupUnderWriters(t *testing.T) {
+	fs := vfs.NewMem()
+	s := open(t, "db", pebblestore.Options{FS: fs, MemTable: 64 << 10})
+	var acked [3]atomic.Uint32
+	var stop atomic.Bool
+	var wg sync.WaitGroup
+	for w := range byte(len(acked)) {
+		wg.Go(func() {
+			for n := uint32(0); !stop.Load(); n++ {
+				var b store.Batch
+				b.Put(store.Key(store.Messages, []byte{w}, store.Uint32(n)), make([]byte, 700))
+				b.Put(store.Key(store.Envelopes, []byte{w}, store.Uint32(n)), make([]byte, 70))
+				if err := s.Commit(t.Context(), &b); err != nil {
+					t.Errorf("Commit: %v", err)
+					return
+				}
+				acked[w].Store(n + 1)
+			}
+		})
+	}
+	for _, dir := range []string{"copy1", "copy2", "copy3", "copy4"} {
+		for acked[0].Load() < 40 && !t.Failed() {
+			put(t, s, "pace", dir)
+		}
+		var known [3]uint32
+		for w := range acked {
+			known[w] = acked[w].Load()
+		}
+		if err := s.Backup(t.Context(), dir); err != nil {
+			t.Fatalf("Backup: %v", err)
+		}
+		wantCopy(t, open(t, dir, pebblestore.Options{FS: fs}), known)
+	}
+	stop.Store(true)
+	wg.Wait()
+}
+
+func wantCopy(t *testing.T, s store.Store, known [3]uint32) {
+	t.Helper()
+	for w := range byte(len(known)) {
+		var counts [2]uint32
+		for i, table := range []store.Table{store.Messages, store.Envelopes} {
+			err := s.Scan(t.Context(), store.Prefix(table, []byte{w}), func(store.Item) bool { counts[i]++; return true })
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		if counts[0] != counts[1] || counts[0] < known[w] {
+			t.Errorf("the copy has %d and %d records of writer %d, which had committed %d", counts[0], counts[1], w, known[w])
+		}
+	}
+	put(t, s, "a", "the copy is a store")
+}
+
+func TestBackupRefusesWhatExists(t *testing.T) {
+	s := open(t, "db", pebblestore.Options{FS: vfs.NewMem()})
+	put(t, s, "a", "1")
+	for _, dir := range []string{"db", "twice"} {
+		err := s.Backup(t.Context(), dir)
+		if dir == "twice" && err == nil {
+			err = s.Backup(t.Context(), dir)
+		}
+		if err == nil {
+			t.Errorf("Backup into %s, which exists, succeeded", dir)
+		}
+	}
+	want(t, s, "a", "1")
+}
+
+// TestABackupThatFailsLeavesTheStoreAlone fails each change that a backup makes:
+// the error is told, no half copy stays, the store goes on.
+func TestABackupThatFailsLeavesTheStoreAlone(t *testing.T) {
+	var countdown atomic.Int64
+	mem := vfs.NewMem()
+	fs := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		ofBackup := strings.HasPrefix(op.Path, "copy") || op.Path == "."
+		if ofBackup && changes(op.Kind) && op.Kind != errorfs.OpFileSyncTo && countdown.Add(-1) == 0 {
+			return syscall.ENOSPC
+		}
+		return nil
+	}))
+	s := open(t, "db", pebblestore.Options{FS: fs, MemTable: 64 << 10})
+	for n := range uint32(60) {
+		if err := commitOne(s, store.Key(store.Messages, store.Uint32(n))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	failures := 0
+	for at := int64(1); ; at++ {
+		countdown.Store(at)
+		err := s.Backup(t.Context(), "copy")
+		fired := countdown.Load() <= 0
+		countdown.Store(0)
+		if !fired {
+			if err != nil {
+				t.Errorf("Backup without a fault: %v", err)
+			}
+			break
+		}
+		if _, there := mem.Stat("copy"); err != nil && there == nil {
+			t.Fatalf("change %d failed (%v): half a copy stays", at, err)
+		}
+		if err != nil {
+			failures++
+			if !errors.Is(err, store.ErrFull) || s.Healthy() != nil {
+				t.Fatalf("change %d failed: Backup = %v, Healthy = %v", at, err, s.Healthy())
+			}
+		} else if err := mem.RemoveAll("copy"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(t, s, "a", "goes on")
+	if failures < 5 {
+		t.Errorf("only %d faults made a backup fail", failures)
+	}
+}
