@@ -11,6 +11,7 @@ import (
 	browserdomain "github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 )
 
@@ -50,20 +51,21 @@ func chromium(t *testing.T) context.Context {
 
 // window is one browser window with cookies of its own.
 type window struct {
-	t    testing.TB
-	ctx  context.Context
-	base string
+	t      testing.TB
+	ctx    context.Context
+	parent context.Context // the browser's
+	base   string
 }
 
 // window opens an empty window before the clinic's viewer.
-func (c *clinic) window(ctx context.Context, base string) *window {
-	ctx, cancel := chromedp.NewContext(ctx, chromedp.WithNewBrowserContext())
+func (c *clinic) window(parent context.Context, base string) *window {
+	ctx, cancel := chromedp.NewContext(parent, chromedp.WithNewBrowserContext())
 	c.t.Cleanup(cancel)
 	// The window lives as long as the context of this first step.
 	if err := chromedp.Do(ctx, chromedp.Navigate("about:blank")); err != nil {
 		c.t.Fatalf("opening a window: %v", err)
 	}
-	return &window{t: c.t, ctx: ctx, base: base}
+	return &window{t: c.t, ctx: ctx, parent: parent, base: base}
 }
 
 func (w *window) do(what string, steps ...chromedp.Action[chromedp.Void]) {
@@ -73,6 +75,13 @@ func (w *window) do(what string, steps ...chromedp.Action[chromedp.Void]) {
 	if err := chromedp.Do(ctx, steps...); err != nil {
 		w.t.Fatalf("%s: %v", what, err)
 	}
+}
+
+// before puts a used window before another clinic, without cookies.
+func (w *window) before(c *clinic, base string) {
+	w.t.Helper()
+	tell(w, network.ClearBrowserCookies, cdp.Empty{})
+	w.t, w.base = c.t, base
 }
 
 // tell gives the browser a command of its protocol.
@@ -112,11 +121,16 @@ func (w *window) open(path string) {
 	w.do("opening a page", chromedp.Navigate(w.base+path))
 }
 
-// press presses what selector finds, and waits until the page shows what then
-// selects.
+// press presses what selector finds, and waits for the page that it leads to
+// and that shows what then selects.
 func (w *window) press(selector, then string) {
 	w.t.Helper()
-	w.do("pressing "+selector, chromedp.Click(chromedp.CSS(selector)), chromedp.WaitVisible(chromedp.CSS(then)))
+	ctx, cancel := context.WithTimeout(w.ctx, 20*time.Second)
+	defer cancel()
+	if _, err := chromedp.RunResponse(ctx, chromedp.Click(chromedp.CSS(selector))); err != nil {
+		w.t.Fatalf("pressing %s: %v", selector, err)
+	}
+	w.do("looking for "+then, chromedp.WaitVisible(chromedp.CSS(then)))
 }
 
 func (w *window) write(selector, text string) {
@@ -150,6 +164,13 @@ func (w *window) download(selector string) []byte {
 // picture takes a picture of the whole page.
 func (w *window) picture(folder, name string) {
 	w.t.Helper()
+	// Frames paint only what lies inside of the window.
+	height := ask[int64](w, `document.documentElement.scrollHeight`)
+	width := ask[int64](w, `innerWidth`)
+	tell(w, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: 1, Mobile: width < 600})
+	if ask[bool](w, `document.querySelector("iframe") !== null`) {
+		w.do("waiting for paint", chromedp.Sleep(300*time.Millisecond))
+	}
 	png, err := chromedp.Run(w.ctx, chromedp.FullScreenshot(100))
 	if err != nil {
 		w.t.Fatalf("taking a picture: %v", err)

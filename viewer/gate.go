@@ -84,11 +84,14 @@ func (v *viewer) gate(w http.ResponseWriter, r *http.Request, l link, page gatew
 		return
 	}
 	p := gatePage{frame: v.frame(r, l, page), P: page, Problem: trouble}
+	p.Sent = !page.CodeSentAt.IsZero()
 	p.Title = p.W.T("gate.title")
+	if p.Sent {
+		p.Title = p.W.T("gate.pin.title")
+	}
 	if trouble != nil {
 		p.Title = p.W.T("error.title", "Title", p.Title)
 	}
-	p.Sent = !page.CodeSentAt.IsZero()
 	p.MayAsk = !v.config.Now().Before(page.ResendAt)
 	v.write(w, r, status, "gate", p)
 }

@@ -10,9 +10,10 @@ import (
 // notePage is a page that says one thing and what to do now.
 type notePage struct {
 	frame
-	Lines    []string
-	CallHelp *help  // whom to ask, shown large
-	Again    string // words of a button that leads to the link
+	Lines     []string
+	CallHelp  *help  // whom to ask, shown large
+	Reference string // what to tell them
+	Again     string // words of a button that leads to the link
 }
 
 func (v *viewer) note(w http.ResponseWriter, r *http.Request, status int, p notePage) {
@@ -88,18 +89,18 @@ func (v *viewer) closed(w http.ResponseWriter, r *http.Request, l link, page gat
 		p.Lines = []string{p.W.T("paused.text", "Clock", p.W.Clock(page.PausedUntil)) + " " + p.W.T("paused.minutes", "Count", minutes), p.W.T("paused.then")}
 	case gateway.LinkFrozen:
 		p.Title = p.W.T("frozen.title")
-		p.Lines = v.askThem(p, []string{p.W.T("frozen.text")}, "frozen.then", page)
-		p.CallHelp = p.Help
+		p.Lines = v.askThem(p, p.W.T("frozen.text"), "frozen.then")
+		p.CallHelp, p.Reference = p.Help, page.Reference
 	case gateway.LinkExpired:
 		status = http.StatusGone
 		p.Title = p.W.T("expired.title")
-		p.Lines = v.askThem(p, []string{p.W.T("expired.text")}, "expired.then", page)
-		p.CallHelp = p.Help
+		p.Lines = v.askThem(p, p.W.T("expired.text"), "expired.then")
+		p.CallHelp, p.Reference = p.Help, page.Reference
 	case gateway.LinkRecalled:
 		status = http.StatusGone
 		p.Title = p.W.T("recalled.title")
-		p.Lines = v.askThem(p, []string{p.W.T("recalled.text", "Org", p.Org)}, "recalled.then", page)
-		p.CallHelp = p.Help
+		p.Lines = v.askThem(p, p.W.T("recalled.text", "Org", p.Org), "recalled.then")
+		p.CallHelp, p.Reference = p.Help, page.Reference
 	default:
 		v.unknown(w, r)
 		return
@@ -107,14 +108,10 @@ func (v *viewer) closed(w http.ResponseWriter, r *http.Request, l link, page gat
 	v.note(w, r, status, p)
 }
 
-// askThem adds whom to ask and what to tell them.
-func (v *viewer) askThem(p notePage, lines []string, id string, page gateway.LinkPage) []string {
+// askThem says what happened and whom to ask.
+func (v *viewer) askThem(p notePage, happened, id string) []string {
 	if p.Help == nil {
 		id += ".nohelp"
 	}
-	ask := p.W.T(id, "Org", p.Org)
-	if page.Reference == "" {
-		return append(lines, ask)
-	}
-	return append(lines, p.W.T("frozen.say", "Reference", page.Reference), ask)
+	return []string{happened, p.W.T(id, "Org", p.Org)}
 }

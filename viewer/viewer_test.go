@@ -23,7 +23,7 @@ func TestFirstOpenIsFourActions(t *testing.T) {
 		c := newClinic(t)
 		b := c.visit(tls)
 		gate := b.get(c.path()) // 1: open the link
-		for _, want := range []string{"Example Clinic", "K7RM-2F", "42 17", `name="pin"`, `inputmode="numeric"`, `autocomplete="one-time-code"`, `<label for="pin">`} {
+		for _, want := range []string{"Example Clinic", "K7RM-2F", "42\u00a017", `name="pin"`, `inputmode="numeric"`, `autocomplete="one-time-code"`, `<label for="pin">`} {
 			if gate.StatusCode != 200 || !strings.Contains(gate.body, want) {
 				t.Errorf("gate %d lacks %q", gate.StatusCode, want)
 			}
@@ -98,7 +98,7 @@ func TestWrongPIN(t *testing.T) {
 	page := b.submit(b.get(c.path()), "code", "")
 	for left := 4; left >= 1; left-- {
 		page = b.submit(page, "pin", wrong(c))
-		if page.StatusCode != 200 || !strings.Contains(page.body, `role="alert"`) || !strings.Contains(page.body, `href="#pin"`) ||
+		if page.StatusCode != 200 || !strings.Contains(page.body, `role="alert"`) || !strings.Contains(page.body, `aria-describedby="problem pin-hint"`) ||
 			!strings.Contains(page.body, `aria-invalid="true"`) || !strings.Contains(page.body, fmt.Sprintf("You have %d tr", left)) {
 			t.Fatalf("%d left: status %d", left, page.StatusCode)
 		}
@@ -107,7 +107,7 @@ func TestWrongPIN(t *testing.T) {
 		}
 	}
 	page = b.submit(page, "pin", wrong(c))
-	if !strings.Contains(page.body, "Please wait a little") || !strings.Contains(page.body, "2:20 pm") || !strings.Contains(page.body, "about 15 minutes") || strings.Contains(page.body, `name="pin"`) {
+	if !strings.Contains(page.body, "Please wait a little") || !strings.Contains(page.body, "2:20\u00a0pm") || !strings.Contains(page.body, "about 15 minutes") || strings.Contains(page.body, `name="pin"`) {
 		t.Fatalf("paused page: %d\n%s", page.StatusCode, page.body)
 	}
 	c.advance(16 * time.Minute)
@@ -164,7 +164,7 @@ func TestAskedTooSoon(t *testing.T) {
 	gate := b.get(c.path())
 	b.submit(gate, "code", "")
 	page := b.submit(gate, "code", "")
-	if page.StatusCode != 200 || !strings.Contains(page.body, "You can ask for a new one at 2:06 pm") || !strings.Contains(page.body, `name="pin"`) {
+	if page.StatusCode != 200 || !strings.Contains(page.body, "You can ask for a new one at 2:06\u00a0pm") || !strings.Contains(page.body, `name="pin"`) {
 		t.Fatalf("too soon: %d %s", page.StatusCode, page.body)
 	}
 	if len(c.codes) != 1 {

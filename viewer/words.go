@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"strings"
 	"time"
 
 	"github.com/nicksnyder/go-i18n/v2/i18n"
@@ -106,6 +107,12 @@ func (w words) Day(t time.Time) string {
 
 // Clock is a time of day.
 func (w words) Clock(t time.Time) string { return t.In(w.at).Format(w.T("format.clock")) }
+
+// Keep is a masked address inside of a sentence: it is not broken over two
+// lines, and keeps its own direction of writing.
+func (w words) Keep(s string) string {
+	return "\u2068" + strings.ReplaceAll(s, " ", "\u00a0") + "\u2069"
+}
 
 // Size is a number of octets in words.
 func (w words) Size(n int64) string {

@@ -33,7 +33,12 @@ type ExportOptions struct {
 	Host   string    // HOSTNAME of syslog lines; "": "-"
 	// Name tells who a person is, "" when nobody knows any more. nil exports no
 	// personal data at all, because records hold none.
+	// An export with names is for reading: VerifyExport refuses it.
 	Name func(gateway.PersonRef) string
+	// Head gets the signed checkpoint of the whole log that is exported, before
+	// the first record; nil when the log is empty. With it, VerifyExport proves
+	// a whole JSON export.
+	Head func(checkpoint []byte) error
 }
 
 // Export writes the log as it is now to w, oldest first, and returns how many
@@ -44,6 +49,11 @@ func (l *Log) Export(ctx context.Context, w io.Writer, o ExportOptions) (n int, 
 	st, _, err := readState(ctx, l.store)
 	if err != nil {
 		return 0, fmt.Errorf("exporting evidence: %w", err)
+	}
+	if o.Head != nil {
+		if err := o.Head(st.Head); err != nil {
+			return 0, fmt.Errorf("exporting evidence: %w", err)
+		}
 	}
 	out := bufio.NewWriter(w)
 	for from := uint64(0); from < st.Size && err == nil; from += chunk {

@@ -50,11 +50,14 @@ func (r *Report) OK() bool { return len(r.Problems) == 0 }
 const maxProblems = 100
 
 // add notes a problem; one that continues the problem before is merged into it.
-func (r *Report) add(kind ProblemKind, at uint64, what string) {
+func (r *Report) add(kind ProblemKind, at uint64, what string) { r.addSome(kind, at, 1, what) }
+
+// addSome notes a problem of count numbers in a row.
+func (r *Report) addSome(kind ProblemKind, at, count uint64, what string) {
 	if n := len(r.Problems); n > 0 {
 		last := &r.Problems[n-1]
 		if last.Kind == kind && last.What == what && last.At+last.Count == at {
-			last.Count++
+			last.Count += count
 			return
 		}
 		if n == maxProblems {
@@ -62,5 +65,5 @@ func (r *Report) add(kind ProblemKind, at uint64, what string) {
 			return
 		}
 	}
-	r.Problems = append(r.Problems, Problem{Kind: kind, At: at, Count: 1, What: what})
+	r.Problems = append(r.Problems, Problem{Kind: kind, At: at, Count: count, What: what})
 }

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/binary"
@@ -21,11 +22,13 @@ import (
 // everything that was signed: the stored heads, and the checkpoints that were
 // kept elsewhere. Of what the store says it believes nothing that key did not
 // sign. It may run beside a folder. An error means that it could not be
-// finished; what is wrong with the log stands in the report.
+// finished; what is wrong with the log stands in the report. It reads the log in
+// pieces, so its memory does not grow with the log.
 func Verify(ctx context.Context, s store.Store, key note.Verifier, checkpoints ...[]byte) (Report, error) {
 	v := &verification{store: s, key: key, seed: maphash.MakeSeed()}
+	v.addCheckpoints(checkpoints)
 	for _, step := range []func(context.Context) error{
-		v.readState, v.readHeads, v.addCheckpoints(checkpoints), v.walk, v.finish, v.compareIndex, v.countStaged,
+		v.readState, v.walk, v.headsBeyond, v.finish, v.compareIndex, v.countStaged,
 	} {
 		if err := step(ctx); err != nil {
 			return v.report, fmt.Errorf("verifying evidence: %w", err)
@@ -49,14 +52,16 @@ type signedRoot struct {
 	source source
 }
 
-// verification is one run of Verify.
+// verification is one run of Verify or VerifyExport.
 type verification struct {
 	store  store.Store
 	key    note.Verifier
 	report Report
 
 	state   state        // as the store has it, zero when unreadable
+	kept    bool         // the head was met that state says is kept
 	signed  []signedRoot // by size; those that walk has passed are gone
+	beyond  uint64       // size of the largest head in the store
 	end     uint64       // the log must have so many records
 	records tree         // of the records themselves, of stored hashes where one is lost
 	stored  tree         // of the stored leaf hashes, of the records' where one is lost
@@ -67,16 +72,21 @@ type verification struct {
 }
 
 func (v *verification) readState(ctx context.Context) error {
-	st, version, err := readState(ctx, v.store)
+	item, err := v.store.Get(ctx, stateKey())
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // finish says whether there should be one
+	}
 	if gone(ctx, err) {
 		return err
 	}
-	if err != nil {
+	var st state
+	if err != nil || store.Decode(item.Value, &st) != nil {
 		v.report.add(ProblemState, 0, "position cannot be read")
 		return nil
 	}
-	if version == 0 {
-		return nil
+	// JSON can say the same in many ways; ours is one.
+	if again, err := store.Encode(st); err != nil || !bytes.Equal(again, item.Value) {
+		v.report.add(ProblemState, st.Size, "position is not what a fold writes")
 	}
 	head, err := ParseCheckpoint(st.Head, v.key)
 	if err != nil || head.Size != st.Size {
@@ -84,66 +94,67 @@ func (v *verification) readState(ctx context.Context) error {
 		return nil
 	}
 	v.state = st
-	v.expect(head, fromState)
+	v.expect(signedRoot{head, fromState})
 	return nil
 }
 
 // expect lets walk compare a signed root.
-func (v *verification) expect(h Head, from source) {
-	v.signed = append(v.signed, signedRoot{h, from})
-	if from != fromOutside {
-		v.end = max(v.end, h.Size)
+func (v *verification) expect(s signedRoot) {
+	at, _ := slices.BinarySearchFunc(v.signed, s, func(a, b signedRoot) int {
+		return cmp.Or(cmp.Compare(a.Size, b.Size), cmp.Compare(a.source, b.source))
+	})
+	v.signed = slices.Insert(v.signed, at, s)
+	if s.source != fromOutside {
+		v.end = max(v.end, s.Size)
 	}
 }
 
-func (v *verification) readHeads(ctx context.Context) error {
-	var sizes []uint64
-	err := v.keys(ctx, store.LogHeads, ProblemHead, func(key []byte) {
-		if len(key) == 1+8 {
-			sizes = append(sizes, binary.BigEndian.Uint64(key[1:]))
-			return
-		}
-		v.report.add(ProblemHead, 0, "head under a key that is none")
-	})
-	if err != nil {
-		return err
-	}
-	for _, size := range sizes {
-		item, err := v.store.Get(ctx, headKey(size))
-		if errors.Is(err, store.ErrNotFound) { // dropped by a fold meanwhile
+func (v *verification) addCheckpoints(checkpoints [][]byte) {
+	for _, raw := range checkpoints {
+		head, err := ParseCheckpoint(raw, v.key)
+		if err != nil {
+			v.report.add(ProblemCheckpoint, 0, "checkpoint is not signed by the key")
 			continue
 		}
-		if gone(ctx, err) {
-			return err
-		}
-		head, bad := ParseCheckpoint(item.Value, v.key)
-		switch {
-		case err != nil:
-			v.report.add(ProblemHead, size, "head cannot be read")
-		case bad != nil:
-			v.report.add(ProblemHead, size, "head is not signed by the key")
-		case head.Size != size:
-			v.report.add(ProblemHead, size, "head of another size")
-		default:
-			v.expect(head, fromHead)
-		}
+		v.expect(signedRoot{head, fromOutside})
 	}
-	return nil
 }
 
-func (v *verification) addCheckpoints(checkpoints [][]byte) func(context.Context) error {
-	return func(context.Context) error {
-		for _, raw := range checkpoints {
-			head, err := ParseCheckpoint(raw, v.key)
-			if err != nil {
-				v.report.add(ProblemCheckpoint, 0, "checkpoint is not signed by the key")
-				continue
-			}
-			v.expect(head, fromOutside)
-		}
-		slices.SortStableFunc(v.signed, func(a, b signedRoot) int { return cmp.Compare(a.Size, b.Size) })
-		return nil
+// readHeads expects the heads of the records from up to, but not with, to.
+func (v *verification) readHeads(ctx context.Context, from, to uint64) error {
+	heads, err := rows(ctx, v.store, store.LogHeads, nil, from+1, to+1)
+	for _, r := range heads {
+		v.head(r)
 	}
+	return err
+}
+
+// head checks one stored head.
+func (v *verification) head(r row) {
+	head, bad := ParseCheckpoint(r.value, v.key)
+	switch {
+	case r.err != nil:
+		v.report.add(ProblemHead, r.n, "head cannot be read")
+	case bad != nil:
+		v.report.add(ProblemHead, r.n, "head is not signed by the key")
+	case head.Size != r.n:
+		v.report.add(ProblemHead, r.n, "head of another size")
+	default:
+		v.expect(signedRoot{head, fromHead})
+		v.kept = v.kept || head.Size == v.state.Kept && head.At.Equal(v.state.KeptAt)
+	}
+}
+
+// headsBeyond looks at what walk has not met: keys that name no number, and
+// the head of the most records, which finish compares with what there is.
+func (v *verification) headsBeyond(ctx context.Context) error {
+	return v.keys(ctx, store.LogHeads, ProblemHead, func(key []byte) {
+		if len(key) != 1+8 || binary.BigEndian.Uint64(key[1:]) == 0 {
+			v.report.add(ProblemHead, 0, "head under a key that is none")
+			return
+		}
+		v.beyond = max(v.beyond, binary.BigEndian.Uint64(key[1:]))
+	})
 }
 
 // walk reads every record and stored hash and compares each signed root when
@@ -151,6 +162,10 @@ func (v *verification) addCheckpoints(checkpoints [][]byte) func(context.Context
 func (v *verification) walk(ctx context.Context) error {
 	v.compareRoots()
 	for from := uint64(0); ; from += chunk {
+		// Heads first: a fold that ends in between adds records, not the other way.
+		if err := v.readHeads(ctx, from, from+chunk); err != nil {
+			return err
+		}
 		logged, err := rows(ctx, v.store, store.Log, nil, from, from+chunk)
 		if err != nil {
 			return err
@@ -159,11 +174,11 @@ func (v *verification) walk(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if from >= v.end && len(logged) == 0 {
-			return nil
-		}
 		for seq := from; seq < from+chunk && (seq < v.end || len(logged) > 0); seq++ {
 			v.step(seq, pop(&logged, seq), pop(&hashes, seq))
+		}
+		if v.records.size < from+chunk { // what a folder adds meanwhile is for the next time
+			return nil
 		}
 	}
 }
@@ -252,7 +267,7 @@ func (v *verification) agrees(s signedRoot) {
 	} else if s.source == fromHead {
 		r.Heads++
 	}
-	if s.source != fromOutside && s.Size >= r.Signed {
+	if (s.source != fromOutside || v.store == nil) && s.Size >= r.Signed {
 		r.Signed, r.Root, r.SignedAt = s.Size, s.Root.String(), s.At
 	}
 	if s.source == fromState && !slices.Equal(v.state.Peaks, v.records.peaks) {
@@ -284,11 +299,17 @@ func (v *verification) finish(ctx context.Context) error {
 	if err == nil && bad == nil {
 		end = max(end, head.Size)
 	}
+	if v.beyond > max(end, v.records.size) {
+		v.report.add(ProblemHead, v.beyond, "head of records that do not exist")
+	}
 	for seq := end; seq < v.records.size; seq++ {
 		v.report.add(ProblemUnsigned, seq, "record behind the newest signed head")
 	}
 	if err == nil && st.Size < v.end {
 		v.report.add(ProblemState, st.Size, "position lies before the newest head")
+	}
+	if v.state.Size > 0 && !v.kept {
+		v.report.add(ProblemState, v.state.Size, "position names a head that was not kept")
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ var identifiers = []struct {
 	{"itin", "His ITIN is %.", []string{"912-70-4821", "912704821"}, []string{"912-69-4821", "912-93-4821", "812-00-4821"}},
 	{"card", "Paid with card %.",
 		[]string{"4532 0158 0736 2949", "4532015807362949", "4532-0158-0736-2949", "5273490182650376", "371449635398431", "3714 496353 98431", "6011.3099.2457.8130"},
-		[]string{"4532 0158 0736 2948", "4532015807362940", "371449635398432", "9932015807362945"}},
+		[]string{"4532 0158 0736 2948", "4532015807362940", "371449635398432"}},
 	{"iban", "Please transfer to IBAN %.",
 		[]string{"DE44500105175407324931", "DE44 5001 0517 5407 3249 31", "de44-5001-0517-5407-3249-31", "GB29 NWBK 6016 1331 9268 19", "FR14 2004 1010 0505 0001 3M02 606", "NL91ABNA0417164300", "CH9300762011623852957", "NO93 8601 1117 947"},
 		[]string{"DE45500105175407324931", "DE44 5001 0517 5407 3249 32", "DE4450010517540732493", "XX44500105175407324931", "NL91ABNA0417164301"}},
@@ -57,6 +57,8 @@ var identifiers = []struct {
 	{"email", "Write to %", []string{"ann.lee@clinic.example", "o'neil+x@mail.clinic.example"}, []string{"ann.lee@clinic"}},
 	{"address", "She lives at %", []string{"42 Maple Street", "1206 North Elm Avenue"}, nil},
 	{"token", "curl -u %", []string{"ghp_a8Zk29LmQ0xWv7RtY3bNc5HdJ1fGs6PeU4oi"}, []string{"ghp_short"}},
+	{"token", "curl -H 'Authorization: Basic %'", []string{"YW5uOnMzY3JldFg5"}, nil},
+	{"card", "The lost card number is %", []string{"3591273645019821"}, []string{"3591273645019822"}},
 	{"password", "The password is: %", []string{"Tr0ub4dor&3x"}, []string{"wrong"}},
 }
 

@@ -25,8 +25,10 @@ func (m *builder) addLexicons() error {
 			return err
 		}
 	}
-	if err := m.addList("case", term{list: listCase}); err != nil {
-		return err
+	for i, name := range linkNames {
+		if err := m.addList(name, term{list: listLink, sub: uint16(i)}); err != nil {
+			return err
+		}
 	}
 	if err := m.addLabels(); err != nil {
 		return err
@@ -67,6 +69,8 @@ func wordFlags(name string) uint32 {
 		return given
 	case "ordinary":
 		return ordinary
+	case "surname":
+		return surname
 	case "title":
 		return title
 	case "provider":
@@ -109,15 +113,19 @@ func (m *builder) addWords() error {
 }
 
 // enter adds a term with its spelling and its plural. A final "!" means: as
-// it stands, without a plural.
+// it stands, without a plural. What an earlier term of the list spells already
+// ("depression" and "dépression") counts once, as the earlier.
 func (m *builder) enter(text string, t term) error {
 	text, exact := strings.CutSuffix(text, "!")
+	if m.spelled(text, t.list, t.sub) {
+		return nil
+	}
 	t.text = text
 	id := m.add(t)
 	if !m.spell(text, id) {
 		return fmt.Errorf("term %q has no word, or more than %d", text, maxPhrase)
 	}
-	if p := plural(text); !exact && p != "" {
+	if p := plural(text); !exact && p != "" && !m.spelled(p, t.list, t.sub) {
 		m.spell(p, id)
 	}
 	return nil

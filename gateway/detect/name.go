@@ -28,7 +28,7 @@ func (s *scan) flagged(flags uint32, start, end int) {
 // stands before one.
 func (s *scan) name(flags uint32, start, end int) {
 	if flags&given != 0 && isUpper(s.b[start]) {
-		if to, n := s.nameRun(s.space(end), false); n > 0 && s.sameCase(start, end, to) {
+		if to, n := s.nameRun(s.space(end), common|flags&ordinary); n > 0 && s.sameCase(start, end, to) {
 			s.nameFound(start, to, "given name and surname", 4)
 			return
 		}
@@ -42,22 +42,22 @@ func (s *scan) name(flags uint32, start, end int) {
 	case flags&provider != 0:
 		// Who treats is no secret by itself: a low finding, and none of the
 		// words after it begins another.
-		if to, n := s.nameRun(at, true); n > 0 {
+		if to, n := s.nameRun(at, 0); n > 0 {
 			s.nameFound(at, to, "name of a professional", 2)
 		}
 	case flags&title != 0 && isUpper(s.b[start]):
-		if to, n := s.nameRun(at, true); n > 0 {
+		if to, n := s.nameRun(at, 0); n > 0 {
 			s.nameFound(at, to, "title before", 4)
 		}
 	case flags&patient != 0:
 		if s.b[end] == ':' {
 			at = s.space(end + 1)
 		}
-		if to, n := s.nameRun(at, false); n > 1 || n == 1 && s.b[at+1] > 'Z' {
+		if to, n := s.nameRun(at, common|ordinary); n > 1 || n == 1 && s.b[at+1] > 'Z' {
 			s.nameFound(at, to, "patient or client before", 4)
 		}
 	case flags&dear != 0:
-		if to, n := s.nameRun(at, false); n > 0 && s.b[at+1] > 'Z' {
+		if to, n := s.nameRun(at, common|ordinary); n > 0 && s.b[at+1] > 'Z' {
 			s.nameFound(at, to, "salutation before", 4)
 		}
 	}
@@ -82,7 +82,7 @@ func (s *scan) labelledName(l label) {
 	for n := 0; n < 8 && (s.b[i] == ' ' || s.b[i] == '*' || s.b[i] == '\t'); n++ {
 		i++
 	}
-	if to, n := s.nameRun(i, true); n > 0 {
+	if to, n := s.nameRun(i, 0); n > 0 {
 		s.nameFound(i, to, "name label before", 5)
 	}
 }
@@ -96,10 +96,14 @@ func (s *scan) space(i int) int {
 	return i
 }
 
+// common are the flags of words that are no part of a name.
+const common = month | patient | asking | pronoun | dear | street
+
 // nameRun reads one to four words of a name at i: capitalised words, initials
-// between them, particles before them. Unless any, everyday words end it. It
-// returns the end and the number of capitalised words of two letters or more.
-func (s *scan) nameRun(i int, any bool) (end, n int) {
+// between them, particles before them. Words with a flag of stop end it, and so
+// do everyday words that are no surnames; stop 0 takes every word for a name.
+// It returns the end and the number of capitalised words of two letters or more.
+func (s *scan) nameRun(i int, stop uint32) (end, n int) {
 	end = i
 	for words := 0; words < 5 && i < s.n && class[s.b[i]] == letter; words++ {
 		j := i
@@ -116,7 +120,7 @@ func (s *scan) nameRun(i int, any bool) (end, n int) {
 		case flags&particle != 0 && n < 3:
 		case !isUpper(s.b[i]) && s.b[i] < 0x80, flags&(title|provider) != 0:
 			return end, n
-		case !any && flags&(ordinary|month|patient|asking|pronoun|dear|street) != 0:
+		case flags&stop != 0, flags&(ordinary|surname) == ordinary && stop != 0:
 			return end, n
 		default:
 			end = j

@@ -29,6 +29,7 @@ func (s *scan) mark(i int) int {
 	case '?':
 		if s.mine(i) && i >= s.quiet {
 			s.tops.part.questions++
+			s.tops.part.lastAsked = s.tops.part.words + int(s.wordNo)
 		}
 	case '$':
 		if class[s.b[i+1]] == digit && s.mine(i) {

@@ -118,7 +118,8 @@ func TestScore(t *testing.T) {
 		if e.Mode == "" {
 			continue
 		}
-		rule := protective(d.Scan(e.parts()))
+		out := d.Scan(e.parts())
+		rule := protective(out)
 		c := byRule[e.Rule]
 		c.n++
 		if rule != "" {
@@ -132,7 +133,7 @@ func TestScore(t *testing.T) {
 			}
 		}
 		if e.Rule == os.Getenv("GATEPOST_MISSES") && (rule == "") == (e.Mode == "secure") {
-			t.Logf("%s %s", e.ID, rule)
+			t.Logf("%s %q %v %v %v", e.ID, rule, out.AddressedToReader, out.Kinds, out.Topics)
 		}
 	}
 	var table strings.Builder

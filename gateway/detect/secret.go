@@ -21,7 +21,7 @@ var secretForms = []struct {
 	{"npm_", 40}, {"pypi-", 60}, {"dckr_pat_", 30}, {"rubygems_", 50}, {"dop_v1_", 60}, {"doo_v1_", 60},
 	{"SG.", 60}, {"key-", 36}, {"hvs.", 40}, {"hvb.", 60}, {"sgp_", 44}, {"ntn_", 48}, {"secret_", 46},
 	{"shpat_", 38}, {"shpss_", 38}, {"shpca_", 38}, {"lin_api_", 40}, {"figd_", 40}, {"PMAK-", 50}, {"pul-", 40},
-	{"AGE-SECRET-KEY-1", 60}, {"tskey-", 30}, {"sq0csp-", 40}, {"EAAA", 60}, {"LTAI", 20}, {"phc_", 40}, {"dapi", 36},
+	{"AGE-SECRET-KEY-1", 60}, {"tskey-", 30}, {"sq0csp-", 40}, {"EAA", 100}, {"LTAI", 20}, {"phc_", 40}, {"dapi", 36},
 }
 
 // secretTable groups secretForms by first octet.
@@ -177,7 +177,7 @@ func (s *scan) afterLabel(i int) (to int, signs bool) {
 			signs = true
 		case c == ' ' || c == '"' || c == '\'' || c == '\t' || c == '`' || c == '*':
 		case c == '-' && b[i+1] == '>':
-		case !signs && b[i-1] == ' ' && announces(b, i) > 0:
+		case b[i-1] == ' ' && announces(b, i) > 0:
 			signs = true
 			i += announces(b, i) - 1
 		default:
@@ -187,15 +187,15 @@ func (s *scan) afterLabel(i int) (to int, signs bool) {
 	return i, signs
 }
 
-// announces is the length of the verb at i that a value follows ("is", "ist",
-// "est", "es"), 0 when there is none.
+// announces is the length of the verb or the scheme (RFC 7235) at i that a
+// value follows, 0 when there is none.
 func announces(b []byte, i int) int {
 	j := i
-	for class[b[j]] == letter && j-i < 4 {
+	for class[b[j]] == letter && j-i < 8 {
 		j++
 	}
 	switch string(b[i:j]) {
-	case "is", "ist", "est", "es", "was", "IS":
+	case "is", "ist", "est", "es", "was", "IS", "Basic", "basic", "Bearer", "bearer":
 		return j - i
 	}
 	return 0

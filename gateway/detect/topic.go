@@ -24,7 +24,17 @@ const (
 	nKinds
 )
 
+// What ties a topic to one person, by number: a record of somebody, a person
+// who speaks of themselves, somebody's account.
+const (
+	record = iota
+	self
+	holder
+	nLinks
+)
+
 var (
+	linkNames  = [nLinks]string{"case", "self", "holder"}
 	topicNames = [nTopics]string{"health", "finance", "legal"}
 	kindNames  = [nKinds]string{"reminder", "marketing", "receipt", "one_time_code"}
 )
@@ -48,6 +58,8 @@ type seen struct {
 	links     [nTopics]int // weights of terms right after "your", "my"
 	asks      int          // what, how, which
 	questions int          // question marks
+	atEnd     int          // parts whose last words are a question
+	lastAsked int          // words before the latest question mark
 	amounts   int          // "$" before a digit
 }
 
@@ -56,8 +68,11 @@ type seen struct {
 type sums struct {
 	topic [nTopics]int
 	kind  [nKinds]int
-	case_ int
+	link  [nLinks]int
 }
+
+// atEnd is how many words may follow a text's last question that ends it.
+const atEnd = 8
 
 // linkWords is how many words after "your" a term is still the reader's.
 const linkWords = 5
@@ -119,6 +134,9 @@ func (t *topics) endPart(terms []term) {
 	w.words += p.words
 	w.asks += p.asks
 	w.questions += p.questions
+	if p.questions > 0 && p.words-p.lastAsked < atEnd {
+		w.atEnd++
+	}
 	w.amounts += p.amounts
 	for i := range w.links {
 		w.links[i] += p.links[i]
@@ -140,8 +158,8 @@ func (t *tally) sums(terms []term) (s sums) {
 			s.topic[m.sub] += w
 		case listKind:
 			s.kind[m.sub] += w
-		case listCase:
-			s.case_ += w
+		case listLink:
+			s.link[m.sub] += w
 		}
 	}
 	return s
@@ -228,24 +246,49 @@ func kindsOf(s sums) []string {
 	return out
 }
 
-// caseNeed is the sum (in halves) of case terms that makes a text the record
-// of one person.
-const caseNeed = 10
+// linkNeed is the sum (in halves) of terms that tie a topic to one person.
+const linkNeed = 10
 
 // addressed reports whether a topic that matters is tied to one person: the
-// reader ("your result"), the writer ("my rash"), or the person whose record
-// the text is. A question that merely describes a case is tied to nobody.
-func (t *topics) addressed(s sums) bool {
-	if s.kind[marketing] >= kindNeed[marketing] {
+// reader ("your result"), the writer ("I have had a rash"), whoever holds the
+// account or the case, or the person whose record the text is. An advertisement
+// speaks to everybody, and a question that merely describes a case is about nobody.
+func (s *scan) addressed(sum sums) bool {
+	t := &s.tops
+	w := &t.whole
+	if sum.kind[marketing] >= kindNeed[marketing] && sum.link[record]+sum.link[self] < sum.kind[marketing] {
 		return false
 	}
 	for i, level := range t.best {
-		if level >= gateway.Medium && t.whole.links[i] > 0 {
+		if level >= gateway.Medium && w.links[i] > 0 {
 			return true
 		}
 	}
-	question := t.whole.questions > 0 && t.whole.words < 120
-	return t.best[health] >= gateway.Medium && s.case_ >= caseNeed && !question
+	if t.best[finance] >= gateway.Medium && w.amounts > 0 && w.words < shortText && sum.link[holder] >= linkNeed {
+		return true
+	}
+	if t.best[legal] >= gateway.Medium && s.has("case_number") {
+		return true
+	}
+	if t.best[health] < gateway.Medium {
+		return false
+	}
+	asks := w.questions > 0 && (w.words < shortText || w.atEnd > 0)
+	enough := linkNeed
+	if t.best[health] == gateway.High {
+		enough = linkNeed / 2
+	}
+	return sum.link[self] >= linkNeed || sum.link[record] >= enough && !asks
+}
+
+// shortText is how many words a message has at most that says one thing.
+const shortText = 120
+
+// has reports whether a finding of type typ is MEDIUM at least.
+func (s *scan) has(typ string) bool {
+	return slices.ContainsFunc(s.out.Findings, func(f gateway.Finding) bool {
+		return f.Type == typ && f.Level >= gateway.Medium
+	})
 }
 
 // finish adds what is said of the message as a whole.
@@ -254,7 +297,7 @@ func (s *scan) finish() *gateway.Detections {
 	sum := s.tops.whole.sums(terms)
 	s.out.Topics = s.tops.scores(terms, sum)
 	s.out.Kinds = kindsOf(sum)
-	s.out.AddressedToReader = s.tops.addressed(sum)
+	s.out.AddressedToReader = s.addressed(sum)
 	s.accounts()
 	out := s.out
 	s.out = nil

@@ -44,6 +44,7 @@ type word struct {
 const (
 	given    = 1 << iota // a given name
 	ordinary             // an everyday word: no surname by itself
+	surname              // an everyday word that is a surname after a given name
 	title                // Mr, Mrs, Herr ...
 	provider             // Dr, Prof
 	patient              // patient, client: a name may follow
@@ -69,7 +70,7 @@ const (
 	listTopic = iota // sub: topic
 	listKind         // sub: kind of message
 	listLabel        // sub: type of identifier
-	listCase         // speaks of one person's case
+	listLink         // sub: what ties a topic to one person
 	listOwn          // sub: own detector
 )
 
@@ -232,6 +233,21 @@ func (m *builder) spell(text string, id uint32) bool {
 		m.ends[node] = append(m.ends[node], id)
 	}
 	return true
+}
+
+// spelled reports whether text ends a term of this list already.
+func (m *builder) spelled(text string, list uint8, sub uint16) bool {
+	ids := m.split(text)
+	if len(ids) == 0 {
+		return false
+	}
+	node := m.words[ids[0]].first
+	for _, w := range ids[1:] {
+		node = m.edges[uint64(node)<<32|uint64(w)]
+	}
+	return node != 0 && slices.ContainsFunc(m.ends[node], func(id uint32) bool {
+		return m.terms[id].list == list && m.terms[id].sub == sub
+	})
 }
 
 func (m *builder) node() uint32 {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -78,6 +79,37 @@ func (c *fakeCourier) Deliver(ctx context.Context, es []gateway.Envelope) (out [
 	return out
 }
 
+// tried is how many attempts were begun for an envelope.
+func (c *fakeCourier) tried(id gateway.EnvelopeID) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.tries[id]
+}
+
+// copies is how often an envelope was delivered.
+func (c *fakeCourier) copies(id gateway.EnvelopeID) int { return c.served()[id] }
+
+func (c *fakeCourier) served() map[gateway.EnvelopeID]int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.sent)
+}
+
+func (c *fakeCourier) attempts() int { return len(c.allCalls()) }
+
+func (c *fakeCourier) allCalls() [][]gateway.EnvelopeID {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.calls)
+}
+
+// peaks is how many attempts ran at once, by destination.
+func (c *fakeCourier) peaks() map[string]int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.highest)
+}
+
 func sent() gateway.Outcome {
 	return gateway.Outcome{Result: gateway.Sent, Code: 250, Status: "2.0.0", Phase: "dot"}
 }
@@ -144,7 +176,7 @@ type bench struct {
 	config  Config
 	n       int
 	stop    func() error
-	logs    bytes.Buffer
+	logs    logbook
 }
 
 func newBench(t *testing.T) *bench {
@@ -339,4 +371,22 @@ func (o *outage) Commit(ctx context.Context, b *store.Batch) error {
 		return err
 	}
 	return o.Store.Commit(ctx, b)
+}
+
+// logbook takes what several queues log.
+type logbook struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logbook) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logbook) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }

@@ -23,8 +23,8 @@ func TestPauseAndResume(t *testing.T) {
 		_ = b.stop()
 		b.start()
 		sleep(time.Hour)
-		if e := b.get(id); e.State != gateway.Queued || len(b.courier.calls) != 0 || !b.q.Paused() {
-			t.Errorf("%s, %d attempts while paused", e.State, len(b.courier.calls))
+		if e := b.get(id); e.State != gateway.Queued || b.courier.attempts() != 0 || !b.q.Paused() {
+			t.Errorf("%s, %d attempts while paused", e.State, b.courier.attempts())
 		}
 		if err := b.q.Resume(t.Context()); err != nil {
 			t.Fatal(err)
@@ -49,7 +49,7 @@ func TestStagedPauseHoldsFromTheStart(t *testing.T) {
 		}
 		b.start()
 		sleep(time.Hour)
-		if b.courier.tries[id] != 0 {
+		if b.courier.tried(id) != 0 {
 			t.Error("delivered in spite of the pause")
 		}
 	})
@@ -115,14 +115,14 @@ func TestOperatorActs(t *testing.T) {
 		}
 		must(b.q.Retry(ctx, id, word("requeued")))
 		sleep(time.Second)
-		if n := b.courier.tries[id]; n != 2 {
+		if n := b.courier.tried(id); n != 2 {
 			t.Fatalf("%d attempts after Retry", n)
 		}
 		must(b.q.Hold(ctx, id, "operator", word("held")))
 		must(b.q.Drop(ctx, gone, word("dropped")))
 		sleep(24 * time.Hour)
-		if e := b.get(id); e.State != gateway.Held || e.Hold != "operator" || b.courier.tries[id] != 2 {
-			t.Fatalf("%s, %d attempts after Hold", e.State, b.courier.tries[id])
+		if e := b.get(id); e.State != gateway.Held || e.Hold != "operator" || b.courier.tried(id) != 2 {
+			t.Fatalf("%s, %d attempts after Hold", e.State, b.courier.tried(id))
 		}
 		if err := b.q.Retry(ctx, id, word("requeued")); !errors.Is(err, ErrNotFound) {
 			t.Errorf("Retry of a held envelope: %v", err)
@@ -136,7 +136,7 @@ func TestOperatorActs(t *testing.T) {
 		if e.State != gateway.Delivered || e.Recipient.Local() != "lee" || e.Attempts != 1 || e.Delayed {
 			t.Errorf("%s after Release, %d attempts", e.State, e.Attempts)
 		}
-		if e := b.get(gone); e.State != gateway.Dropped || b.courier.tries[gone] != 1 {
+		if e := b.get(gone); e.State != gateway.Dropped || b.courier.tried(gone) != 1 {
 			t.Errorf("%s after Drop", e.State)
 		}
 		for _, w := range []string{"requeued", "held", "released"} {
@@ -197,8 +197,8 @@ func TestDeliveryWithoutEvidenceIsNotSettled(t *testing.T) {
 			t.Errorf("%s without evidence", e.State)
 		}
 		sleep(2 * time.Minute)
-		if e := b.get(id); e.State != gateway.Delivered || b.courier.sent[id] != 1 || b.staged("delivered")[id.String()] != 1 {
-			t.Errorf("%s, delivered %d times", e.State, b.courier.sent[id])
+		if e := b.get(id); e.State != gateway.Delivered || b.courier.copies(id) != 1 || b.staged("delivered")[id.String()] != 1 {
+			t.Errorf("%s, delivered %d times", e.State, b.courier.copies(id))
 		}
 	})
 }
@@ -243,15 +243,13 @@ func TestRetryAllReopensDestinations(t *testing.T) {
 			b.one("pat@out.example")
 		}
 		sleep(10 * time.Second)
-		b.courier.mu.Lock()
-		calls := len(b.courier.calls)
-		b.courier.mu.Unlock()
+		calls := b.courier.attempts()
 		n, err := b.q.RetryAll(t.Context(), word("requeued"))
 		if n != 40 || err != nil {
 			t.Errorf("RetryAll: %d, %v", n, err)
 		}
 		sleep(time.Second)
-		if len(b.courier.calls) == calls {
+		if b.courier.attempts() == calls {
 			t.Error("no attempt after RetryAll")
 		}
 		if got := len(b.staged("requeued")); got != 40 {
@@ -317,8 +315,8 @@ func TestTwoNodesOnOneStore(t *testing.T) {
 		}
 		sleep(10 * time.Minute)
 		for _, id := range ids {
-			if e := b.get(id); e.State != gateway.Delivered || b.courier.sent[id] != 1 {
-				t.Errorf("%s, %d copies", e.State, b.courier.sent[id])
+			if e := b.get(id); e.State != gateway.Delivered || b.courier.copies(id) != 1 {
+				t.Errorf("%s, %d copies", e.State, b.courier.copies(id))
 			}
 		}
 		if err := stopOne(); err != nil {
@@ -347,12 +345,12 @@ func TestTakeOverFromADeadNode(t *testing.T) {
 		b.config.Node = "alive"
 		b.start()
 		sleep(50 * time.Second)
-		if b.courier.tries[id] != 0 {
+		if b.courier.tried(id) != 0 {
 			t.Error("taken over before the lease had lapsed")
 		}
 		sleep(5 * time.Minute)
-		if e := b.get(id); e.State != gateway.Delivered || b.courier.sent[id] != 1 {
-			t.Errorf("%s, %d copies", e.State, b.courier.sent[id])
+		if e := b.get(id); e.State != gateway.Delivered || b.courier.copies(id) != 1 {
+			t.Errorf("%s, %d copies", e.State, b.courier.copies(id))
 		}
 	})
 }
@@ -370,8 +368,8 @@ func TestSecondProcessOfANameFencesTheFirst(t *testing.T) {
 		}
 		id := b.one("pat@out.example")
 		sleep(time.Second)
-		if b.courier.sent[id] != 1 {
-			t.Errorf("delivered %d times", b.courier.sent[id])
+		if b.courier.copies(id) != 1 {
+			t.Errorf("delivered %d times", b.courier.copies(id))
 		}
 	})
 }

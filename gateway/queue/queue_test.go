@@ -17,8 +17,8 @@ func TestFreshEnvelopeIsDeliveredAtOnce(t *testing.T) {
 		if e := b.get(id); e.State != gateway.Delivered || e.Attempts != 1 || !e.Next.IsZero() || e.Last.Code != 250 {
 			t.Errorf("state %v attempts %d", e.State, e.Attempts)
 		}
-		if b.courier.sent[id] != 1 || b.staged("delivered")[id.String()] != 1 {
-			t.Errorf("sent %d, evidence %v", b.courier.sent[id], b.staged("delivered"))
+		if b.courier.copies(id) != 1 || b.staged("delivered")[id.String()] != 1 {
+			t.Errorf("sent %d, evidence %v", b.courier.copies(id), b.staged("delivered"))
 		}
 	})
 }
@@ -38,7 +38,7 @@ func TestEnvelopesOfOneMessageShareAnAttempt(t *testing.T) {
 		b.accept(es...)
 		sleep(time.Second)
 		sizes := map[int]int{}
-		for _, call := range b.courier.calls {
+		for _, call := range b.courier.allCalls() {
 			sizes[len(call)]++
 		}
 		if sizes[3] != 1 || sizes[1] != 4 {

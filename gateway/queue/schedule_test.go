@@ -49,7 +49,7 @@ func TestRetriesSpread(t *testing.T) {
 		for _, id := range ids {
 			e := b.get(id)
 			wait := e.Next.Sub(e.Last.At)
-			if wait < 48*time.Second || wait > time.Minute {
+			if wait < 48*time.Second || wait > time.Minute+time.Second {
 				t.Errorf("second attempt after %v", wait)
 			}
 			times[wait.Truncate(time.Second)] = true
@@ -91,12 +91,12 @@ func TestConcurrencyPerDestination(t *testing.T) {
 			b.one(fmt.Sprintf("pat@%d.example", i%4))
 		}
 		sleep(10 * time.Minute)
-		for d, n := range b.courier.highest {
+		for d, n := range b.courier.peaks() {
 			if n > 3 {
 				t.Errorf("%d attempts at once to %s", n, d)
 			}
 		}
-		if n := len(b.courier.sent); n != 60 {
+		if n := len(b.courier.served()); n != 60 {
 			t.Errorf("%d of 60 delivered", n)
 		}
 	})
@@ -146,11 +146,11 @@ func TestDeadDestinationIsPausedAndRevives(t *testing.T) {
 			ids = append(ids, b.one("pat@out.example"))
 		}
 		sleep(10 * time.Second)
-		if n := len(b.courier.calls); n < 3 || n > 10 {
+		if n := b.courier.attempts(); n < 3 || n > 10 {
 			t.Errorf("%d attempts before the pause", n)
 		}
 		sleep(10 * time.Minute)
-		before := len(b.courier.calls)
+		before := b.courier.attempts()
 		if before > 30 {
 			t.Errorf("%d attempts in ten minutes at a dead destination", before)
 		}
@@ -228,10 +228,10 @@ func TestMoreThanMemoryHolds(t *testing.T) {
 					t.Errorf("%d entries of %d octets in memory", known, octets)
 				}
 				sleep(10 * time.Minute)
-				if n := len(b.courier.sent); n != 500 {
+				if n := len(b.courier.served()); n != 500 {
 					t.Errorf("%d of 500 delivered", n)
 				}
-				for id, n := range b.courier.sent {
+				for id, n := range b.courier.served() {
 					if n != 1 {
 						t.Errorf("%v delivered %d times", id, n)
 					}
@@ -262,8 +262,8 @@ func TestRestartReadsTheSchedule(t *testing.T) {
 		unborn := b.one("kim@out.example") // committed by a process that died before it could begin
 		b.start()
 		sleep(time.Second)
-		if b.courier.tries[id] != 1 || b.courier.tries[unborn] != 1 {
-			t.Errorf("%d and %d attempts, want one each", b.courier.tries[id], b.courier.tries[unborn])
+		if b.courier.tried(id) != 1 || b.courier.tried(unborn) != 1 {
+			t.Errorf("%d and %d attempts, want one each", b.courier.tried(id), b.courier.tried(unborn))
 		}
 		sleep(3 * time.Minute)
 		for _, id := range []gateway.EnvelopeID{id, unborn} {

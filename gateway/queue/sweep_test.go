@@ -98,7 +98,7 @@ func (s *story) check(copies int) {
 		if e.State != state {
 			b.t.Errorf("envelope to %s is %s, want %s", e.Recipient.Domain(), e.State, state)
 		}
-		n := b.courier.sent[e.ID]
+		n := b.courier.copies(e.ID)
 		if (state == gateway.Delivered) != (n > 0) || n > copies {
 			b.t.Errorf("envelope to %s was delivered %d times", e.Recipient.Domain(), n)
 		}
@@ -207,7 +207,7 @@ func playCrash(t *testing.T, plan storetest.Plan) (fired bool, copies int) {
 			t.Errorf("Run: %v", err)
 		}
 		s.check(2)
-		for _, n := range b.courier.sent {
+		for _, n := range b.courier.served() {
 			copies = max(copies, n)
 		}
 		if t.Failed() && fired {
@@ -231,14 +231,14 @@ func TestStoreAwayForAnHour(t *testing.T) {
 		sleep(10 * time.Second)
 		second := b.one("kim@good.example") // accepted by the part of the store that works
 		sleep(time.Hour)
-		if n := len(b.courier.calls); n != 1 {
+		if n := b.courier.attempts(); n != 1 {
 			t.Errorf("%d attempts while their results could not be stored", n)
 		}
 		gone.set(false)
 		sleep(time.Minute)
 		for _, id := range []gateway.EnvelopeID{id, second} {
-			if e := b.get(id); e.State != gateway.Delivered || b.courier.sent[id] != 1 {
-				t.Errorf("%s after the outage, %d copies", e.State, b.courier.sent[id])
+			if e := b.get(id); e.State != gateway.Delivered || b.courier.copies(id) != 1 {
+				t.Errorf("%s after the outage, %d copies", e.State, b.courier.copies(id))
 			}
 		}
 	})
@@ -263,8 +263,8 @@ func TestLateTakeOfASettledEnvelope(t *testing.T) {
 			sleep(after)
 			batch.Done()
 			sleep(2 * time.Minute)
-			if b.courier.sent[e.ID] != 1 {
-				t.Errorf("after %v: delivered %d times", after, b.courier.sent[e.ID])
+			if b.courier.copies(e.ID) != 1 {
+				t.Errorf("after %v: delivered %d times", after, b.courier.copies(e.ID))
 			}
 		})
 	}
