@@ -28,7 +28,7 @@ func BenchmarkAccept(b *testing.B) {
 	for _, size := range []int{5_000, 100_000, 2_000_000} {
 		b.Run(fmt.Sprintf("%dkB", size/1000), func(b *testing.B) {
 			s := begin(b, &discard{})
-			mail := strings.Repeat("0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456\r\n", size/75) + ".\r\n"
+			mail := []byte(strings.Repeat("0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456\r\n", size/75) + ".\r\n")
 			b.SetBytes(int64(len(mail)))
 			var left atomic.Int64
 			left.Store(int64(b.N))
@@ -44,7 +44,7 @@ func BenchmarkAccept(b *testing.B) {
 }
 
 // submit sends mail after mail, with commands in one piece.
-func submit(b *testing.B, addr, mail string, left *atomic.Int64) {
+func submit(b *testing.B, addr string, mail []byte, left *atomic.Int64) {
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		b.Error(err)
@@ -74,7 +74,7 @@ func submit(b *testing.B, addr, mail string, left *atomic.Int64) {
 		if !expect(2, "250") || !expect(1, "354") {
 			return
 		}
-		_, _ = io.WriteString(conn, mail)
+		_, _ = conn.Write(mail)
 		if !expect(1, "250") {
 			return
 		}

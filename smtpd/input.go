@@ -11,11 +11,10 @@ import (
 const (
 	smallBuffer = 2 << 10
 	bigBuffer   = 64 << 10
-	maxCommand  = 512      // RFC 5321 section 4.5.3.1.4
-	maxEnvelope = 2 << 10  // MAIL and RCPT with all their parameters fit: RFC 1870, 3461, 4954, 6152, 6531
-	maxAuthLine = 12288    // RFC 4954 section 4
-	maxSkip     = 1 << 20  // of a line that is too long, before the session ends
-	maxPending  = 16 << 10 // of replies held back while commands are at hand
+	maxCommand  = 512     // RFC 5321 section 4.5.3.1.4
+	maxEnvelope = 2 << 10 // MAIL and RCPT with all their parameters fit: RFC 1870, 3461, 4954, 6152, 6531
+	maxAuthLine = 12288   // RFC 4954 section 4
+	maxSkip     = 1 << 20 // of a line that is too long, before the session ends
 )
 
 // bigBuffers are shared by all connections of the process: one is used while
