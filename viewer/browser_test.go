@@ -164,6 +164,7 @@ func (w *window) download(selector string) []byte {
 // picture takes a picture of the whole page.
 func (w *window) picture(folder, name string) {
 	w.t.Helper()
+	ask[bool](w, `document.activeElement.blur(), true`)
 	// Frames paint only what lies inside of the window.
 	height := ask[int64](w, `document.documentElement.scrollHeight`)
 	width := ask[int64](w, `innerWidth`)

@@ -12,13 +12,13 @@ import (
 // look is one page or state that a reader can get to see.
 type look struct {
 	name string
-	path string // after the link's path; a leading slash alone: from the root
+	path string // after the link's path
 	set  func(c *clinic, w *window)
 }
 
 func (l look) of(c *clinic) string {
-	if l.path == "/" || strings.HasPrefix(l.path, "/!") {
-		return strings.TrimSuffix(l.path, "!")
+	if l.path == "/" || l.path == "/nothing" {
+		return l.path
 	}
 	return c.path() + l.path
 }
@@ -103,7 +103,7 @@ func looks() []look {
 			w.press(`form[action$="/leave"] button`, `a.button.first`)
 		}},
 		{name: "21-root", path: "/"},
-		{name: "22-nothing-here", path: "/!"},
+		{name: "22-nothing-here", path: "/nothing"},
 		{name: "23-broken", set: func(c *clinic, w *window) { c.fail = fmt.Errorf("disk") }},
 		{name: "24-refused", path: stays, set: func(c *clinic, w *window) {
 			w.open(c.path())

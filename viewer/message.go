@@ -16,7 +16,7 @@ type messagePage struct {
 	frame
 	Subject, From, To, Sent, Reference, Until string
 	Document                                  string // of the frame; "" when the mail has no HTML
-	Height                                    int    // class of the frame's height
+	Height                                    string // class of the frame's height
 	Blocked                                   bool
 	Text                                      template.HTML // escaped, with links
 	Cut                                       bool
@@ -80,7 +80,7 @@ func (v *viewer) messagePage(r *http.Request, l link, page gateway.LinkPage, gra
 	p.Text = linked(reading.Text.Reveal())
 	if reading.HTML != nil {
 		p.Document = document(p.frame, reading.HTML, false)
-		p.Height, p.Blocked = height(reading.HTML.Lines), reading.HTML.Blocked > 0
+		p.Height, p.Blocked = frameClass(reading.HTML.Lines), reading.HTML.Blocked > 0
 	}
 	for n := range reading.Files {
 		f := &reading.Files[n]
@@ -121,14 +121,4 @@ func document(f frame, h *library.HTML, alone bool) string {
 	b.WriteString(h.Body.Reveal())
 	b.WriteString(`</body></html>`)
 	return b.String()
-}
-
-// heights are the lines from which on the next class of viewer.css is used.
-func height(lines int) int {
-	for class, most := range []int{5, 9, 14, 20, 29, 41, 58, 83, 118} {
-		if lines <= most {
-			return class
-		}
-	}
-	return 9
 }

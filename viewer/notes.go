@@ -48,9 +48,13 @@ func (v *viewer) broken(w http.ResponseWriter, r *http.Request) {
 // the reader is told to come back.
 func (v *viewer) failed(w http.ResponseWriter, r *http.Request, doing string, err error) {
 	v.config.Logger.Error("viewer request failed", "area", "viewer", "phase", doing, "error", err)
-	p := notePage{frame: v.frame(r, link{}, gateway.LinkPage{})}
+	l, ok := v.link(r)
+	p := notePage{frame: v.frame(r, l, gateway.LinkPage{})}
 	p.Title = p.W.T("broken.title")
 	p.Lines = []string{p.W.T("broken.text")}
+	if ok {
+		p.Again = p.W.T("again.button")
+	}
 	w.Header().Set("Retry-After", "60")
 	v.note(w, r, http.StatusServiceUnavailable, p)
 }
@@ -61,6 +65,7 @@ func (v *viewer) refused(w http.ResponseWriter, r *http.Request, l link, status 
 	p := notePage{frame: v.frame(r, l, gateway.LinkPage{})}
 	p.Title = p.W.T("refused.title")
 	p.Lines = []string{p.W.T("refused.text")}
+	p.Again = p.W.T("again.button")
 	v.note(w, r, status, p)
 }
 
@@ -87,6 +92,7 @@ func (v *viewer) closed(w http.ResponseWriter, r *http.Request, l link, page gat
 		minutes := max(1, int((left+time.Minute-1)/time.Minute))
 		p.Title = p.W.T("paused.title")
 		p.Lines = []string{p.W.T("paused.text", "Clock", p.W.Clock(page.PausedUntil)) + " " + p.W.T("paused.minutes", "Count", minutes), p.W.T("paused.then")}
+		p.Again = p.W.T("again.button")
 	case gateway.LinkFrozen:
 		p.Title = p.W.T("frozen.title")
 		p.Lines = v.askThem(p, p.W.T("frozen.text"), "frozen.then")

@@ -30,6 +30,7 @@ var icon []byte
 // pages renders all HTML.
 type pages struct {
 	all   *template.Template
+	style []byte
 	sheet string // path of the style sheet, with its hash so that it may be kept
 }
 
@@ -38,8 +39,9 @@ func loadPages() (*pages, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading page templates: %w", err)
 	}
-	sum := sha256.Sum256(pageSheet)
-	return &pages{all: all, sheet: "viewer-" + hex.EncodeToString(sum[:8]) + ".css"}, nil
+	style := append(append([]byte(nil), pageSheet...), frameSheet()...)
+	sum := sha256.Sum256(style)
+	return &pages{all: all, style: style, sheet: "viewer-" + hex.EncodeToString(sum[:8]) + ".css"}, nil
 }
 
 // frame is what every page has.
@@ -129,7 +131,7 @@ func (v *viewer) static(w http.ResponseWriter, r *http.Request) {
 	body, kind := icon, "image/svg+xml"
 	switch r.PathValue("name") {
 	case v.pages.sheet:
-		body, kind = pageSheet, "text/css; charset=utf-8"
+		body, kind = v.pages.style, "text/css; charset=utf-8"
 	case "icon.svg":
 	default:
 		v.none(w, r)

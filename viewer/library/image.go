@@ -32,9 +32,15 @@ func newImages(files []gateway.File) *images {
 	return &images{files: files, left: maxPictures, used: map[int]bool{}}
 }
 
-// source is the data: URI for the src of a picture. False means that it would
-// have to be loaded, or is no picture that may be shown.
-func (i *images) source(src string) (string, bool) {
+// picture is one that may be shown.
+type picture struct {
+	uri           string // data: URI
+	width, height int    // pixels
+}
+
+// source finds the picture that src names. False means that it would have to
+// be loaded, or is no picture that may be shown.
+func (i *images) source(src string) (picture, bool) {
 	var raw []byte
 	file := -1
 	switch scheme, rest, _ := strings.Cut(src, ":"); strings.ToLower(scheme) {
@@ -43,15 +49,16 @@ func (i *images) source(src string) (string, bool) {
 	case "data":
 		raw = inline(rest)
 	}
-	kind := pictureType(raw)
+	kind, size := pictureType(raw)
 	if kind == "" || len(raw) > i.left {
-		return "", false
+		return picture{}, false
 	}
 	i.left -= len(raw)
 	if file >= 0 {
 		i.used[file] = true
 	}
-	return "data:" + kind + ";base64," + base64.StdEncoding.EncodeToString(raw), true
+	uri := "data:" + kind + ";base64," + base64.StdEncoding.EncodeToString(raw)
+	return picture{uri: uri, width: size.Width, height: size.Height}, true
 }
 
 // attached reads the file with a Content-ID (RFC 2392), nil when there is none
@@ -97,12 +104,12 @@ func inline(rest string) []byte {
 	return raw
 }
 
-// pictureType is the media type of raw as its octets show it, "" for what is
-// no picture of bounded size. What the sender called it does not count; SVG is
+// pictureType is the media type and size of raw as its octets show it, "" for
+// what is no picture of bounded size. What the sender called it does not count; SVG is
 // a program and never a picture here.
-func pictureType(raw []byte) string {
+func pictureType(raw []byte) (string, image.Config) {
 	if len(raw) == 0 || len(raw) > maxPicture {
-		return ""
+		return "", image.Config{}
 	}
 	formats := []struct {
 		name   string
@@ -119,9 +126,9 @@ func pictureType(raw []byte) string {
 		}
 		c, err := f.decode(bytes.NewReader(raw))
 		if err != nil || int64(c.Width)*int64(c.Height) > maxPixels {
-			return ""
+			return "", image.Config{}
 		}
-		return f.name
+		return f.name, c
 	}
-	return ""
+	return "", image.Config{}
 }

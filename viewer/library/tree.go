@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/net/html"
@@ -63,7 +64,7 @@ func (w *walk) children(to, from *html.Node) {
 		switch n.Type {
 		case html.TextNode:
 			w.measure(n.Data)
-			to.AppendChild(&html.Node{Type: html.TextNode, Data: n.Data})
+			breakable(to, n.Data)
 		case html.ElementNode:
 			w.element(to, n)
 		}
@@ -90,6 +91,29 @@ func (w *walk) element(to, n *html.Node) {
 	kept := &html.Node{Type: html.ElementNode, Data: n.Data, DataAtom: n.DataAtom, Attr: w.attributes(n)}
 	to.AppendChild(kept)
 	w.children(kept, n)
+}
+
+// longWord is the number of code points that a word may have on a narrow
+// screen before it is offered places to break.
+const longWord = 24
+
+// breakable adds text to a node, with places to break inside of long words. An
+// address of a page then does not push a table off the screen, and no ordinary
+// word is torn. Copied text is not changed by it.
+func breakable(to *html.Node, text string) {
+	run, from := 0, 0
+	for at, r := range text {
+		if unicode.IsSpace(r) {
+			run = 0
+			continue
+		}
+		if run++; run > longWord {
+			to.AppendChild(&html.Node{Type: html.TextNode, Data: text[from:at]})
+			to.AppendChild(&html.Node{Type: html.ElementNode, Data: "wbr", DataAtom: atom.Wbr})
+			run, from = 1, at
+		}
+	}
+	to.AppendChild(&html.Node{Type: html.TextNode, Data: text[from:]})
 }
 
 // attributes keeps the known ones and turns style into a class.
@@ -159,14 +183,14 @@ func (w *walk) image(to, n *html.Node) {
 			w.blocked++
 		}
 	}
-	data, ok := w.images.source(source)
+	shown, ok := w.images.source(source)
 	if !ok {
 		w.missing(to, n, source, alt)
 		return
 	}
-	kept.Attr = append(kept.Attr, html.Attribute{Key: "src", Val: data}, html.Attribute{Key: "alt", Val: alt})
+	kept.Attr = append(kept.Attr, html.Attribute{Key: "src", Val: shown.uri}, html.Attribute{Key: "alt", Val: alt})
 	to.AppendChild(kept)
-	w.rows += pictureLines
+	w.rows += shown.lines()
 }
 
 // missing stands where a picture would have been loaded from the network, or
@@ -207,11 +231,17 @@ func (w *walk) countRemote(n *html.Node) {
 	}
 }
 
-// A narrow screen shows about this much.
+// A narrow screen shows about this much, and pictures never wider than it.
 const (
-	lineRunes    = 34
-	pictureLines = 10
+	lineRunes   = 34
+	linePixels  = 29.0
+	screenWidth = 290.0
 )
+
+// lines is the height of a picture on a narrow screen.
+func (p picture) lines() float64 {
+	return float64(p.height)*min(1, screenWidth/float64(max(1, p.width)))/linePixels + 0.3
+}
 
 // measure adds the lines that a text takes.
 func (w *walk) measure(text string) {
