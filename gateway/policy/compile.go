@@ -73,7 +73,7 @@ func newCompiler(r *reader, lists map[string]wordList, known []string, exact boo
 	}
 	for _, v := range variables() {
 		opts = append(opts, cel.Variable(v.name, v.typ))
-		c.intern(slot{name: v.name, ident: v.name, text: v.name, typ: v.typ, recipient: v.recipient, secret: v.secret, words: v.words, eval: v.value})
+		c.intern(slot{name: v.name, ident: v.name, text: v.name, typ: v.typ, recipient: v.recipient, secret: v.secret, words: v.phrase(), eval: v.value})
 	}
 	for _, name := range sortedKeys(lists) {
 		full, list := "lists."+name, lists[name]
@@ -195,7 +195,7 @@ func (c *compiler) part(x *condition, checked *cel.Ast, e ast.Expr) int {
 		return i
 	}
 	inner := c.inside(e)
-	s := slot{text: text, typ: cel.BoolType, recipient: c.anyRecipient(inner), inner: inner, words: text}
+	s := slot{text: text, typ: cel.BoolType, recipient: c.anyRecipient(inner), inner: inner, words: c.comparison(e, text)}
 	if s.eval = c.compare(e); s.eval != nil {
 		return c.byIdent[c.intern(s)]
 	}

@@ -2,6 +2,7 @@ package policy_test
 
 import (
 	"fmt"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -98,6 +99,24 @@ func TestEveryDefaultRuleHasACaseThatFails(t *testing.T) {
 		}
 		if len(failures(t, strings.Replace(src, part, "", 1))) == 0 {
 			t.Errorf("no case fails without %q", part)
+		}
+	}
+}
+
+// TestDocumentedExamples loads every policy of the documentation and runs its
+// tests.
+func TestDocumentedExamples(t *testing.T) {
+	raw, err := os.ReadFile("../../deploy/docs/policy.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(raw), -1)
+	if len(blocks) < 4 {
+		t.Fatalf("%d examples were read", len(blocks))
+	}
+	for _, b := range blocks {
+		for _, f := range failures(t, b[1]) {
+			t.Errorf("%s: %q %v", f, f.Case.Text, f.Verdict.Findings)
 		}
 	}
 }

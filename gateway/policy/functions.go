@@ -20,22 +20,26 @@ import (
 type function struct {
 	name   string
 	usage  string
+	words  string // what it says, for a reader
+	typ    *cel.Type
 	member string // receiver, "" for a global function
 	least  int    // arguments
 	most   int
 	slot   func(*call) slot
 }
 
+// functions is the vocabulary of functions.
 func functions() []function {
+	boolean, integer := cel.BoolType, cel.IntType
 	return []function{
-		{"found", "found([types], LOW|MEDIUM|HIGH)", "", 2, 2, (*call).found},
-		{"count", "count([types]) or count([types], LOW|MEDIUM|HIGH)", "", 1, 2, (*call).count},
-		{"topic", "topic(name)", "", 1, 1, (*call).topic},
-		{"kind", "kind(name)", "", 1, 1, (*call).kind},
-		{"declared", "declared(kind)", "", 1, 1, (*call).declared},
-		{"unreadable", "unreadable([kinds])", "", 1, 1, (*call).unreadable},
-		{"header", "header(name)", "", 1, 1, (*call).header},
-		{"consents", "recipient.consents(name)", "recipient", 1, 1, (*call).consents},
+		{"found", "found([types], LOW|MEDIUM|HIGH)", "any of these types was found, in any part, with at least this confidence", boolean, "", 2, 2, (*call).found},
+		{"count", "count([types]) or count([types], LOW|MEDIUM|HIGH)", "how many different values of these types were found; without a level from MEDIUM on", integer, "", 1, 2, (*call).count},
+		{"topic", "topic(name)", "how much the message speaks of such matters", levelType(), "", 1, 1, (*call).topic},
+		{"kind", "kind(name)", "the message is of this kind", boolean, "", 1, 1, (*call).kind},
+		{"declared", "declared(kind)", "the sender declares the message as this", boolean, "", 1, 1, (*call).declared},
+		{"unreadable", "unreadable([kinds])", "the message has content of one of these kinds, which nobody could read", boolean, "", 1, 1, (*call).unreadable},
+		{"header", "header(name)", "the first header field of this name, decoded; empty when absent", cel.StringType, "", 1, 1, (*call).header},
+		{"consents", "recipient.consents(name)", "the recipient gave this consent", boolean, "recipient", 1, 1, (*call).consents},
 	}
 }
 
@@ -60,14 +64,14 @@ func (c *compiler) expand(f function, eh cel.MacroExprFactory, target ast.Expr, 
 		return nil, nil // not ours: the checker says what is wrong
 	}
 	if len(args) < f.least || len(args) > f.most {
-		return nil, &common.Error{Message: "usage: " + f.usage, Location: common.NoLocation}
+		return nil, &common.Error{Message: "usage: " + f.usage + ": " + f.words, Location: common.NoLocation}
 	}
 	x := &call{c: c, eh: eh, args: args}
 	s := f.slot(x)
 	if x.err != nil {
 		return nil, x.err
 	}
-	s.name = f.name
+	s.name, s.typ = f.name, f.typ
 	if f.member != "" {
 		s.name = f.member + "." + f.name
 	}
@@ -157,7 +161,6 @@ func literal(e ast.Expr) (string, bool) {
 func (x *call) found() slot {
 	set, level := x.types(), x.level(1)
 	return slot{
-		typ:   cel.BoolType,
 		words: fmt.Sprintf("%s found with at least %s confidence", anyOf(set), level),
 		eval:  func(j *Judge) ref.Val { return types.Bool(j.anyFound(set, level)) },
 		note:  func(j *Judge) string { return j.found(set, level) },
@@ -167,7 +170,6 @@ func (x *call) found() slot {
 func (x *call) count() slot {
 	set, level := x.types(), x.level(1)
 	return slot{
-		typ:   cel.IntType,
 		words: fmt.Sprintf("the number of different values of %s with at least %s confidence", strings.Join(set, ", "), level),
 		eval:  func(j *Judge) ref.Val { return types.Int(j.count(set, level)) },
 	}
@@ -175,19 +177,19 @@ func (x *call) count() slot {
 
 func (x *call) topic() slot {
 	name := x.word(0, "topic", topicNames())
-	return slot{typ: levelType(), words: "how much it speaks of " + name + " matters", eval: func(j *Judge) ref.Val { return types.Int(j.topic(name)) }}
+	return slot{words: "how much it speaks of " + name + " matters", eval: func(j *Judge) ref.Val { return types.Int(j.topic(name)) }}
 }
 
 func (x *call) kind() slot {
 	name := x.word(0, "kind of message", kindNames())
-	return slot{typ: cel.BoolType, words: "it is a " + strings.ReplaceAll(name, "_", " "), eval: func(j *Judge) ref.Val {
+	return slot{words: "it is a " + strings.ReplaceAll(name, "_", " "), eval: func(j *Judge) ref.Val {
 		return types.Bool(slices.Contains(j.detections.Kinds, name))
 	}}
 }
 
 func (x *call) declared() slot {
 	name := x.word(0, "declaration", declaredNames())
-	return slot{typ: cel.BoolType, words: "the sender declares it as " + name, eval: func(j *Judge) ref.Val { return types.Bool(j.declared(name)) }}
+	return slot{words: "the sender declares it as " + name, eval: func(j *Judge) ref.Val { return types.Bool(j.declared(name)) }}
 }
 
 func (x *call) unreadable() slot {
@@ -197,7 +199,7 @@ func (x *call) unreadable() slot {
 		}
 		return s
 	})
-	return slot{typ: cel.BoolType, words: "it holds " + anyOf(set), eval: func(j *Judge) ref.Val {
+	return slot{words: "it holds " + anyOf(set), eval: func(j *Judge) ref.Val {
 		return types.Bool(slices.ContainsFunc(j.reading.Unreadable, func(u gateway.Unreadable) bool { return slices.Contains(set, u.Kind) }))
 	}}
 }
@@ -207,12 +209,12 @@ func (x *call) header() slot {
 	if strings.ContainsAny(name, " :\r\n") || name == "" {
 		x.bad(x.args[0], "%s is no name of a header field", quote(name))
 	}
-	return slot{typ: cel.StringType, secret: true, words: "the header field " + name, eval: func(j *Judge) ref.Val { return types.String(header(j.reading, name)) }}
+	return slot{secret: true, words: "the header field " + name, eval: func(j *Judge) ref.Val { return types.String(header(j.reading, name)) }}
 }
 
 func (x *call) consents() slot {
 	name := x.word(0, "the consent", nil)
-	return slot{typ: cel.BoolType, recipient: true, words: "the recipient consents to " + name, eval: func(j *Judge) ref.Val {
+	return slot{recipient: true, words: "the recipient consents to " + name, eval: func(j *Judge) ref.Val {
 		return types.Bool(slices.Contains(j.r.Consents, name))
 	}}
 }

@@ -24,23 +24,28 @@ type variable struct {
 	typ       *cel.Type
 	recipient bool // differs between the recipients of a message
 	secret    bool // text of people: never part of an explanation
-	words     string
+	words     string // a phrase, and details for the documentation behind ";"
 	value     func(*Judge) ref.Val
+}
+
+func (v variable) phrase() string {
+	phrase, _, _ := strings.Cut(v.words, ";")
+	return phrase
 }
 
 // variables is the vocabulary of variables.
 func variables() []variable {
 	str, boolean, integer := cel.StringType, cel.BoolType, cel.IntType
 	return []variable{
-		{"channel", str, false, false, "the channel", func(j *Judge) ref.Val { return types.String(j.m.Channel.String()) }},
-		{"sender.address", str, false, true, "the sender's address", func(j *Judge) ref.Val { return address(j.m.Sender.Address, "") }},
+		{"channel", str, false, false, "the channel; email or sms", func(j *Judge) ref.Val { return types.String(j.m.Channel.String()) }},
+		{"sender.address", str, false, true, "the sender's address; of the envelope, in lower case", func(j *Judge) ref.Val { return address(j.m.Sender.Address, "") }},
 		{"sender.domain", str, false, true, "the sender's domain", func(j *Judge) ref.Val { return types.String(j.m.Sender.Address.Domain()) }},
-		{"sender.group", str, false, false, "the sender's group", func(j *Judge) ref.Val { return types.String(j.m.Sender.Group) }},
-		{"recipient.address", str, true, true, "the recipient's address", func(j *Judge) ref.Val { return address(j.r.Address, j.r.Number) }},
-		{"recipient.domain", str, true, true, "the recipient's domain", func(j *Judge) ref.Val { return types.String(j.r.Address.Domain()) }},
+		{"sender.group", str, false, false, "the sender's group; of the account, empty when none", func(j *Judge) ref.Val { return types.String(j.m.Sender.Group) }},
+		{"recipient.address", str, true, true, "the recipient's address; of an SMS the number in E.164 form", func(j *Judge) ref.Val { return address(j.r.Address, j.r.Number) }},
+		{"recipient.domain", str, true, true, "the recipient's domain; empty for an SMS", func(j *Judge) ref.Val { return types.String(j.r.Address.Domain()) }},
 		{"recipient.patient", boolean, true, false, "the recipient is a patient", func(j *Judge) ref.Val { return types.Bool(j.r.Patient) }},
 		{"recipient.known", boolean, true, false, "the recipient is in the contacts", func(j *Judge) ref.Val { return types.Bool(j.r.Known) }},
-		{"recipient.language", str, true, false, "the recipient's language", func(j *Judge) ref.Val { return types.String(j.r.Language) }},
+		{"recipient.language", str, true, false, "the recipient's language; BCP 47, empty when unknown", func(j *Judge) ref.Val { return types.String(j.r.Language) }},
 		{"subject", str, false, true, "the subject", func(j *Judge) ref.Val { return types.String(j.reading.Subject.Reveal()) }},
 		{"size", integer, false, false, "the size in octets", func(j *Judge) ref.Val { return types.Int(j.m.Size) }},
 		{"list_id", str, false, true, "the List-Id", func(j *Judge) ref.Val { return types.String(j.reading.ListID) }},
@@ -54,7 +59,7 @@ func variables() []variable {
 		{"thread.exists", boolean, true, false, "the message belongs to a conversation", func(j *Judge) ref.Val { return types.Bool(j.thread.Exists || j.thread.Secured) }},
 		{"addressed_to_reader", boolean, false, false, "the text speaks to its reader about the topic", func(j *Judge) ref.Val { return types.Bool(j.detections.AddressedToReader) }},
 		{"encrypted_mail", boolean, false, false, "the mail is encrypted already (S/MIME, PGP)", func(j *Judge) ref.Val { return types.Bool(j.reading.Encrypted) }},
-		{"local_time", integer, false, false, "the hour at the organization", func(j *Judge) ref.Val { return types.Int(j.m.Now.Hour()) }},
+		{"local_time", integer, false, false, "the hour at the organization; 0 to 23", func(j *Judge) ref.Val { return types.Int(j.m.Now.Hour()) }},
 		{"weekend", boolean, false, false, "it is Saturday or Sunday", func(j *Judge) ref.Val {
 			day := j.m.Now.Weekday()
 			return types.Bool(day == time.Saturday || day == time.Sunday)

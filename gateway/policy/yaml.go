@@ -86,6 +86,9 @@ func (r *reader) syntax(err error) {
 	if strings.Contains(message, "'\t'") {
 		message = "indent with spaces, not with tabs"
 	}
+	if strings.HasSuffix(message, "must be specified") {
+		message += "; a text with commas or brackets needs quotes here"
+	}
 	r.add(pos, "%s", message)
 }
 
