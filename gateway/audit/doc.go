@@ -14,6 +14,7 @@
 // escaped as encoding/json does. Its octets are stored as they were hashed,
 // and exported unchanged, so an export can be verified without Gatepost: the
 // leaf hash of a line is SHA-256(0x00 || line without its line feed).
+// VerifyExport does it without store and keyring.
 //
 // A checkpoint is a signed note (golang.org/x/mod/sumdb/note) whose text is
 // the origin line, the number of records, the root in base64 and the time of
