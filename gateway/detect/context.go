@@ -69,7 +69,7 @@ func (s *scan) weigh(c *cand) {
 			return
 		case info.accepts(c) && s.directly(lab, c) && !s.isDate(c):
 			s.report(lab.typ, c, gateway.Step{Name: "shape", Weight: info.base},
-				gateway.Step{Name: "label near", Weight: nearWeight})
+				gateway.Step{Name: "label near", Weight: nearWeight}, s.docket(lab.typ, c))
 			return
 		}
 	}
@@ -79,6 +79,23 @@ func (s *scan) weigh(c *cand) {
 		}
 	}
 	s.bare(c, gateway.Step{})
+}
+
+// docket is the step for a case number that is written as courts do, with
+// letters for the kind of case and a year or a long number.
+func (s *scan) docket(typ uint16, c *cand) gateway.Step {
+	letters, digits := 0, 0
+	for _, ch := range c.value[:c.n] {
+		if class[ch] == digit {
+			digits++
+		} else {
+			letters++
+		}
+	}
+	if typ != s.d.types.ids["case_number"] || letters < 2 || digits < 5 {
+		return gateway.Step{}
+	}
+	return gateway.Step{Name: "written as courts do", Weight: 2}
 }
 
 // before is the number of labels that end before c.

@@ -112,10 +112,16 @@ func (m *builder) addWords() error {
 	return nil
 }
 
-// enter adds a term with its spelling and its plural. A final "!" means: as
+// enter adds a term with its spelling and its plural. "~ectomy" is the ending
+// of many words (stem.go). A final "!" means: as
 // it stands, without a plural. What an earlier term of the list spells already
 // ("depression" and "dépression") counts once, as the earlier.
 func (m *builder) enter(text string, t term) error {
+	if ending, ok := strings.CutPrefix(text, "~"); ok && len(ending) > 2 && isASCII(ending) {
+		t.text = "…" + ending
+		m.stems.add(ending, m.add(t))
+		return nil
+	}
 	text, exact := strings.CutSuffix(text, "!")
 	if m.spelled(text, t.list, t.sub) {
 		return nil

@@ -29,8 +29,7 @@ type scan struct {
 	// Phrases that have begun, oldest first.
 	active  [maxPhrase]phrase
 	nactive int
-	recent  [8]hit // latest hits, to drop those inside a longer one
-	nrecent int
+	recent  [2]recent // of labels, of all other terms
 
 	wordNo   int32 // words so far in the view
 	lastPron int32 // wordNo of the latest "your", "my"
@@ -68,6 +67,12 @@ type hit struct {
 type label struct {
 	start, end int32
 	typ        uint16
+}
+
+// recent are the latest hits, kept to drop those inside a longer one.
+type recent struct {
+	hits [8]hit
+	n    int
 }
 
 func newScan(d *Detector) *scan {
@@ -130,7 +135,8 @@ func (s *scan) view(text string, lo, hi, cp int) {
 	if hi < len(text) {
 		s.hi = s.octet(cp + utf8.RuneCountInString(text[:hi]))
 	}
-	s.nactive, s.nrecent, s.wordNo, s.lastPron = 0, 0, 0, -100
+	s.nactive, s.wordNo, s.lastPron = 0, 0, -100
+	s.recent[0].n, s.recent[1].n = 0, 0
 	s.prevEnd, s.quiet, s.numbered = 0, 0, 0
 	s.cands, s.labels = s.cands[:0], s.labels[:0]
 	s.spots, s.ipTried, s.nameEnd = s.spots[:0], 0, 0
@@ -208,6 +214,11 @@ func (s *scan) tokens() {
 		}
 		s.nactive = 0
 		s.prevEnd = i
+		if i-start >= minStemmed && kinds&digit == 0 && start >= s.quiet && s.mine(start) {
+			if id := s.words.stems.find(b, start, i); id != 0 {
+				s.tops.part.add(id, &s.words.terms[id], s.wordNo-s.lastPron)
+			}
+		}
 	}
 }
 
@@ -268,10 +279,16 @@ func (s *scan) ends(node uint32, start, end int) {
 }
 
 // hit enters a term, unless it lies inside one that was met; terms inside the
-// new one are taken back.
+// new one are taken back. Labels and other terms do not hide each other: "in
+// case" says little, but a number may follow.
 func (s *scan) hit(h hit) {
-	for s.nrecent > 0 {
-		last := s.recent[s.nrecent-1]
+	t := &s.words.terms[h.term]
+	r := &s.recent[0]
+	if t.list != listLabel {
+		r = &s.recent[1]
+	}
+	for r.n > 0 {
+		last := r.hits[r.n-1]
 		if last.start <= h.start && last.end >= h.end && (last.start != h.start || last.end != h.end) {
 			return
 		}
@@ -279,15 +296,14 @@ func (s *scan) hit(h hit) {
 			break
 		}
 		s.drop(last)
-		s.nrecent--
+		r.n--
 	}
-	if s.nrecent == len(s.recent) {
-		copy(s.recent[:], s.recent[1:])
-		s.nrecent--
+	if r.n == len(r.hits) {
+		copy(r.hits[:], r.hits[1:])
+		r.n--
 	}
-	s.recent[s.nrecent] = h
-	s.nrecent++
-	t := &s.words.terms[h.term]
+	r.hits[r.n] = h
+	r.n++
 	if t.list == listLabel {
 		s.labels = append(s.labels, label{h.start, h.end, t.sub})
 		return

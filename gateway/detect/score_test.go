@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,13 +17,15 @@ import (
 // example is one record of the development set.
 type example struct {
 	ID, Channel, Subject, Text, Mode, Rule, Source string
-	Entities                                       []struct {
-		Type       string
-		Start, End int
-	}
-	ExhaustiveTypes []string `json:"exhaustive_types"`
-	NegativeFor     []string `json:"negative_for"`
-	Unit            bool
+	Entities                                       []marked
+	ExhaustiveTypes                                []string `json:"exhaustive_types"`
+	NegativeFor                                    []string `json:"negative_for"`
+	Unit                                           bool
+}
+
+type marked struct {
+	Type       string
+	Start, End int
 }
 
 // corpus reads the development set, or skips the test.
@@ -50,6 +53,15 @@ func corpus(t *testing.T) (all []example) {
 		t.Fatalf("%d examples, %v", len(all), err)
 	}
 	return all
+}
+
+// corpusTypes maps the corpus's names of entities to types of findings.
+var corpusTypes = map[string]string{
+	"SSN": "ssn", "ITIN": "itin", "CREDIT_CARD": "card", "IBAN": "iban", "ABA_ROUTING": "aba", "MRN": "mrn", "HEALTH_PLAN_ID": "health_plan_id",
+	"US_MBI": "mbi", "US_NPI": "npi", "US_DEA": "dea", "UK_NHS": "nhs", "UK_NINO": "gb.nino", "ES_NIF": "es.dni", "ES_NIE": "es.nie", "DE_TAX_ID": "de.idnr",
+	"DE_HEALTH_INSURANCE": "de.kvnr", "IT_FISCAL_CODE": "it.codicefiscale", "PL_PESEL": "pl.pesel", "CA_SIN": "ca.sin", "AU_TFN": "au.tfn",
+	"AU_MEDICARE": "au.medicare", "IN_AADHAAR": "in.aadhaar", "IN_PAN": "in.pan", "UK_DRIVING_LICENCE": "drivers_licence",
+	"PHONE": "phone", "EMAIL": "email", "IP": "ip", "URL": "url", "PERSON": "name", "ADDRESS": "address",
 }
 
 func (e *example) parts() []gateway.Part {
@@ -137,7 +149,7 @@ func TestScore(t *testing.T) {
 		}
 	}
 	var table strings.Builder
-	macro, fp, standard, protected, secure := 0.0, 0, 0, 0, 0
+	macro, fp, standard, protected := 0.0, 0, 0, 0
 	for _, r := range []string{"S1", "S2", "S3", "S4", "S5", "N1", "N2", "N3", "N4", "N5"} {
 		c := byRule[r]
 		share := float64(c.hit) / float64(c.n)
@@ -150,7 +162,7 @@ func TestScore(t *testing.T) {
 		table.WriteByte('\n')
 		if r[0] == 'S' {
 			macro += share / 5
-			protected, secure = protected+c.hit, secure+c.n
+			protected += c.hit
 			if share < floors[r] {
 				t.Errorf("%s: %.4f protected, must be at least %.4f", r, share, floors[r])
 			}
@@ -164,5 +176,73 @@ func TestScore(t *testing.T) {
 	t.Logf("\n%smacro recall %.4f, SMS recall %.4f, false positives %.2f per 1,000 (%d of %d), precision %.4f",
 		&table, macro, float64(sms.hit)/float64(sms.n), 1000*float64(fp)/float64(standard), fp, standard,
 		float64(protected)/float64(protected+fp))
-	_ = secure
+}
+
+// typeFloors are a little below what was reached: recall and precision.
+var typeFloors = map[string][2]float64{}
+
+// TestScoreTypes compares findings with the entities that the development set
+// marks. A message's finding counts from MEDIUM on, a bare test string's, which
+// has no context, from LOW on. Precision is taken where the source marked every
+// entity of a type.
+func TestScoreTypes(t *testing.T) {
+	d := newTest(t)
+	type count struct{ found, n, right, wrong int }
+	byType := map[string]*count{}
+	for _, typ := range corpusTypes {
+		byType[typ] = &count{}
+	}
+	for _, e := range corpus(t) {
+		level := gateway.Medium
+		if e.Unit {
+			level = gateway.Low
+		}
+		findings := d.Scan(e.parts()).Findings
+		for _, x := range e.Entities {
+			if c := byType[corpusTypes[x.Type]]; c != nil {
+				c.n++
+				if slices.ContainsFunc(findings, func(f gateway.Finding) bool {
+					return f.Part == 1 && f.Level >= level && f.Type == corpusTypes[x.Type] && f.Start < x.End && f.End > x.Start
+				}) {
+					c.found++
+				} else if os.Getenv("GATEPOST_MISSES") == x.Type {
+					t.Logf("missed %s", e.ID)
+				}
+			}
+		}
+		for _, typ := range e.ExhaustiveTypes {
+			c := byType[corpusTypes[typ]]
+			if c == nil {
+				continue
+			}
+			for _, f := range findings {
+				if f.Type != corpusTypes[typ] || f.Part != 1 || f.Level < gateway.Medium {
+					continue
+				}
+				if slices.ContainsFunc(e.Entities, func(x marked) bool { return x.Type == typ && f.Start < x.End && f.End > x.Start }) {
+					c.right++
+				} else if c.wrong++; os.Getenv("GATEPOST_MISSES") == typ {
+					t.Logf("wrong %s %s", e.ID, f.Masked)
+				}
+			}
+		}
+	}
+	var table strings.Builder
+	for _, typ := range slices.Sorted(maps.Keys(byType)) {
+		c := byType[typ]
+		recall, precision := share(c.found, c.n), share(c.right, c.right+c.wrong)
+		fmt.Fprintf(&table, "%-18s recall %.3f (%d of %d)  precision %.3f (%d of %d)\n", typ, recall, c.found, c.n, precision, c.right, c.right+c.wrong)
+		if floor := typeFloors[typ]; recall < floor[0] || precision < floor[1] {
+			t.Errorf("%s: recall %.3f, precision %.3f, must be at least %v", typ, recall, precision, floor)
+		}
+	}
+	t.Logf("\n%s", &table)
+}
+
+// share is a of n; 1 of nothing.
+func share(a, n int) float64 {
+	if n == 0 {
+		return 1
+	}
+	return float64(a) / float64(n)
 }

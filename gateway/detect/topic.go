@@ -192,6 +192,9 @@ func (t *topics) scores(terms []term, s sums) []gateway.TopicScore {
 	var out []gateway.TopicScore
 	for i, name := range topicNames {
 		level := max(t.best[i], topicLevel(s.topic[i], t.whole.words))
+		if i != health && level == gateway.Medium && advertises(s, i) {
+			level = gateway.Low
+		}
 		t.best[i] = level
 		if level == gateway.None {
 			continue
@@ -199,6 +202,13 @@ func (t *topics) scores(terms []term, s sums) []gateway.TopicScore {
 		out = append(out, gateway.TopicScore{Name: name, Level: level, Score: s.topic[i] / 2, Terms: t.whole.top(terms, i)})
 	}
 	return out
+}
+
+// advertises reports whether a text offers a topic's services to everybody
+// more than it speaks of the topic. Of health that is never assumed: an offer
+// to a patient tells what they suffer from.
+func advertises(s sums, topic int) bool {
+	return s.kind[marketing] >= kindNeed[marketing] && 2*s.kind[marketing] >= s.topic[topic]
 }
 
 // maxTerms is how many terms of a topic are shown.
@@ -260,14 +270,14 @@ func (s *scan) addressed(sum sums) bool {
 		return false
 	}
 	for i, level := range t.best {
-		if level >= gateway.Medium && w.links[i] > 0 {
+		if level >= gateway.Medium && w.links[i] >= personal {
 			return true
 		}
 	}
 	if t.best[finance] >= gateway.Medium && w.amounts > 0 && w.words < shortText && sum.link[holder] >= linkNeed {
 		return true
 	}
-	if t.best[legal] >= gateway.Medium && s.has("case_number") {
+	if t.best[legal] >= gateway.Medium && s.has("case_number", gateway.Medium) {
 		return true
 	}
 	if t.best[health] < gateway.Medium {
@@ -281,13 +291,20 @@ func (s *scan) addressed(sum sums) bool {
 	return sum.link[self] >= linkNeed || sum.link[record] >= enough && !asks
 }
 
+// personal is the weight of terms after "your" or "my" that makes a topic the
+// reader's or the writer's own.
+const personal = 3
+
 // shortText is how many words a message has at most that says one thing.
 const shortText = 120
 
-// has reports whether a finding of type typ is MEDIUM at least.
-func (s *scan) has(typ string) bool {
+// docketWeight (in halves) is what a court's case number adds to the legal topic.
+const docketWeight = 8
+
+// has reports whether a finding of type typ has at least level.
+func (s *scan) has(typ string, level gateway.Level) bool {
 	return slices.ContainsFunc(s.out.Findings, func(f gateway.Finding) bool {
-		return f.Type == typ && f.Level >= gateway.Medium
+		return f.Type == typ && f.Level >= level
 	})
 }
 
@@ -295,6 +312,9 @@ func (s *scan) has(typ string) bool {
 func (s *scan) finish() *gateway.Detections {
 	terms := s.words.terms
 	sum := s.tops.whole.sums(terms)
+	if s.has("case_number", gateway.High) {
+		sum.topic[legal] += docketWeight
+	}
 	s.out.Topics = s.tops.scores(terms, sum)
 	s.out.Kinds = kindsOf(sum)
 	s.out.AddressedToReader = s.addressed(sum)

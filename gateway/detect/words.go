@@ -20,6 +20,7 @@ type automaton struct {
 	refs   []uint32 // terms, grouped by node
 	terms  []term
 	own    []string // names of own detectors that have words
+	stems  stems
 	// builtin is how many terms are ours; the organization's follow.
 	builtin int
 }
@@ -152,6 +153,7 @@ type builder struct {
 	ends  [][]uint32 // by node: terms
 	terms []term
 	own   []string
+	stems stems
 
 	builtin int
 }
@@ -161,6 +163,7 @@ func newBuilder(t *typeTable, f *folds) *builder {
 		folds: f, types: t,
 		ids: map[uint64]uint32{}, hash: []uint64{0}, words: []word{{}},
 		edges: map[uint64]uint32{}, ends: [][]uint32{nil},
+		terms: []term{{list: listOwn}}, // 0 is no term
 	}
 }
 
@@ -257,7 +260,7 @@ func (m *builder) node() uint32 {
 
 // build freezes the tables.
 func (m *builder) build() *automaton {
-	a := &automaton{words: m.words, terms: m.terms, own: m.own, builtin: m.builtin}
+	a := &automaton{words: m.words, terms: m.terms, own: m.own, stems: m.stems, builtin: m.builtin}
 	n := 1 << bits.Len(uint(len(m.words))*2)
 	a.slots, a.smask = make([]slot, n), uint64(n-1)
 	a.filter, a.fmask = make([]uint64, n*16/64+1), uint64(n*16-1)
