@@ -59,9 +59,14 @@ func quote(s string) string {
 // suggest is " (did you mean …?)" for the known word nearest to word, or the
 // list of all known words.
 func suggest(word string, known []string) string {
-	best, distance := "", 1+len(word)/2
+	word = strings.ToLower(word)
+	best, distance := "", 2+2*(len(word)/2)
 	for _, k := range known {
-		if d := editDistance(strings.ToLower(word), k); d < distance {
+		d := 2 * editDistance(word, k)
+		if word == "" || !strings.HasPrefix(k, word[:1]) {
+			d++ // of equals, the one with the same first letter
+		}
+		if d < distance {
 			best, distance = k, d
 		}
 	}

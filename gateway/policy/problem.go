@@ -54,9 +54,14 @@ func quote(s string) string {
 // list of known words when it is short enough to help.
 func suggest(word string, known []string) string {
 	const most = 20
-	best, distance := "", 1+len(word)/3
+	word = strings.ToLower(word)
+	best, distance := "", 2+2*(len(word)/3)
 	for _, k := range known {
-		if d := editDistance(strings.ToLower(word), k); d < distance {
+		d := 2 * editDistance(word, k)
+		if word == "" || !strings.HasPrefix(k, word[:1]) {
+			d++ // of equals, the one with the same first letter
+		}
+		if d < distance {
 			best, distance = k, d
 		}
 	}

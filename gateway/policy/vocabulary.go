@@ -22,8 +22,8 @@ func levelType() *cel.Type { return cel.OpaqueType("level") }
 type variable struct {
 	name      string
 	typ       *cel.Type
-	recipient bool // differs between the recipients of a message
-	secret    bool // text of people: never part of an explanation
+	recipient bool   // differs between the recipients of a message
+	secret    bool   // text of people: never part of an explanation
 	words     string // a phrase, and details for the documentation behind ";"
 	value     func(*Judge) ref.Val
 }
