@@ -154,7 +154,7 @@ func (s *scan) ipv6(i int) {
 		to++
 	}
 	s.ipTried = to
-	if colons < 2 || !double && colons < 6 || class[s.b[to]]&(letter|digit) != 0 {
+	if colons < 2 || colons > 8 || !double && colons < 6 || class[s.b[to]]&(letter|digit) != 0 {
 		return
 	}
 	if a, err := netip.ParseAddr(string(s.b[from:to])); err == nil && a.Is6() && !a.IsUnspecified() {
@@ -166,10 +166,11 @@ func isHex(c byte) bool {
 	return c >= '0' && c <= '9' || low(c) >= 'a' && low(c) <= 'f'
 }
 
-// ipv4 reports the sequence when it is four octets joined by dots.
+// ipv4 reports the sequence when it is four octets joined by dots, perhaps
+// with the length of a prefix ("/24").
 func (s *scan) ipv4() {
 	q := &s.seq
-	if q.n != 4 {
+	if q.n != 4 && (q.n != 5 || q.pieces[4].sep != '/') {
 		return
 	}
 	for i, p := range q.pieces[:4] {
@@ -182,7 +183,7 @@ func (s *scan) ipv4() {
 	if end-start < 4+3 {
 		return
 	}
-	s.candidate(start, end, q.value, match{s.d.types.ip, 4})
+	s.candidate(start, end, q.span(0, 4), match{s.d.types.ip, 4})
 }
 
 // phone makes pieces [k, j) a telephone number: international with "+" or 00,

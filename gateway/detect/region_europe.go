@@ -66,7 +66,7 @@ func validGBLicence(v []byte) bool {
 const dniLetters = "TRWAGMYFPDXBNJZSQVHLCKE"
 
 func validDNI(v []byte) bool {
-	return v[8] == dniLetters[num(v[:8])%23] && !same(v[:8])
+	return v[8] == dniLetters[num(v[:8])%23] && num(v[:8]) != 0
 }
 
 func validNIE(v []byte) bool {

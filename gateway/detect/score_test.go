@@ -28,29 +28,39 @@ type marked struct {
 	Start, End int
 }
 
-// corpus reads the development set, or skips the test.
-func corpus(t *testing.T) (all []example) {
+// readLines calls f with each line of a file of the corpus, or skips the test.
+func readLines(t *testing.T, name string, f func(line []byte) error) {
 	t.Helper()
 	dir := os.Getenv("GATEPOST_CORPUS")
 	if dir == "" {
 		t.Skip("SKIPPED: GATEPOST_CORPUS is unset, so nothing was scored")
 	}
-	f, err := os.Open(filepath.Join(dir, "dev.jsonl"))
+	file, err := os.Open(filepath.Join(dir, name))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	in := bufio.NewScanner(f)
+	defer file.Close()
+	in := bufio.NewScanner(file)
 	in.Buffer(nil, 1<<20)
 	for in.Scan() {
-		var e example
-		if err := json.Unmarshal(in.Bytes(), &e); err != nil {
+		if err := f(in.Bytes()); err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, e)
 	}
-	if err := in.Err(); err != nil || len(all) == 0 {
-		t.Fatalf("%d examples, %v", len(all), err)
+	if err := in.Err(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// corpus is the development set.
+func corpus(t *testing.T) (all []example) {
+	t.Helper()
+	readLines(t, "dev.jsonl", func(line []byte) error {
+		all = append(all, example{})
+		return json.Unmarshal(line, &all[len(all)-1])
+	})
+	if len(all) == 0 {
+		t.Fatal("the corpus is empty")
 	}
 	return all
 }
@@ -116,8 +126,8 @@ func protective(out *gateway.Detections) (why string) {
 // floors are a little below what was reached when they were written: the
 // share that must be protected (S) or at most is (N).
 var floors = map[string]float64{
-	"S1": 0, "S2": 0, "S3": 0, "S4": 0, "S5": 0,
-	"N1": 1, "N2": 1, "N3": 1, "N4": 1, "N5": 1,
+	"S1": 0.97, "S2": 0.87, "S3": 0.95, "S4": 0.86, "S5": 0.94,
+	"N1": 0.014, "N2": 0.007, "N3": 0.025, "N4": 0.002, "N5": 0.01,
 }
 
 // TestScore judges the development set as the built-in policy would. With
@@ -179,7 +189,10 @@ func TestScore(t *testing.T) {
 }
 
 // typeFloors are a little below what was reached: recall and precision.
-var typeFloors = map[string][2]float64{}
+var typeFloors = map[string][2]float64{
+	"card": {0.99, 0.99}, "iban": {0.99, 0.98}, "ssn": {0.89, 0.99}, "mrn": {0.94, 0.99}, "health_plan_id": {0.99, 0.99},
+	"email": {0.98, 0.96}, "phone": {0.82, 0.94}, "name": {0.56, 0.90},
+}
 
 // TestScoreTypes compares findings with the entities that the development set
 // marks. A message's finding counts from MEDIUM on, a bare test string's, which
@@ -245,4 +258,47 @@ func share(a, n int) float64 {
 		return 1
 	}
 	return float64(a) / float64(n)
+}
+
+// validatorTypes maps the names of the validators file to types of findings,
+// with the label that a text needs.
+var validatorTypes = map[string][2]string{
+	"us.ssn": {"ssn", "SSN"}, "us.itin": {"itin", "ITIN"}, "us.rtn": {"aba", "routing number"}, "us.ein": {"ein", "EIN"}, "iban": {"iban", "IBAN"},
+	"gb.nhs": {"nhs", "NHS number"}, "es.dni": {"es.dni", "DNI"}, "es.nie": {"es.nie", "NIE"}, "fr.nir": {"fr.nir", "NIR"}, "de.idnr": {"de.idnr", "Steuer-ID"},
+	"it.codicefiscale": {"it.codicefiscale", "codice fiscale"}, "nl.bsn": {"nl.bsn", "BSN"}, "pl.pesel": {"pl.pesel", "PESEL"}, "ca.sin": {"ca.sin", "SIN number"},
+	"au.tfn": {"au.tfn", "TFN"}, "in_.aadhaar": {"in.aadhaar", "Aadhaar"}, "in_.pan": {"in.pan", "PAN card"}, "in.pan": {"in.pan", "PAN card"},
+}
+
+// TestScoreValidators reads numbers that other software calls valid or not.
+func TestScoreValidators(t *testing.T) {
+	d := newTest(t)
+	var good, bad, wrong int
+	readLines(t, "validators.jsonl", func(line []byte) error {
+		var v struct {
+			ID, Type, Value string
+			Valid           bool
+		}
+		if err := json.Unmarshal(line, &v); err != nil {
+			return err
+		}
+		typ, ok := validatorTypes[v.Type]
+		if !ok {
+			return nil
+		}
+		found := slices.ContainsFunc(d.Scan(text(typ[1]+": "+v.Value)).Findings, func(f gateway.Finding) bool { return f.Type == typ[0] && f.Level >= gateway.Medium })
+		if v.Valid {
+			good++
+		} else {
+			bad++
+		}
+		if found != v.Valid {
+			wrong++
+			t.Logf("%s: found %v", v.ID, found)
+		}
+		return nil
+	})
+	t.Logf("%d valid, %d invalid, %d judged otherwise", good, bad, wrong)
+	if good == 0 || wrong > 4 {
+		t.Errorf("%d of %d judged otherwise", wrong, good+bad)
+	}
 }
