@@ -109,6 +109,9 @@ func (r *reader) readable(e entity, data []byte, markup bool) {
 	declared := media == "text/html" || strings.HasSuffix(media, "/xhtml+xml") || strings.HasSuffix(media, "/svg+xml")
 	plain := media == "text/plain" || !strings.Contains(media, "/")
 	r.framed(e, data)
+	if bytes.Contains(data, []byte("(This file must be converted with BinHex")) {
+		r.unreadable(gateway.UnreadableContainer, e.leaf())
+	}
 	data = r.armoured(e, data)
 	r.texts(e, data, declared || !plain && (markup || e.named(".htm", ".html", ".xhtml", ".svg")))
 	if plain && e.named(".htm", ".html") {

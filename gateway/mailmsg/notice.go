@@ -16,8 +16,8 @@ import (
 type NoticeData struct {
 	HeaderID string // Message-ID without "<>", from HeaderID
 	From     gateway.Address
-	// FromName is the display name of the original's From. A name that holds
-	// more than names do is left out.
+	// FromName is the display name: the organization or the sender. One that holds
+	// more than names do is left out, because senders write anything there.
 	FromName      gateway.Sensitive
 	To            gateway.Address
 	ReplyTo       gateway.Address // the capability; null: no Reply-To

@@ -30,16 +30,34 @@ func (r *reader) text8(b []byte, label, path string, p place) {
 	if !t.Known {
 		r.note(uncertainCharset)
 	}
-	r.lines(t.Main, path, p, false)
+	r.lines(t.Main, path, p, fixed)
 	if t.Other != "" {
-		r.lines(t.Other, path, p, false)
+		r.lines(t.Other, path, p, fixed)
 	}
 }
 
+// flow says how the lines of a text are joined (RFC 3676 section 4).
+type flow uint8
+
+const (
+	fixed flow = iota
+	flowed
+	flowedDelSp // the space that marks a soft break goes
+)
+
+func flowOf(media header.Params) flow {
+	switch {
+	case !strings.EqualFold(media.Get("format"), "flowed"):
+		return fixed
+	case strings.EqualFold(media.Get("delsp"), "yes"):
+		return flowedDelSp
+	}
+	return flowed
+}
+
 // lines adds a plain text with LF line ends; lines quoted with ">" become a
-// part of their own. flowed joins the lines that format=flowed broke (RFC 3676
-// section 4.2).
-func (r *reader) lines(text, path string, p place, flowed bool) {
+// part of their own.
+func (r *reader) lines(text, path string, p place, how flow) {
 	var main, quoted strings.Builder
 	main.Grow(len(text))
 	for len(text) > 0 {
@@ -57,8 +75,12 @@ func (r *reader) lines(text, path string, p place, flowed bool) {
 			to = &quoted
 			line = strings.TrimLeft(line, "> ")
 		}
+		soft := how != fixed && strings.HasSuffix(line, " ") && line != "-- "
+		if soft && how == flowedDelSp {
+			line = line[:len(line)-1]
+		}
 		to.WriteString(line)
-		if !flowed || !strings.HasSuffix(line, " ") || line == "-- " {
+		if !soft {
 			to.WriteByte('\n')
 		}
 	}
@@ -158,17 +180,21 @@ func (r *reader) oneText(e entity, text string, markup bool) {
 		return
 	case isRecords(text):
 		r.out.Calendar = r.out.Calendar || strings.HasPrefix(strings.TrimLeft(text, "\r\n\ufeff "), "BEGIN:VCALENDAR")
-		r.lines(records(text), path, e.place, false)
+		r.lines(records(text), path, e.place, fixed)
 		return
 	case e.media.Value == "text/enriched", e.media.Value == "text/richtext":
 		// A reader that does not know the type shows its source.
 		p := e.place
 		p.hidden = true
-		r.lines(text, path, p, false)
+		r.lines(text, path, p, fixed)
 		r.html(text, path, e.place)
 		return
 	}
-	r.lines(text, path, e.place, strings.EqualFold(e.media.Get("format"), "flowed"))
+	how := flowOf(e.media)
+	r.lines(text, path, e.place, how)
+	if how == flowedDelSp { // a reader that does not know DelSp sees other words
+		r.lines(text, path, e.place, fixed)
+	}
 	if strings.IndexByte(text[:min(len(text), 512)], '<') >= 0 && document.LooksHTML([]byte(text[:min(len(text), 512)])) {
 		// A reader that sniffs shows it as HTML.
 		p := e.place

@@ -33,10 +33,18 @@ func Decode(label string, b []byte) Text {
 		return Text{Main: fromUTF16(b, label), Other: noNUL(b), Known: true}
 	}
 	if f, ok := lookup(label); ok {
-		return f.decode(label, b)
+		return withoutNUL(f.decode(label, b))
 	}
-	t := undeclared(b)
+	t := withoutNUL(undeclared(b))
 	t.Known = Plain(b)
+	return t
+}
+
+// withoutNUL adds what readers see that drop NUL.
+func withoutNUL(t Text) Text {
+	if t.Other == "" && strings.IndexByte(t.Main, 0) >= 0 {
+		t.Other = strings.ReplaceAll(t.Main, "\x00", "")
+	}
 	return t
 }
 

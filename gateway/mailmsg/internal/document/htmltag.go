@@ -1,7 +1,9 @@
 package document
 
 import (
+	"encoding/base64"
 	"html"
+	"net/url"
 	"strings"
 )
 
@@ -272,6 +274,26 @@ func (p *page) address(value string) {
 	if hasFold(value, "mailto:") && strings.IndexByte(value, '?') > 0 || hasFold(value, "file:") {
 		p.aside(unescapeURL(html.UnescapeString(value)))
 	}
+	if hasFold(value, "data:") {
+		p.data(html.UnescapeString(value[len("data:"):]))
+	}
+}
+
+// data reads a document that stands in an address itself (RFC 2397): a page,
+// or a drawing with text.
+func (p *page) data(value string) {
+	media, body, ok := strings.Cut(value, ",")
+	if !ok || !hasFold(media, "text/") && !hasFold(media, "image/svg") && !strings.HasPrefix(media, ";") && media != "" {
+		return
+	}
+	if text, err := url.PathUnescape(body); err == nil {
+		body = text
+	}
+	if strings.HasSuffix(lower(media), ";base64") {
+		text, _ := base64.RawStdEncoding.DecodeString(strings.TrimRight(body, "=")) // as far as it goes
+		body = string(text)
+	}
+	p.comment(strings.ToValidUTF8(body, "\ufffd"))
 }
 
 // described adds the text of an attribute.

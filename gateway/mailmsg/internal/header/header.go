@@ -48,6 +48,7 @@ const (
 	OddBlank  = "line of white space in the header"
 	OddFold   = "continuation before the first field"
 	OddColon  = "white space before a colon in the header"
+	OddReturn = "CR without LF in the header"
 	OddLarge  = "header too large"
 	OddFields = "too many header fields"
 )
@@ -85,6 +86,9 @@ type splitter struct {
 // line takes raw[at:end], which ends with its line end.
 func (s *splitter) line(at, end int) {
 	line := bytes.TrimRight(s.raw[at:end], "\r\n")
+	if bytes.IndexByte(line, '\r') >= 0 {
+		s.odd(OddReturn, -1)
+	}
 	switch {
 	case len(line) == 0:
 		s.close(at)
