@@ -192,6 +192,7 @@ func TestWhatTheNextHopCannotCarry(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			srv := serve(t, script{ehlo: tc.ehlo})
 			tx := mail("pat@out.example")
+			tx.Open = reading("Subject: \xc3\xa4\r\n\r\n\xc3\xb6\r\n")
 			if tc.change != nil {
 				tc.change(tx)
 			}
@@ -203,6 +204,42 @@ func TestWhatTheNextHopCannotCarry(t *testing.T) {
 				t.Error("MAIL was said to a host that cannot carry the mail")
 			}
 		})
+	}
+}
+
+// Extensions that were asked for out of habit are not missed.
+func TestASCIINeedsNoExtension(t *testing.T) {
+	srv := serve(t, script{ehlo: []string{"SIZE"}})
+	tx := mail("pat@out.example")
+	tx.EightBit, tx.UTF8 = true, true
+	if o := deliver(client(t, nil), srv, tx)[0]; o.Result != gateway.Sent {
+		t.Errorf("result %v status %s", o.Result, o.Status)
+	}
+	want := fmt.Sprintf("MAIL FROM:<ann@clinic.example> SIZE=%d", len(sample))
+	if !slices.Contains(srv.peers()[0].heard(), want) {
+		t.Errorf("heard %q", srv.peers()[0].heard())
+	}
+	tx.Open = func() (io.ReadCloser, error) { return nil, errors.New("disk") }
+	if o := deliver(client(t, nil), srv, tx)[0]; o.Result != gateway.Deferred {
+		t.Errorf("a body that cannot be read: %v %s", o.Result, o.Status)
+	}
+}
+
+// One recipient whose address the next hop cannot read must not cost the
+// others their mail.
+func TestOneInternationalRecipientAmongOthers(t *testing.T) {
+	srv := serve(t)
+	out := deliver(client(t, nil), srv, mail("a@out.example", "p\u00e4t@out.example", "b@out.example"))
+	if out[0].Result != gateway.Sent || out[1].Status != "5.6.7" || out[2].Result != gateway.Sent {
+		t.Errorf("%v %s %v", out[0].Result, out[1].Status, out[2].Result)
+	}
+	if got := srv.taken(); len(got) != 1 || len(got[0].rcpts) != 2 || strings.Contains(got[0].mail, "SMTPUTF8") {
+		t.Errorf("taken %v", len(got))
+	}
+	srv = serve(t, script{ehlo: everything})
+	deliver(client(t, nil), srv, mail("a@out.example", "p\u00e4t@out.example"))
+	if got := srv.taken(); len(got) != 1 || len(got[0].rcpts) != 2 || !strings.Contains(got[0].mail, "SMTPUTF8") {
+		t.Errorf("taken %v", len(got))
 	}
 }
 

@@ -52,7 +52,8 @@ type Transaction struct {
 	From       gateway.Address
 	Recipients []gateway.Recipient // at least one
 	// Open starts reading the body: canonical octets (CRLF), not dot-stuffed.
-	// It is called once per transaction that got as far as 354; relay closes.
+	// It is called once per transaction that got as far as 354, and where the
+	// next hop lacks an extension, to look whether it is needed; relay closes.
 	Open     func() (io.ReadCloser, error)
 	Size     int64 // octets of the body for SIZE (RFC 1870); 0: unknown
 	EightBit bool  // the body needs 8BITMIME (RFC 6152)
@@ -61,18 +62,28 @@ type Transaction struct {
 	Return   string // FULL, HDRS or ""
 }
 
-// needsUTF8 reports whether the message or one of its addresses cannot travel
-// without SMTPUTF8.
-func (tx *Transaction) needsUTF8() bool {
-	if tx.UTF8 || !tx.From.IsASCII() {
-		return true
+// isASCII reads the body and reports whether it holds ASCII only.
+func (tx *Transaction) isASCII() (bool, error) {
+	body, err := tx.Open()
+	if err != nil {
+		return false, err
 	}
-	for _, r := range tx.Recipients {
-		if !r.Address.IsASCII() {
-			return true
+	defer body.Close() //nolint:errcheck // read only
+	chunk := make([]byte, 16<<10)
+	for {
+		n, err := body.Read(chunk)
+		for _, c := range chunk[:n] {
+			if c >= 0x80 {
+				return false, nil
+			}
+		}
+		if err == io.EOF {
+			return true, nil
+		}
+		if err != nil {
+			return false, err
 		}
 	}
-	return false
 }
 
 // meets reports whether a connection fulfils d on route r.

@@ -160,7 +160,7 @@ func TestExtensionsAreForgottenBehindTLS(t *testing.T) {
 		return true
 	})})
 	tx := mail("pat@out.example")
-	tx.EightBit = true
+	tx.EightBit, tx.Open = true, reading("\xe4\r\n")
 	o := client(t, nil).Deliver(t.Context(), Route{Host: srv.addr(), TLS: Verify, RootCAs: ca.pool}, Any, give(tx))[0]
 	if o.Result != gateway.Failed || o.Status != "5.6.3" {
 		t.Errorf("result %v status %s", o.Result, o.Status)

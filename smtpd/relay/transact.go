@@ -2,6 +2,7 @@ package relay
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"gatepost/gateway"
@@ -23,6 +24,10 @@ func (x *exchange) run() {
 	if t := x.lacks(); t != nil {
 		x.settle(x.pending, t)
 		x.spoke = true // nothing was asked, so nothing can be stale
+		return
+	}
+	if x.withoutUTF8(); len(x.pending) == 0 {
+		x.spoke = true
 		return
 	}
 	x.cn.served++
@@ -53,18 +58,54 @@ func (x *exchange) run() {
 }
 
 // lacks is the trouble of a next hop that cannot carry the message: a mail is
-// never rewritten to fit.
+// never rewritten to fit. Clients ask for extensions out of habit; content
+// that is all ASCII needs neither.
 func (x *exchange) lacks() *trouble {
-	ext := x.cn.ext
+	ext, tx := x.cn.ext, x.tx
+	utf8, eight := tx.UTF8 && !ext.utf8, tx.EightBit && !ext.eightBit
+	if utf8 || eight {
+		ascii, err := tx.isASCII()
+		if err != nil {
+			return asTrouble(phaseData, opened(err))
+		}
+		utf8, eight = utf8 && !ascii, eight && !ascii
+	}
 	switch {
-	case x.tx.needsUTF8() && !ext.utf8:
-		return refusal(phaseMail, "5.6.7", "The next hop does not support internationalised mail")
-	case x.tx.EightBit && !ext.eightBit:
+	case utf8 || !ext.utf8 && !tx.From.IsASCII():
+		return lacksUTF8()
+	case eight:
 		return refusal(phaseMail, "5.6.3", "The next hop does not support 8-bit mail")
-	case ext.maxSize > 0 && x.tx.Size > ext.maxSize:
+	case ext.maxSize > 0 && tx.Size > ext.maxSize:
 		return refusal(phaseMail, "5.3.4", "The message is larger than the next hop allows")
 	}
 	return nil
+}
+
+func lacksUTF8() *trouble {
+	return refusal(phaseMail, "5.6.7", "The next hop does not support internationalised mail")
+}
+
+// withoutUTF8 settles the recipients whose addresses the next hop cannot read
+// and leaves the others pending.
+func (x *exchange) withoutUTF8() {
+	if x.cn.ext.utf8 {
+		return
+	}
+	var rest []int
+	for _, i := range x.pending {
+		if x.tx.Recipients[i].Address.IsASCII() {
+			rest = append(rest, i)
+		} else {
+			x.settle([]int{i}, lacksUTF8())
+		}
+	}
+	x.pending = rest
+}
+
+// needsUTF8 reports whether the transaction is to be marked as one of RFC 6531.
+func (x *exchange) needsUTF8() bool {
+	foreign := func(i int) bool { return !x.tx.Recipients[i].Address.IsASCII() }
+	return x.tx.UTF8 || !x.tx.From.IsASCII() || slices.ContainsFunc(x.pending, foreign)
 }
 
 // commands writes MAIL and RCPT with the parameters that the next hop offered.
@@ -75,10 +116,10 @@ func (x *exchange) commands() (mail string, rcpts []string) {
 	if ext.size && tx.Size > 0 {
 		fmt.Fprintf(&b, " SIZE=%d", tx.Size)
 	}
-	if tx.EightBit {
+	if tx.EightBit && ext.eightBit {
 		b.WriteString(" BODY=8BITMIME")
 	}
-	if tx.needsUTF8() {
+	if ext.utf8 && x.needsUTF8() {
 		b.WriteString(" SMTPUTF8")
 	}
 	if ext.dsn {
