@@ -8,6 +8,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/nyaruka/phonenumbers"
 	"golang.org/x/text/language"
@@ -19,14 +21,21 @@ import (
 // columns may come in any order and unknown ones are refused.
 var columns = [...]string{"email", "email2", "phone", "language", "name", "pin", "patient", "consents"}
 
-// maxContacts bounds one import.
-const maxContacts = 1_000_000
+// Limits of one import.
+const (
+	maxContacts = 1_000_000 // lines
+	maxImport   = 256 << 20 // octets of the file
+	maxLine     = 64 << 10  // octets of one record
+	maxText     = 200       // octets of a name
+	maxConsents = 32        // of a person
+	maxConsent  = 64        // octets of a consent's name
+)
 
 // Import reads contacts as CSV (RFC 4180, with a header line) and returns how
 // many persons it changed. The file is checked whole before the first change.
 // Errors name the line and the column, never the value.
 func (d *Directory) Import(ctx context.Context, r io.Reader, actor string) (int, error) {
-	rows, err := d.parseContacts(r)
+	rows, err := d.parseContacts(ctx, r)
 	if err != nil {
 		return 0, err
 	}
@@ -61,12 +70,50 @@ func merge(p *Person, row Person) {
 	}
 }
 
-func (d *Directory) parseContacts(r io.Reader) ([]Person, error) {
-	in := csv.NewReader(r)
+// parseContacts reads a whole file.
+func (d *Directory) parseContacts(ctx context.Context, r io.Reader) ([]Person, error) {
+	limited := &io.LimitedReader{R: r, N: maxImport + 1}
+	in := csv.NewReader(&lineLimit{r: limited})
 	in.ReuseRecord = true
-	head, err := in.Read()
+	names, err := parseHeader(in)
 	if err != nil {
-		return nil, errors.New("contacts: no header line")
+		return nil, err
+	}
+	var rows []Person
+	lines := make(map[string]int) // of each address
+	for {
+		fields, err := in.Read()
+		switch {
+		case limited.N <= 0:
+			return nil, fmt.Errorf("contacts: more than %d MiB", maxImport>>20)
+		case errors.Is(err, io.EOF):
+			return rows, nil
+		case err != nil:
+			return nil, notCSV(err)
+		case len(rows) == maxContacts:
+			return nil, fmt.Errorf("contacts: more than %d lines", maxContacts)
+		}
+		line, _ := in.FieldPos(0)
+		p, err := d.parseRow(ctx, names, fields)
+		if err != nil {
+			return nil, fmt.Errorf("contacts: line %d, %w", line, err)
+		}
+		if first, twice := lines[p.Address.Key()]; twice {
+			return nil, fmt.Errorf("contacts: line %d, column email: the address stands in line %d already", line, first)
+		}
+		lines[p.Address.Key()] = line
+		rows = append(rows, p)
+	}
+}
+
+// parseHeader reads the first line: which column stands where.
+func parseHeader(in *csv.Reader) ([]string, error) {
+	head, err := in.Read()
+	if errors.Is(err, io.EOF) {
+		return nil, errors.New("contacts: line 1: the line with the names of the columns is missing")
+	}
+	if err != nil {
+		return nil, notCSV(err)
 	}
 	names := slices.Clone(head)
 	names[0] = strings.TrimPrefix(names[0], "\ufeff")
@@ -75,37 +122,76 @@ func (d *Directory) parseContacts(r io.Reader) ([]Person, error) {
 		if !slices.Contains(columns[:], names[i]) {
 			return nil, fmt.Errorf("contacts: line 1, column %d: unknown column (known: %s)", i+1, strings.Join(columns[:], ", "))
 		}
+		if slices.Contains(names[:i], names[i]) {
+			return nil, fmt.Errorf("contacts: line 1, column %d: %s stands there twice", i+1, names[i])
+		}
 	}
 	if !slices.Contains(names, "email") {
 		return nil, errors.New("contacts: line 1: column email is missing")
 	}
-	var rows []Person
-	for {
-		fields, err := in.Read()
-		if errors.Is(err, io.EOF) {
-			return rows, nil
-		}
-		line, _ := in.FieldPos(0)
-		if err != nil {
-			return nil, fmt.Errorf("contacts: line %d: not valid CSV", line)
-		}
-		if len(rows) == maxContacts {
-			return nil, fmt.Errorf("contacts: more than %d lines", maxContacts)
-		}
-		var p Person
-		for i, value := range fields {
-			if err := d.setColumn(&p, names[i], strings.TrimSpace(value)); err != nil {
-				return nil, fmt.Errorf("contacts: line %d, column %s: %w", line, names[i], err)
-			}
-		}
-		if p.Address.IsNull() {
-			return nil, fmt.Errorf("contacts: line %d, column email: empty", line)
-		}
-		rows = append(rows, p)
-	}
+	return names, nil
 }
 
-func (d *Directory) setColumn(p *Person, column, value string) (err error) {
+// notCSV says where a file is no CSV. The reader's own words could quote it.
+func notCSV(err error) error {
+	var at *csv.ParseError
+	switch {
+	case errors.Is(err, errLongLine):
+		return fmt.Errorf("contacts: a line of more than %d KiB (a quote that does not end?)", maxLine>>10)
+	case !errors.As(err, &at):
+		return fmt.Errorf("contacts: reading: %w", err)
+	case errors.Is(at.Err, csv.ErrFieldCount):
+		return fmt.Errorf("contacts: line %d: not as many fields as line 1 has columns", at.Line)
+	case errors.Is(at.Err, csv.ErrQuote):
+		return fmt.Errorf("contacts: line %d: a quote that does not end, or something behind it", at.StartLine)
+	}
+	return fmt.Errorf("contacts: line %d: not valid CSV (a quote in a field without quotes?)", at.Line)
+}
+
+// errLongLine: one record would take too much memory.
+var errLongLine = errors.New("line is too long")
+
+// lineLimit reads until more than maxLine octets come without a line feed
+// outside of quotes.
+type lineLimit struct {
+	r      io.Reader
+	quoted bool
+	length int
+}
+
+// Read implements io.Reader.
+func (l *lineLimit) Read(p []byte) (int, error) {
+	n, err := l.r.Read(p)
+	for _, c := range p[:n] {
+		l.length++
+		if c == '"' {
+			l.quoted = !l.quoted
+		}
+		if c == '\n' && !l.quoted {
+			l.length = 0
+		}
+		if l.length > maxLine {
+			return 0, errLongLine
+		}
+	}
+	return n, err
+}
+
+// parseRow reads one line. Its error begins with the column.
+func (d *Directory) parseRow(ctx context.Context, names, fields []string) (Person, error) {
+	var p Person
+	for i, value := range fields {
+		if err := d.setColumn(ctx, &p, names[i], strings.TrimSpace(value)); err != nil {
+			return Person{}, fmt.Errorf("column %s: %w", names[i], err)
+		}
+	}
+	if p.Address.IsNull() {
+		return Person{}, errors.New("column email: empty")
+	}
+	return p, nil
+}
+
+func (d *Directory) setColumn(ctx context.Context, p *Person, column, value string) (err error) {
 	if value == "" {
 		return nil
 	}
@@ -123,25 +209,40 @@ func (d *Directory) setColumn(p *Person, column, value string) (err error) {
 		}
 		p.Language = tag.String()
 	case "name":
-		if strings.ContainsAny(value, "\r\n\x00") || len(value) > 200 {
-			return errors.New("not a name")
+		if !plain(value, maxText) {
+			return fmt.Errorf("not a name: at most %d octets of UTF-8 without control characters", maxText)
 		}
 		p.Name = gateway.Sensitive(value)
 	case "pin":
 		if !validPIN(value) {
 			return errors.New("a PIN has 6 to 12 digits")
 		}
-		p.PIN, err = d.hash(value)
+		p.PIN, err = d.hash(ctx, value)
 	case "patient":
 		p.Patient, err = parseBool(value)
 	case "consents":
-		for c := range strings.SplitSeq(value, ";") {
-			if c = strings.TrimSpace(c); c != "" {
-				p.Consents = append(p.Consents, c)
-			}
-		}
+		p.Consents, err = parseConsents(value)
 	}
 	return err
+}
+
+// parseConsents reads names separated by semicolons.
+func parseConsents(value string) (names []string, err error) {
+	for name := range strings.SplitSeq(value, ";") {
+		name = strings.TrimSpace(name)
+		if !plain(name, maxConsent) || len(names) == maxConsents {
+			return nil, fmt.Errorf("at most %d names of at most %d octets each", maxConsents, maxConsent)
+		}
+		if name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// plain reports whether s is short UTF-8 without control characters.
+func plain(s string, limit int) bool {
+	return len(s) <= limit && utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
 func parseBool(s string) (bool, error) {

@@ -14,6 +14,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"gatepost/gateway"
@@ -60,6 +61,7 @@ type Directory struct {
 	now      func() time.Time
 	random   io.Reader
 	hashing  chan struct{} // bounds concurrent argon2 runs and with them memory
+	waiting  atomic.Int32  // logins that hash or wait to
 
 	mu    sync.Mutex
 	cache map[string]gateway.PersonRef // by Address.Key; only refs, which never change
@@ -72,7 +74,7 @@ const cacheSize = 20000
 func New(s store.Store, mac MAC, ev Evidence, now func() time.Time, random io.Reader) *Directory {
 	return &Directory{
 		store: s, mac: mac, evidence: ev, now: now, random: random,
-		hashing: make(chan struct{}, 2), cache: make(map[string]gateway.PersonRef),
+		hashing: make(chan struct{}, maxHashing), cache: make(map[string]gateway.PersonRef),
 	}
 }
 

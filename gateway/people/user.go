@@ -45,6 +45,9 @@ var (
 	ErrWeakPassword = errors.New("people: a password is not empty and has at most 512 octets")
 )
 
+// maxPassword is the longest password, in octets.
+const maxPassword = 512
+
 func (d *Directory) userKey(name gateway.Address) []byte {
 	h := d.mac("user", []byte(name.Key()))
 	return store.Key(store.Users, h[:16])
@@ -52,7 +55,7 @@ func (d *Directory) userKey(name gateway.Address) []byte {
 
 // AddUser makes a user. ErrUserExists when there is one.
 func (d *Directory) AddUser(ctx context.Context, name gateway.Address, password string, role Role, actor string) error {
-	hash, err := d.newPassword(password)
+	hash, err := d.newPassword(ctx, password)
 	if err != nil {
 		return err
 	}
@@ -69,16 +72,16 @@ func (d *Directory) AddUser(ctx context.Context, name gateway.Address, password 
 	return err
 }
 
-func (d *Directory) newPassword(password string) (*Password, error) {
-	if password == "" || len(password) > 512 {
+func (d *Directory) newPassword(ctx context.Context, password string) (*Password, error) {
+	if password == "" || len(password) > maxPassword {
 		return nil, ErrWeakPassword
 	}
-	return d.hash(password)
+	return d.hash(ctx, password)
 }
 
 // SetPassword replaces a user's password.
 func (d *Directory) SetPassword(ctx context.Context, name gateway.Address, password, actor string) error {
-	hash, err := d.newPassword(password)
+	hash, err := d.newPassword(ctx, password)
 	if err != nil {
 		return err
 	}
@@ -140,12 +143,17 @@ func (d *Directory) ListUsers(ctx context.Context) ([]User, error) {
 
 // Login checks a name and password and leaves evidence of the outcome.
 // ErrBadLogin says nothing about which of the two was wrong, also in time.
+// ErrBusy when too many others are at it.
 func (d *Directory) Login(ctx context.Context, name gateway.Address, password, actor string) (User, error) {
 	u, _, err := store.GetRecord[User](ctx, d.store, d.userKey(name))
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return User{}, err
 	}
-	ok := d.matches(u.Password, password) && !u.Disabled
+	ok, err := d.matches(ctx, u.Password, password[:min(len(password), maxPassword+1)])
+	if err != nil {
+		return User{}, err
+	}
+	ok = ok && !u.Disabled
 	event := gateway.EventLoginPassed
 	if !ok {
 		event = gateway.EventLoginFailed
