@@ -29,7 +29,7 @@ type scan struct {
 	// Phrases that have begun, oldest first.
 	active  [maxPhrase]phrase
 	nactive int
-	recent  [2]recent // of labels, of all other terms
+	recent  [listOwn]recent // by list
 
 	wordNo   int32 // words so far in the view
 	lastPron int32 // wordNo of the latest "your", "my"
@@ -136,7 +136,9 @@ func (s *scan) view(text string, lo, hi, cp int) {
 		s.hi = s.octet(cp + utf8.RuneCountInString(text[:hi]))
 	}
 	s.nactive, s.wordNo, s.lastPron = 0, 0, -100
-	s.recent[0].n, s.recent[1].n = 0, 0
+	for i := range s.recent {
+		s.recent[i].n = 0
+	}
 	s.prevEnd, s.quiet, s.numbered = 0, 0, 0
 	s.cands, s.labels = s.cands[:0], s.labels[:0]
 	s.spots, s.ipTried, s.nameEnd = s.spots[:0], 0, 0
@@ -279,14 +281,11 @@ func (s *scan) ends(node uint32, start, end int) {
 }
 
 // hit enters a term, unless it lies inside one that was met; terms inside the
-// new one are taken back. Labels and other terms do not hide each other: "in
-// case" says little, but a number may follow.
+// new one are taken back. Terms of different lists do not hide each other: "in
+// case" says little of law, but a case's number may follow.
 func (s *scan) hit(h hit) {
 	t := &s.words.terms[h.term]
-	r := &s.recent[0]
-	if t.list != listLabel {
-		r = &s.recent[1]
-	}
+	r := &s.recent[t.list]
 	for r.n > 0 {
 		last := r.hits[r.n-1]
 		if last.start <= h.start && last.end >= h.end && (last.start != h.start || last.end != h.end) {

@@ -46,8 +46,8 @@ func TestSameAnswerEverywhere(t *testing.T) {
 		texts = append(texts, randomText(r, 200+r.Intn(5000)))
 	}
 	var want []*gateway.Detections
-	for _, s := range texts {
-		want = append(want, newTest(t).Scan(text(s)))
+	for i, first := 0, newTest(t); i < len(texts); i++ {
+		want = append(want, first.Scan(text(texts[i])))
 	}
 	var wg sync.WaitGroup
 	for g := range 4 {
@@ -97,7 +97,7 @@ func TestViewBorders(t *testing.T) {
 	d := newTest(t)
 	const value = "SSN: 536-22-8145"
 	for _, fill := range []string{"word ", "wörd ", "x"} {
-		for at := viewSize - 3*margin; at < viewSize+3*margin; at += 61 {
+		for at := viewSize - 3*margin; at < viewSize+3*margin; at += 149 {
 			before := strings.Repeat(fill, at/len(fill)) + " "
 			out := d.Scan(text(before + value + strings.Repeat(" "+fill, 2000)))
 			if len(out.Findings) != 1 || out.Findings[0].Start != utf8.RuneCountInString(before)+5 {
