@@ -19,16 +19,16 @@ func busy() Facts {
 	return f
 }
 
-// fifty is a policy with fifty different rules.
-func fifty() []byte {
+// many is a policy with n different rules.
+func many(n int) []byte {
 	b := strings.Builder{}
-	b.WriteString("policy: fifty\ndefault: pass\nlists: {partners: [a.example, b.example]}\nrules:\n")
+	b.WriteString("policy: many\ndefault: pass\nlists: {partners: [a.example, b.example]}\nrules:\n")
 	conditions := []string{
 		`found(["ssn", "card", "t%d"], MEDIUM)`, `topic("health") >= MEDIUM && recipient.patient && size > %d`,
 		`header("X-Kind%d") == "template"`, `recipient.domain in lists.partners || sender.group == "g%d"`,
 		`count(["mrn", "ssn"]) >= 1%d`,
 	}
-	for i := range 50 {
+	for i := range n {
 		when := strings.ReplaceAll(fmt.Sprintf(conditions[i%5], i), fmt.Sprintf(`"t%d"`, i), `"iban"`)
 		fmt.Fprintf(&b, "  - {id: r%d, reason: Rule %d, when: '%s', then: secure}\n", i, i, when)
 	}
@@ -41,16 +41,25 @@ func benchmark(b *testing.B, p *Policy) {
 	for b.Loop() {
 		p.Judge(f)
 	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "judgements/s")
 }
 
 func BenchmarkJudgeDefault(b *testing.B) { benchmark(b, Default()) }
 
-func BenchmarkJudgeFiftyRules(b *testing.B) {
-	p, err := Load("fifty.yaml", fifty())
-	if err != nil {
-		b.Fatal(err)
-	}
-	benchmark(b, p)
+func BenchmarkJudgeFiftyRules(b *testing.B) { benchmark(b, mustLoad(b, string(many(50)))) }
+
+func BenchmarkJudgeFiveHundredRules(b *testing.B) { benchmark(b, mustLoad(b, string(many(500)))) }
+
+// BenchmarkJudgeParallel is what all cores do together.
+func BenchmarkJudgeParallel(b *testing.B) {
+	p := Default()
+	b.RunParallel(func(pb *testing.PB) {
+		f := busy()
+		for pb.Next() {
+			p.Judge(f)
+		}
+	})
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "judgements/s")
 }
 
 // BenchmarkSecondRecipient is what each further recipient of a message costs.
@@ -67,5 +76,12 @@ func BenchmarkSecondRecipient(b *testing.B) {
 func BenchmarkLoadDefault(b *testing.B) {
 	for b.Loop() {
 		Default()
+	}
+}
+
+func BenchmarkLoadFiveHundredRules(b *testing.B) {
+	src := string(many(500))
+	for b.Loop() {
+		mustLoad(b, src)
 	}
 }

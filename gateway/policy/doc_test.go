@@ -76,3 +76,34 @@ func TestDocumentedKeys(t *testing.T) {
 		}
 	}
 }
+
+// TestDocumentedProblems: what the document shows is what is said.
+func TestDocumentedProblems(t *testing.T) {
+	raw, err := os.ReadFile(docFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := `policy: clinic
+default: pass
+rules:
+  - id: thread
+    reson: The conversation was secured before
+    when: thread.secred
+    then: secure
+  - id: ids
+    reason: Regulated identifier
+    when: found(["snn"], MEDIUM)
+    then: secure
+`
+	for _, src := range []string{broken, strings.Replace(broken, "reson", "reason", 1)} {
+		_, err := Load("policy.yaml", []byte(src))
+		if err == nil {
+			t.Fatal("accepted")
+		}
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			if !strings.Contains(line, "has no reason") && !strings.Contains(string(raw), line+"\n") {
+				t.Errorf("the document does not show %s", line)
+			}
+		}
+	}
+}

@@ -3,6 +3,7 @@ package policy
 import (
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"cel.dev/cel-go/common/types/ref"
@@ -202,5 +203,32 @@ rules:
 		if v.Action.String() != x.action || v.Options.PIN != x.pin || (v.Options.StaffCopy == "none") != (x.pin != "") || v.Results[0].LiftedBy != "partner" {
 			t.Errorf("%s: got %s %+v", x.action, v.Action, v.Options)
 		}
+	}
+}
+
+// TestConcurrentJudgements share a policy and nothing else: no verdict holds
+// anything of another message.
+func TestConcurrentJudgements(t *testing.T) {
+	p := mustLoad(t, story)
+	want := [2]string{proof(p.Judge(storyFacts())), proof(p.Judge(quiet()))}
+	var group sync.WaitGroup
+	for n := range 4 {
+		group.Go(func() {
+			for i := range 200 {
+				f := quiet()
+				if (i+n)%2 == 0 {
+					f = storyFacts()
+				}
+				if got := proof(p.Judge(f)); got != want[(i+n)%2] {
+					t.Errorf("got %s", got)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	j, ok := p.idle.Get().(*Judge)
+	if ok && (j.reading != nil || j.detections != nil || j.m.Reading != nil || !j.r.Address.IsNull()) {
+		t.Error("an idle judge remembers a message")
 	}
 }

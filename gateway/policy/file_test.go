@@ -148,3 +148,33 @@ func TestTypesOfTheDetector(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestCostlyConditionIsRefused: loops over long lists are reckoned when the
+// file is loaded.
+func TestCostlyConditionIsRefused(t *testing.T) {
+	src := `policy: p
+lists: {long: {file: long}, short: [a, b]}
+rules:
+  - {id: r, reason: R, when: 'lists.%s.exists(a, lists.long.exists(b, a == b))', then: hold}
+`
+	read := Options{ReadFile: func(string) ([]byte, error) { return []byte(strings.Repeat("word\n", 5000)), nil }}
+	if _, err := LoadWith("p.yaml", []byte(strings.Replace(src, "%s", "short", 1)), read); err != nil {
+		t.Error(err)
+	}
+	_, err := LoadWith("p.yaml", []byte(strings.Replace(src, "%s", "long", 1)), read)
+	if err == nil || err.Error() != "p.yaml:4:31: rule r: may take too long: fewer nested loops, shorter lists" {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestFilesThatAreNotThere are problems of the line that names them.
+func TestFilesThatAreNotThere(t *testing.T) {
+	for src, want := range map[string]string{
+		"policy: p\nlists: {a: {file: /nowhere/at/all}}\n":           "p.yaml:2:19: list a: open /nowhere/at/all: no such file or directory",
+		"policy: p\ndetectors: {a: {words_file: /nowhere/at/all}}\n": "p.yaml:2:29: detector a: open /nowhere/at/all: no such file or directory",
+	} {
+		if _, err := Load("p.yaml", []byte(src)); err == nil || err.Error() != want {
+			t.Errorf("got %v", err)
+		}
+	}
+}
