@@ -22,6 +22,9 @@ func (v *viewer) token(l link) string {
 // form reads a form that came from our own page. What it returns instead is
 // the status to answer with.
 func (v *viewer) form(w http.ResponseWriter, r *http.Request, l link) (status int) {
+	if r.ContentLength > maxForm {
+		return http.StatusRequestEntityTooLarge
+	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if !strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
 		return http.StatusUnsupportedMediaType

@@ -62,6 +62,10 @@ func (v *viewer) failed(w http.ResponseWriter, r *http.Request, doing string, er
 // refused answers a form that did not come from our own page.
 func (v *viewer) refused(w http.ResponseWriter, r *http.Request, l link, status int) {
 	v.metrics.refused.Inc()
+	if status == http.StatusRequestEntityTooLarge || status == http.StatusUnsupportedMediaType {
+		// Else the server below waits for the rest of the body before it answers.
+		w.Header().Set("Connection", "close")
+	}
 	p := notePage{frame: v.frame(r, l, gateway.LinkPage{})}
 	p.Title = p.W.T("refused.title")
 	p.Lines = []string{p.W.T("refused.text")}

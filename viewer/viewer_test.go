@@ -580,12 +580,67 @@ func TestRanges(t *testing.T) {
 	}
 }
 
+// TestRangesInPieces: several ranges in one answer, and going on with a
+// download that broke off, but only of the same file.
+func TestRangesInPieces(t *testing.T) {
+	c := newClinic(t)
+	b := c.visit(true)
+	c.enter(b)
+	ask := func(path string, pairs ...string) answer {
+		header := http.Header{}
+		for n := 0; n < len(pairs); n += 2 {
+			header.Set(pairs[n], pairs[n+1])
+		}
+		return b.do("GET", c.path()+path, nil, header)
+	}
+	several := ask("/file/2", "Range", "bytes=0-1,10-19")
+	if several.StatusCode != 206 || !strings.HasPrefix(several.Header.Get("Content-Type"), "multipart/byteranges; boundary=") || strings.Count(several.body, "Content-Range: bytes ") != 2 {
+		t.Errorf("two ranges: %d %v", several.StatusCode, several.Header)
+	}
+	whole := ask("/file/2")
+	tag := whole.Header.Get("ETag")
+	if len(tag) < 10 || tag == ask("/file/1").Header.Get("ETag") || tag != ask("/show/2").Header.Get("ETag") {
+		t.Fatalf("tag %q", tag)
+	}
+	for name, k := range map[string]struct {
+		pairs  []string
+		status int
+	}{
+		"same file":       {[]string{"Range", "bytes=5-9", "If-Range", tag}, 206},
+		"another file":    {[]string{"Range", "bytes=5-9", "If-Range", `"other"`}, 200},
+		"a date":          {[]string{"Range", "bytes=5-9", "If-Range", "Sat, 21 Nov 2026 14:00:00 GMT"}, 200},
+		"known":           {[]string{"If-None-Match", tag}, 304},
+		"beyond":          {[]string{"Range", "bytes=1300010-"}, 416},
+		"nonsense":        {[]string{"Range", "bytes=9-5"}, 416},
+		"more than whole": {[]string{"Range", "bytes=" + strings.TrimSuffix(strings.Repeat("0-,", 50), ",")}, 200},
+	} {
+		if a := ask("/file/2", k.pairs...); a.StatusCode != k.status {
+			t.Errorf("%s: %d, want %d", name, a.StatusCode, k.status)
+		}
+	}
+	if a := b.another().do("GET", c.path()+"/file/2", nil, http.Header{"If-None-Match": {tag}, "Range": {"bytes=0-1"}}); a.Request.URL.Path != c.path() {
+		t.Errorf("without proof a tag answers %d", a.StatusCode)
+	}
+}
+
+// TestReadsOfOneVisitorLookAlike: the port of a connection is no part of who
+// somebody is.
+func TestReadsOfOneVisitorLookAlike(t *testing.T) {
+	for address, want := range map[string]string{"192.0.2.1:5000": "192.0.2.1", "[2001:db8::1]:5000": "2001:db8::1", "pipe": "pipe"} {
+		if got := hostOf(address); got != want {
+			t.Errorf("%s: %s", address, got)
+		}
+	}
+}
+
 func TestNaughtyInput(t *testing.T) {
+	c := newClinic(t)
+	first := c.visit(false)
 	for _, s := range naughty(t) {
-		c := newClinic(t)
+		c.advance(20 * time.Minute)
 		c.mail = &gateway.Mail{Subject: gateway.Sensitive(s), From: gateway.Sensitive(s), Text: gateway.Sensitive(s), HTML: gateway.Sensitive("<p title=\"x\">" + s + "</p>"),
 			Files: []gateway.File{file(s, s, s, []byte("x"))}}
-		b := c.visit(false)
+		b := first.another()
 		page := b.submit(b.get(c.path()), "code", "")
 		tried := b.submit(page, "pin", s+" ")
 		if fits := len(url.QueryEscape(s)) < maxForm-1000; fits && tried.StatusCode != 200 || !fits && tried.StatusCode != 413 {

@@ -45,7 +45,7 @@ func harmful(h *HTML) []string {
 			found = append(found, harmfulElement(n)...)
 		}
 	}
-	if !harmlessStyle.MatchString(h.Style) || strings.Contains(h.Style, "url") || strings.Contains(h.Style, "expression") {
+	if !harmlessStyle.MatchString(h.Style) || strings.Contains(h.Style, "url(") || strings.Contains(h.Style, "expression(") {
 		found = append(found, "style sheet "+h.Style)
 	}
 	return found
