@@ -84,7 +84,9 @@ func betterSpot(a, b *spot) bool {
 
 // keep hands a finding over, up to the limit.
 func (s *scan) keep(p *spot) {
-	p.finding.Masked = mask(p.finding.Type, s.b[p.start:p.end])
+	if s.limits[limitKey{p.finding.Type, p.finding.Level}] < maxFindings {
+		p.finding.Masked = mask(p.finding.Type, s.b[p.start:p.end])
+	}
 	s.handOver(p.finding)
 }
 

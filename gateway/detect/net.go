@@ -162,9 +162,14 @@ func (s *scan) ipv6(i int) {
 	}
 }
 
-func isHex(c byte) bool {
-	return c >= '0' && c <= '9' || low(c) >= 'a' && low(c) <= 'f'
-}
+func isHex(c byte) bool { return hexDigits[c] }
+
+var hexDigits = func() (t [256]bool) {
+	for _, c := range "0123456789abcdefABCDEF" {
+		t[c] = true
+	}
+	return t
+}()
 
 // ipv4 reports the sequence when it is four octets joined by dots, perhaps
 // with the length of a prefix ("/24").

@@ -6,6 +6,7 @@ type sequence struct {
 	pieces [maxPieces]piece
 	n      int
 	value  []byte // all pieces without separators, upper case
+	mixed  int    // pieces so far that hold letters
 	cut    bool   // longer than the arrays: its head was dropped
 	taken  bool   // some window of it became a candidate
 	first  int    // candidates before it
@@ -33,7 +34,7 @@ type cand struct {
 	tricked    bool // letters were read as digits
 }
 
-func (q *sequence) clear() { q.n, q.value, q.cut, q.taken = 0, q.value[:0], false, false }
+func (q *sequence) clear() { q.n, q.value, q.mixed, q.cut, q.taken = 0, q.value[:0], 0, false, false }
 
 // piece takes the token [start, end) that holds a digit. It returns where to
 // go on when more than the token was used, else 0.
@@ -214,6 +215,9 @@ func (s *scan) push(start, end int, digits bool) {
 	}
 	q.pieces[q.n] = piece{int32(start), int32(end), int16(len(q.value)), sep, digits, false}
 	q.n++
+	if !digits {
+		q.mixed++
+	}
 	for _, c := range s.b[start:end] {
 		q.value = append(q.value, upper(c))
 	}
@@ -231,31 +235,30 @@ func (q *sequence) slide() {
 	q.cut = true
 }
 
-// windows looks for shapes that end with the newest piece.
+// windows looks for shapes that end with the newest piece: layouts of digit
+// groups for as long as one fits, forms with letters up to the longest.
 func (s *scan) windows() {
 	q := &s.seq
 	last := q.n - 1
-	node, digits := uint16(0), true
+	node, digits, fits := uint16(0), true, true
 	for k := last; k >= 0; k-- {
 		p := &q.pieces[k]
 		size := int(p.end - p.start)
 		total := len(q.value) - int(p.from)
-		if digits = digits && p.digits && size < 20; digits {
+		digits = digits && p.digits
+		if fits = fits && digits && size < 20; fits {
 			node = s.d.numbers.nodes[node].next[size]
+			fits = node != 0
+		}
+		if fits {
 			for _, m := range s.d.numbers.nodes[node].match {
-				if node != 0 {
-					s.window(k, last, m)
-				}
+				s.window(k, last, m)
 			}
-		}
-		if (!digits || node == 0) && total > formMax {
+		} else if total > formMax || q.mixed == 0 {
 			return
 		}
-		if total <= formMax && s.d.numbers.spans[total] {
+		if !digits && total <= formMax && s.d.numbers.spans[total] {
 			s.forms(k, last)
-		}
-		if digits && node == 0 && last-k >= 5 {
-			return
 		}
 	}
 }
