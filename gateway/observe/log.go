@@ -29,13 +29,42 @@ func NewLogger(w io.Writer, level slog.Leveler) *slog.Logger {
 	return slog.New(guard{h})
 }
 
-// guard keeps groups out: nested keys could hide from the list.
+// guard keeps groups out: nested keys could hide from the list. It also takes
+// the handler's own keys from attributes, because replace cannot tell a
+// caller's "msg" from the message.
 type guard struct{ inner slog.Handler }
 
-func (g guard) Enabled(ctx context.Context, l slog.Level) bool  { return g.inner.Enabled(ctx, l) }
-func (g guard) Handle(ctx context.Context, r slog.Record) error { return g.inner.Handle(ctx, r) }
-func (g guard) WithAttrs(a []slog.Attr) slog.Handler            { return guard{g.inner.WithAttrs(a)} }
-func (g guard) WithGroup(string) slog.Handler                   { return g }
+func (g guard) Enabled(ctx context.Context, l slog.Level) bool { return g.inner.Enabled(ctx, l) }
+func (g guard) WithAttrs(a []slog.Attr) slog.Handler {
+	return guard{g.inner.WithAttrs(flatten(nil, a))}
+}
+func (g guard) WithGroup(string) slog.Handler { return g }
+
+func (g guard) Handle(ctx context.Context, r slog.Record) error {
+	var attrs []slog.Attr
+	r.Attrs(func(a slog.Attr) bool {
+		attrs = append(attrs, a)
+		return true
+	})
+	clean := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
+	clean.AddAttrs(flatten(nil, attrs)...)
+	return g.inner.Handle(ctx, clean)
+}
+
+// flatten appends attrs to to, the members of groups in place of groups.
+func flatten(to, attrs []slog.Attr) []slog.Attr {
+	for _, a := range attrs {
+		switch v := a.Value.Resolve(); {
+		case v.Kind() == slog.KindGroup:
+			to = flatten(to, v.Group())
+		case a.Key == slog.TimeKey || a.Key == slog.LevelKey || a.Key == slog.MessageKey:
+			to = append(to, slog.Attr{Key: "attribute." + a.Key, Value: v})
+		default:
+			to = append(to, slog.Attr{Key: a.Key, Value: v})
+		}
+	}
+	return to
+}
 
 func replace(_ []string, a slog.Attr) slog.Attr {
 	switch a.Key {
