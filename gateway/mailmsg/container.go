@@ -18,6 +18,8 @@ func (r *reader) container(e entity, data []byte, format document.Format) {
 		r.zip(e, data)
 	case document.PDFFile:
 		r.result(e, document.ReadPDF(data, r.budget))
+	case document.TNEF:
+		r.result(e, document.ReadTNEF(data, r.budget))
 	case document.OLE:
 		r.result(e, document.ReadOLE(data))
 	case document.RichText:

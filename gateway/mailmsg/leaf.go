@@ -196,7 +196,7 @@ func (r *reader) protected(e entity, data []byte) bool {
 		return document.Sniff(data) == document.Binary
 	case media == "pgp-keys":
 		return document.Sniff(data) == document.Binary
-	case document.Sniff(data) == document.Binary && (media == "pgp-encrypted" || e.named(".pgp", ".gpg", ".asc")):
+	case (media == "pgp-encrypted" || e.named(".pgp", ".gpg", ".asc")) && document.Sniff(data) == document.Binary:
 		if document.PGPEncrypted(data) {
 			r.out.Encrypted = true
 			return true

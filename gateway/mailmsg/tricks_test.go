@@ -398,6 +398,7 @@ func TestOrdinaryMailIsCertain(t *testing.T) {
 		"zip":         part("application/zip; name=a.zip", zipped(t, "a.txt", "notes")),
 		"pdf":         part("application/pdf; name=a.pdf", pdf(t, "notes", "")),
 		"signature":   "Content-Type: text/plain\n\nHi\n\n-- \nAnn\n--\nClinic\n",
+		"winmail":     part("application/ms-tnef; name=winmail.dat", tnef("notes")),
 		"picture":     part("image/png", "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"),
 	} {
 		if r := mailmsg.Read(crlf(raw)); len(r.Uncertain)+len(r.Unreadable) > 0 {
