@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"gatepost/gateway"
 )
@@ -68,6 +67,10 @@ func cutVerb(line string) (verb, arg string) {
 // command handles one command.
 func (c *conn) command(line string) {
 	verb, arg := cutVerb(line)
+	if verb != "QUIT" && c.outstayed() {
+		c.cut("421 4.4.2 Session has lasted too long, closing connection")
+		return
+	}
 	switch verb {
 	case "EHLO", "HELO":
 		c.hello(verb, arg)
@@ -90,6 +93,12 @@ func (c *conn) command(line string) {
 	default:
 		c.otherCommand(verb)
 	}
+}
+
+// outstayed reports whether a stranger has had a session for long enough: one
+// NOOP in a while would hold it for ever. A message under way is finished.
+func (c *conn) outstayed() bool {
+	return c.mail == nil && c.stranger() && c.srv.cfg.Now().Sub(c.started) > c.srv.cfg.Limits.Session
 }
 
 // otherCommand handles the commands that change nothing.
@@ -203,10 +212,6 @@ func (c *conn) mailFrom(arg string) {
 	}
 	if c.mail != nil {
 		c.wrong(reasonSequence, "503 5.5.1 Nested MAIL command")
-		return
-	}
-	if c.stranger() && time.Since(c.started) > c.srv.cfg.Limits.Session {
-		c.cut("421 4.4.2 Session has lasted too long, closing connection")
 		return
 	}
 	if c.stranger() && !c.srv.peers.message(c.key) {

@@ -36,7 +36,7 @@ type Config struct {
 	PlaintextLoopback bool
 	Trusted           []netip.Prefix // see Server.SetTrusted
 	Limits            Limits
-	Now               func() time.Time // clock of rates and certificates; nil is time.Now
+	Now               func() time.Time // clock of rates, sessions and certificates; nil is time.Now
 	Logger            *slog.Logger     // nil: silent
 	Metrics           *Metrics         // shared by the servers of a process; nil: not exported
 }
@@ -64,7 +64,7 @@ type Limits struct {
 	Block     time.Duration // for one read inside a body, RFC 5321 section 4.5.3.2.5; 3 min
 	Body      time.Duration // for a whole body; 30 min
 	Accept    time.Duration // for Backend.Accept after the body's time; 5 min
-	Session   time.Duration // of a stranger's session, looked at between messages; 1 h
+	Session   time.Duration // of a stranger's session, which ends between messages; 1 h
 	Handshake time.Duration // for one TLS handshake; 30 s
 	Write     time.Duration // for one reply; 1 min
 }

@@ -73,7 +73,7 @@ type envelope struct {
 }
 
 func newConn(s *Server, raw net.Conn) *conn {
-	c := &conn{srv: s, raw: raw, started: time.Now()}
+	c := &conn{srv: s, raw: raw, started: s.cfg.Now()}
 	if a, ok := raw.RemoteAddr().(*net.TCPAddr); ok {
 		ap := a.AddrPort()
 		c.addr = netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())

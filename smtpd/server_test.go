@@ -273,10 +273,10 @@ func TestPeersAreForgotten(t *testing.T) {
 }
 
 func TestRatesOfAStranger(t *testing.T) {
-	now := time.Now()
+	clock := &fakeClock{now: time.Now()}
 	s := beginForeign(t, &recorder{}, func(c *Config) {
 		c.Limits.MessageRate, c.Limits.RecipientRate, c.Limits.BadRecipients = 2, 3, 1
-		c.Now = func() time.Time { return now }
+		c.Now = clock.read
 	})
 	c := s.dial(t)
 	c.envelope()
@@ -287,17 +287,43 @@ func TestRatesOfAStranger(t *testing.T) {
 	c.do("MAIL FROM:<>", "250")
 	c.do("RSET", "250")
 	c.do("MAIL FROM:<>", "450 4.7.1")
-	now = now.Add(time.Minute)
+	clock.forward(time.Minute)
 	c.do("MAIL FROM:<>", "250")
 	c.do("RCPT TO:<unknown@out.example>", "421 4.7.0 Too many bad recipients")
 	c.wantEnd()
 }
 
+// A stranger's session ends between messages, whatever it does.
 func TestSessionOfAStrangerEnds(t *testing.T) {
-	c := beginForeign(t, &recorder{}, func(c *Config) { c.Limits.Session = time.Nanosecond }).dial(t)
-	c.do("EHLO c", "250")
-	c.do("MAIL FROM:<>", "421 4.4.2")
-	c.wantEnd()
+	for _, command := range []string{"NOOP", "EHLO c", "MAIL FROM:<>"} {
+		c := beginForeign(t, &recorder{}, func(c *Config) { c.Limits.Session = time.Nanosecond }).dial(t)
+		c.do(command, "421 4.4.2")
+		c.wantEnd()
+	}
+	clock := &fakeClock{now: time.Now()}
+	c := beginForeign(t, &recorder{}, func(c *Config) { c.Now = clock.read }).dial(t)
+	c.toData()
+	clock.forward(2 * time.Hour)
+	c.do("x\r\n.", "250 2.0.0 Ok: queued as") // what was begun is finished
+	c.do("NOOP", "421 4.4.2")
+}
+
+// fakeClock stands still until it is moved.
+type fakeClock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (f *fakeClock) read() time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.now
+}
+
+func (f *fakeClock) forward(d time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.now = f.now.Add(d)
 }
 
 func TestIdleSessionEnds(t *testing.T) {
@@ -329,18 +355,9 @@ func TestFailedLoginsAreThrottled(t *testing.T) {
 
 // A stranger above the limit is not heard until failures are forgiven.
 func TestStrangerWithFailedLoginsIsNotHeard(t *testing.T) {
-	var clock struct {
-		sync.Mutex
-		now time.Time
-	}
-	clock.now = time.Now()
+	clock := &fakeClock{now: time.Now()}
 	s := beginForeign(t, &recorder{}, func(c *Config) {
-		c.Limits.AuthFailures = 2
-		c.Now = func() time.Time {
-			clock.Lock()
-			defer clock.Unlock()
-			return clock.now
-		}
+		c.Limits.AuthFailures, c.Now = 2, clock.read
 	})
 	key := netip.MustParseAddr("203.0.113.5")
 	s.peers.failed(key)
@@ -354,9 +371,7 @@ func TestStrangerWithFailedLoginsIsNotHeard(t *testing.T) {
 		return c
 	}
 	login().do(goodLogin, "421 4.7.0")
-	clock.Lock()
-	clock.now = clock.now.Add(forgive)
-	clock.Unlock()
+	clock.forward(forgive)
 	login().do(goodLogin, "235 2.7.0")
 }
 
