@@ -175,8 +175,8 @@ func checkPattern(pattern, literal string) string {
 func always(re *syntax.Regexp, lit string) bool {
 	switch re.Op {
 	case syntax.OpLiteral:
-		if re.Flags&syntax.FoldCase != 0 {
-			return strings.Contains(strings.ToLower(string(re.Rune)), strings.ToLower(lit))
+		if re.Flags&syntax.FoldCase != 0 && strings.ToLower(lit) != strings.ToUpper(lit) {
+			return false // the literal is looked for in one case only
 		}
 		return strings.Contains(string(re.Rune), lit)
 	case syntax.OpCapture, syntax.OpPlus:
