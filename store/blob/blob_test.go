@@ -369,26 +369,6 @@ func TestSegmentsGoWhenNothingInThemIsReferenced(t *testing.T) {
 	wantBody(t, s, refs[0], octets(inSegment, 0))
 }
 
-// TestSpaceInsideASegmentIsGivenBack looks at the blocks that the device has
-// assigned.
-func TestSpaceInsideASegmentIsGivenBack(t *testing.T) {
-	dir, kv := t.TempDir(), storetest.NewMemory()
-	s := openBlobs(t, dir, kv, blob.Options{})
-	var refs []string
-	for i := range uint64(8) {
-		refs = append(refs, keep(t, s, kv, octets(100*kib+1, i)))
-	}
-	before := blocksIn(t, filepath.Join(dir, "segments"))
-	for i := range 7 {
-		remove(t, s, kv, refs[i])
-	}
-	after := blocksIn(t, filepath.Join(dir, "segments"))
-	if after >= before/4 {
-		t.Skipf("%d of %d octets stay assigned: this file system punches no holes", after, before)
-	}
-	wantBody(t, s, refs[7], octets(100*kib+1, 7))
-}
-
 func TestManyAtOnce(t *testing.T) {
 	s, kv := inMemory(t, blob.Options{SegmentSize: 2 * mib})
 	var wg sync.WaitGroup
