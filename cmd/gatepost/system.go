@@ -66,31 +66,31 @@ type system struct {
 // openSystem opens data_dir and key_dir, making what is missing, and wires
 // the parts. A data_dir whose keyring is missing, or is another one, is
 // refused: its values could never be read again under a new keyring.
-func openSystem(ctx context.Context, c *config.Config, env environment, why purpose) (s *system, err error) {
+func openSystem(ctx context.Context, c *config.Config, env environment, why purpose) (*system, error) {
 	level := slog.LevelInfo
 	if why == forOperator {
 		level = slog.LevelError
 	}
-	s = &system{config: c, log: observe.NewLogger(env.err, level), registry: observe.NewRegistry(version()), cert: new(certificate)}
+	s := &system{config: c, log: observe.NewLogger(env.err, level), registry: observe.NewRegistry(version()), cert: new(certificate)}
 	s.health = observe.NewHealth(s.registry)
-	defer func() {
-		if err != nil {
-			s.close()
-		}
-	}()
-	if err := prepareDirs(c); err != nil {
-		return nil, exit{exitCantCreate, err}
-	}
-	if err := s.openStore(); err != nil {
-		return nil, err
-	}
-	if err := s.openKeys(); err != nil {
-		return nil, err
-	}
-	if err := s.openParts(ctx); err != nil {
+	if err := s.open(ctx, why); err != nil {
+		s.close()
 		return nil, err
 	}
 	return s, nil
+}
+
+func (s *system) open(ctx context.Context, why purpose) error {
+	if err := prepareDirs(s.config); err != nil {
+		return exit{exitCantCreate, err}
+	}
+	if err := s.openStore(ctx, why); err != nil {
+		return err
+	}
+	if err := s.openKeys(); err != nil {
+		return err
+	}
+	return s.openParts(ctx)
 }
 
 func prepareDirs(c *config.Config) error {
@@ -102,24 +102,41 @@ func prepareDirs(c *config.Config) error {
 	return os.Chmod(c.KeyDir, 0o700)
 }
 
-func (s *system) openStore() error {
-	raw, err := pebblestore.Open(filepath.Join(s.config.DataDir, storeDir), pebblestore.Options{
+// lockWait is how long a server waits for the one before it to end: a process
+// that was killed holds its lock until its last write returns.
+const lockWait = 10 * time.Second
+
+func (s *system) openStore(ctx context.Context, why purpose) error {
+	deadline := time.Now()
+	if why == forServer {
+		deadline = deadline.Add(lockWait)
+	}
+	for {
+		raw, err := s.tryStore()
+		if err == nil {
+			s.raw = raw
+			s.closers = append(s.closers, raw.Close)
+			s.health.Add("store", raw.Healthy)
+			return nil
+		}
+		if !errors.Is(err, pebblestore.ErrLocked) {
+			return exit{exitUnavailable, err}
+		}
+		if time.Now().After(deadline) || ctx.Err() != nil {
+			return exit{exitTemporary, errors.New("the data_dir is in use by another gatepost")}
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+func (s *system) tryStore() (*pebblestore.Store, error) {
+	return pebblestore.Open(filepath.Join(s.config.DataDir, storeDir), pebblestore.Options{
 		Logger: s.log, Metrics: s.registry,
 		OnFail: func(err error) {
 			s.failed.Store(&err)
 			s.log.Error("the store failed: nothing is accepted any more, restart needed", "error", err)
 		},
 	})
-	if errors.Is(err, pebblestore.ErrLocked) {
-		return exit{exitTemporary, errors.New("the data_dir is in use by another gatepost")}
-	}
-	if err != nil {
-		return exit{exitUnavailable, err}
-	}
-	s.raw = raw
-	s.closers = append(s.closers, raw.Close)
-	s.health.Add("store", raw.Healthy)
-	return nil
 }
 
 // keyringID ties a data_dir to its keyring.

@@ -147,10 +147,10 @@ func (f *Flow) fallBack(ctx context.Context, m *gateway.Message, envelopes []gat
 	if err != nil {
 		return nil, fmt.Errorf("opening message %v: %w", m.ID, err)
 	}
-	ctx, cancel := recording(ctx)
+	writing, cancel := recording(ctx)
 	defer cancel()
-	err = f.queue.Amend(ctx, e.ID, func(b *store.Batch, stored *gateway.Envelope) error {
-		if err := f.secureLater(ctx, b, m, key, stored); err != nil {
+	err = f.queue.Amend(writing, e.ID, func(b *store.Batch, stored *gateway.Envelope) error {
+		if err := f.secureLater(writing, b, m, key, stored); err != nil {
 			return err
 		}
 		*e = *stored

@@ -18,8 +18,7 @@ var fiveWays = []string{"p@pass.example", "t@tls.example", "s@secure.example", "
 
 func TestFiveWays(t *testing.T) {
 	w := newWorld(t)
-	w.dir = t.TempDir()
-	kv := fresh()
+	kv := emptyStore()
 	err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
 		_, err := accept(ctx, f, submissionTo(fiveWays...), testMail)
 		deliverAll(ctx, f, time.Minute)
@@ -51,8 +50,7 @@ func TestFiveWays(t *testing.T) {
 // Every recipient of a secured mail has a link of their own and sees no other.
 func TestLinksAreApart(t *testing.T) {
 	w := newWorld(t)
-	w.dir = t.TempDir()
-	kv := fresh()
+	kv := emptyStore()
 	_ = w.in(t, kv, func(ctx context.Context, f *Flow) error {
 		_, err := accept(ctx, f, submissionTo("a@secure.example", "b@secure.example", "c@secure.example"), testMail)
 		deliverAll(ctx, f, time.Minute)
@@ -79,8 +77,7 @@ func TestLinksAreApart(t *testing.T) {
 
 func TestAllRefusedIs550(t *testing.T) {
 	w := newWorld(t)
-	w.dir = t.TempDir()
-	err := w.in(t, fresh(), func(ctx context.Context, f *Flow) error {
+	err := w.in(t, emptyStore(), func(ctx context.Context, f *Flow) error {
 		_, err := accept(ctx, f, submissionTo("r@reject.example"), testMail)
 		return err
 	})
@@ -93,8 +90,8 @@ func TestAllRefusedIs550(t *testing.T) {
 // Under observe nothing is changed, and what would have been done is recorded.
 func TestObserve(t *testing.T) {
 	w := newWorld(t)
-	w.dir, w.mode = t.TempDir(), gateway.Observe
-	kv := fresh()
+	w.mode = gateway.Observe
+	kv := emptyStore()
 	var story string
 	err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
 		id, err := accept(ctx, f, submissionTo(fiveWays...), testMail)
@@ -123,8 +120,7 @@ func TestObserve(t *testing.T) {
 // tls that cannot be had becomes a notice in the same attempt.
 func TestTLSFallsBack(t *testing.T) {
 	w := newWorld(t)
-	w.dir = t.TempDir()
-	kv := fresh()
+	kv := emptyStore()
 	var attempts int
 	err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
 		id, err := accept(ctx, f, submissionTo("x@plain.example"), testMail)
@@ -133,6 +129,10 @@ func TestTLSFallsBack(t *testing.T) {
 		attempts = e.Attempts
 		if e.Action != gateway.Secure || e.Decided != gateway.TLS || e.Link.IsZero() {
 			t.Errorf("envelope is %+v", e)
+		}
+		if attempts != 1 {
+			story, _ := operation(ctx, f, "audit.show", url.Values{"id": {id.String()}}, "")
+			t.Error(story)
 		}
 		return errors.Join(err, gerr)
 	})
@@ -192,8 +192,7 @@ func (w *world) secured(t *testing.T, kv store.Store, to string) (secret gateway
 
 func TestReadByCode(t *testing.T) {
 	w := newWorld(t)
-	w.dir = t.TempDir()
-	kv := fresh()
+	kv := emptyStore()
 	secret, _ := w.secured(t, kv, "s@secure.example")
 	err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
 		r := &reading{t: t, f: f, secret: secret}
@@ -244,8 +243,7 @@ func TestReadByCode(t *testing.T) {
 // keyring together do not open once the notice has left.
 func TestNoStaffCopy(t *testing.T) {
 	w := newWorld(t)
-	w.dir = t.TempDir()
-	kv := fresh()
+	kv := emptyStore()
 	_, id := w.secured(t, kv, "x@nocopy.example")
 	_ = w.in(t, kv, func(ctx context.Context, f *Flow) error {
 		m, _, err := store.GetRecord[gateway.Message](ctx, f.Store, messageKey(id))
@@ -263,8 +261,8 @@ func TestNoStaffCopy(t *testing.T) {
 // time, and for another recipient, it is judged.
 func TestReturnsOnce(t *testing.T) {
 	w := newWorld(t)
-	w.dir, w.mode = t.TempDir(), gateway.Observe
-	kv := fresh()
+	w.mode = gateway.Observe
+	kv := emptyStore()
 	_ = w.in(t, kv, func(ctx context.Context, f *Flow) error {
 		_, err := accept(ctx, f, submissionTo("s@secure.example"), testMail)
 		deliverAll(ctx, f, time.Minute)
@@ -290,8 +288,8 @@ func TestReturnsOnce(t *testing.T) {
 // A mark that was copied into another body is none.
 func TestForgedReturn(t *testing.T) {
 	w := newWorld(t)
-	w.dir, w.mode = t.TempDir(), gateway.Observe
-	kv := fresh()
+	w.mode = gateway.Observe
+	kv := emptyStore()
 	_ = w.in(t, kv, func(ctx context.Context, f *Flow) error {
 		_, err := accept(ctx, f, submissionTo("s@secure.example"), testMail)
 		deliverAll(ctx, f, time.Minute)
@@ -311,8 +309,7 @@ func TestForgedReturn(t *testing.T) {
 // A large body goes through a file and is read back under the budget.
 func TestLargeMail(t *testing.T) {
 	w := newWorld(t)
-	w.dir = t.TempDir()
-	kv := fresh()
+	kv := emptyStore()
 	raw := testMail + strings.Repeat(strings.Repeat("zebrafinch ", 7)+"\r\n", 40000)
 	err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
 		_, err := accept(ctx, f, submissionTo("p@pass.example", "s@secure.example"), raw)
@@ -333,8 +330,7 @@ func TestLargeMail(t *testing.T) {
 // After a restore, what had left stays gone and what was frozen stays frozen.
 func TestReplay(t *testing.T) {
 	w := newWorld(t)
-	w.dir = t.TempDir()
-	kv := fresh()
+	kv := emptyStore()
 	_ = w.in(t, kv, func(ctx context.Context, f *Flow) error {
 		_, err := accept(ctx, f, submissionTo("s@secure.example"), testMail)
 		return err
@@ -394,4 +390,3 @@ func freeze(t *testing.T, ctx context.Context, f *Flow, w *world, secret gateway
 	}
 	t.Fatal("fifty wrong codes did not freeze the link")
 }
-

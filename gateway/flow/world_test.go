@@ -58,35 +58,44 @@ const (
 // world is an installation without listeners: real keys, real bodies, a store
 // that may fail, and a next hop that remembers.
 type world struct {
-	keys *seal.Keyring
-	dir  string // of blobs
-	hop  *hop
-	mode gateway.Mode
-	log  bytes.Buffer
+	keyDir string
+	keys   *seal.Keyring // of the process that runs
+	dir    string        // of blobs
+	hop    *hop
+	mode   gateway.Mode
+	log    bytes.Buffer
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	keys, err := seal.Create(t.TempDir(), seal.Options{Now: time.Now, Rand: rand.Reader})
+	w := &world{keyDir: t.TempDir(), dir: t.TempDir(), hop: newHop(), mode: gateway.Enforce}
+	keys, err := seal.Create(w.keyDir, seal.Options{Now: time.Now, Rand: rand.Reader})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = keys.Close() })
-	return &world{keys: keys, hop: newHop(), mode: gateway.Enforce}
+	if err := keys.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return w
 }
 
 // open wires a Flow over kv; close ends it.
 func (w *world) open(kv store.Store) (*Flow, func(), error) {
-	sealed := w.keys.SealedStore(kv)
+	keys, err := seal.Open(w.keyDir, seal.Options{Now: time.Now, Rand: rand.Reader})
+	if err != nil {
+		return nil, nil, err
+	}
+	w.keys = keys
+	sealed := keys.SealedStore(kv)
 	reg := prometheus.NewRegistry()
 	log := slog.New(slog.NewJSONHandler(&w.log, nil))
 	blobs, err := blob.Open(w.dir, sealed, blob.Options{Logger: log, Metrics: reg})
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, errors.Join(err, keys.Close())
 	}
 	evidence, err := audit.New(sealed, w.keys.Signer(), audit.Options{Now: time.Now, Rand: rand.Reader, Logger: log, Metrics: reg})
 	if err != nil {
-		return nil, nil, errors.Join(err, blobs.Close())
+		return nil, nil, errors.Join(err, blobs.Close(), keys.Close())
 	}
 	f := New(Parts{
 		Store: sealed, Blobs: blobs, Sealer: w.keys.Sealer(), Spool: w.keys.Spool(), MAC: w.keys.MAC, Journal: w.keys.Journal(),
@@ -95,7 +104,10 @@ func (w *world) open(kv store.Store) (*Flow, func(), error) {
 		Carrier: w.hop, Queue: queue.Config{FirstRetry: time.Second, MaxAge: time.Hour, DelayNotice: -1},
 		Now: time.Now, Random: rand.Reader, Log: log, Metrics: reg, MemoryBytes: 64 << 20,
 	}, w.settings(), testJudge())
-	return f, func() { _ = blobs.Close() }, nil
+	return f, func() {
+		_ = blobs.Close()
+		_ = keys.Close()
+	}, nil
 }
 
 func (w *world) settings() Settings {
@@ -133,13 +145,16 @@ func (w *world) in(t *testing.T, kv store.Store, act func(ctx context.Context, f
 	return answer
 }
 
-// deliverAll runs the queue for a while.
+// deliverAll runs a queue for a while, as a process would that starts now.
 func deliverAll(ctx context.Context, f *Flow, d time.Duration) {
+	f.queue = queue.New(f.Store, f, f, f.Parts.Queue, f.Now, f.Random, prometheus.NewRegistry())
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() { defer close(done); _ = f.queue.Run(ctx) }()
 	time.Sleep(d)
-	f.queue.Drain(ctx)
+	draining, stop := context.WithTimeout(ctx, time.Minute)
+	f.queue.Drain(draining)
+	stop()
 	cancel()
 	<-done
 }
@@ -169,7 +184,7 @@ func (h *hop) Deliver(_ context.Context, domain string, verified bool, prepare f
 	}
 	out, err := prepare(state, !verified || state.Verified)
 	if err != nil {
-		return []gateway.Outcome{{Result: gateway.Deferred, At: time.Now(), Code: 451, Status: "4.3.0", Phase: "prepare"}}
+		return []gateway.Outcome{{Result: gateway.Deferred, At: time.Now(), Code: 451, Status: "4.3.0", Phase: "prepare", Text: gateway.Sensitive(err.Error())}}
 	}
 	outcome := gateway.Outcome{Result: gateway.Sent, At: time.Now(), Code: 250, Status: "2.0.0", Host: "hop." + domain, TLS: state}
 	h.mu.Lock()
@@ -320,4 +335,4 @@ func (w *world) nothingReadable(t *testing.T, recipients ...string) {
 	}
 }
 
-func fresh() *storetest.Memory { return storetest.NewMemory() }
+func emptyStore() *storetest.Memory { return storetest.NewMemory() }

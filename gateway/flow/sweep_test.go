@@ -1,0 +1,594 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"gatepost/gateway"
+	"gatepost/gateway/seal"
+	"gatepost/store"
+	"gatepost/store/storetest"
+)
+
+// journey is one thing that people or peers do, told over a store of which
+// each single operation fails once.
+type journey struct {
+	name string
+	// covers names what it sweeps: methods of Flow and "op" names.
+	covers []string
+	// prepare fills the store before the journey.
+	prepare func(t *testing.T, w *world, kv store.Store)
+	run     func(ctx context.Context, t *testing.T, w *world, f *Flow) error
+	// check holds what is true after the journey, whatever failed; answer is
+	// what the outside was told.
+	check func(t *testing.T, w *world, kv store.Store, answer error)
+}
+
+// notJourneys are the methods that touch no store.
+var notJourneys = []string{"Policy", "Configure", "Work", "Hostname", "Destination", "Operations"}
+
+// A journey that nobody sweeps fails here.
+func TestEveryJourneyIsSwept(t *testing.T) {
+	covered := map[string]bool{}
+	for _, j := range journeys() {
+		for _, c := range j.covers {
+			covered[c] = true
+		}
+	}
+	for m := range reflect.TypeFor[*Flow]().Methods() {
+		if !covered[m.Name] && !slices.Contains(notJourneys, m.Name) {
+			t.Errorf("method %s is in no sweep", m.Name)
+		}
+	}
+	for name := range maps.Keys(new(Flow).Operations(nil)) {
+		if !covered["op "+name] {
+			t.Errorf("operation %s is in no sweep", name)
+		}
+	}
+}
+
+func TestSweep(t *testing.T) {
+	for _, j := range journeys() {
+		t.Run(j.name, func(t *testing.T) { sweep(t, j) })
+	}
+}
+
+// sweep runs a journey under every planned failure.
+func sweep(t *testing.T, j journey) {
+	w := newWorld(t)
+	inner := storetest.NewMemory()
+	if j.prepare != nil {
+		j.prepare(t, w, inner)
+	}
+	before := maps.Clone(w.hop.got)
+	storetest.Sweep(t, storetest.Story{
+		Name: j.name,
+		Open: func(t *testing.T) store.Store {
+			w.hop.got = maps.Clone(before)
+			return inner.Copy()
+		},
+		Run: func(t *testing.T, s store.Store) error {
+			return w.in(t, s, func(ctx context.Context, f *Flow) error { return j.run(ctx, t, w, f) })
+		},
+		Check: func(t *testing.T, s store.Store, answer error) {
+			w.sound(t, s)
+			if j.check != nil {
+				j.check(t, w, s, answer)
+			}
+			w.nothingReadable(t, "s@secure.example", "x@plain.example", "b@both.example")
+		},
+	})
+}
+
+func journeys() []journey {
+	return slices.Concat(mailJourneys(), readerJourneys(), operatorJourneys())
+}
+
+// messages counts the messages that are not our own.
+func messages(t *testing.T, w *world, kv store.Store) (n int) {
+	t.Helper()
+	err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+		return each(ctx, f.Store, store.Prefix(store.Messages), func(m *gateway.Message) {
+			if m.Direction != gateway.Internal {
+				n++
+			}
+		})
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	return n
+}
+
+// envelopes returns all envelopes of kv by recipient.
+func envelopes(t *testing.T, w *world, kv store.Store) map[string]gateway.Envelope {
+	t.Helper()
+	all := map[string]gateway.Envelope{}
+	err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+		return each(ctx, f.Store, store.Prefix(store.Envelopes), func(e *gateway.Envelope) { all[e.Recipient.Wire()] = *e })
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	return all
+}
+
+// settle lets a healthy process finish what is left.
+func (w *world) settle(t *testing.T, kv store.Store) {
+	t.Helper()
+	if err := w.in(t, kv, func(ctx context.Context, f *Flow) error { deliverAll(ctx, f, 2*time.Hour); return nil }); err != nil {
+		t.Error(err)
+	}
+}
+
+func (w *world) acceptInto(t *testing.T, kv store.Store, s gateway.Submission, raw string) (id gateway.MessageID) {
+	t.Helper()
+	err := w.in(t, kv, func(ctx context.Context, f *Flow) (err error) {
+		id, err = accept(ctx, f, s, raw)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+// stranger is a peer on the inbound listener.
+func stranger(from, to string) gateway.Submission {
+	s := submissionTo(to)
+	s.Peer.Listener, s.Peer.Trusted = "inbound", false
+	s.From = gateway.Address{}
+	if from != "" {
+		s.From = gateway.MustAddress(from)
+	}
+	return s
+}
+
+func mailJourneys() []journey {
+	return []journey{
+		{
+			name: "accept", covers: []string{"Accept", "Sender", "Recipient"},
+			run: func(ctx context.Context, _ *testing.T, _ *world, f *Flow) error {
+				s := submissionTo(fiveWays...)
+				for _, r := range s.Recipients {
+					if err := errors.Join(f.Sender(ctx, &s), f.Recipient(ctx, &s, r)); err != nil {
+						return err
+					}
+				}
+				_, err := accept(ctx, f, s, testMail)
+				return err
+			},
+			check: checkAccepted,
+		},
+		{
+			name: "deliver", covers: []string{"Deliver", "Settle"},
+			prepare: func(t *testing.T, w *world, kv store.Store) {
+				w.acceptInto(t, kv, submissionTo("p@pass.example", "s@secure.example", "x@plain.example", "gone@bounce.example"), testMail)
+				w.hop.refuse["bounce.example"] = gateway.Outcome{Result: gateway.Failed, Code: 550, Status: "5.1.1", Text: "no such user"}
+			},
+			run: func(ctx context.Context, _ *testing.T, _ *world, f *Flow) error {
+				deliverAll(ctx, f, 20*time.Second)
+				return nil
+			},
+			check: func(t *testing.T, w *world, kv store.Store, _ error) {
+				w.settle(t, kv)
+				for to, state := range map[string]gateway.State{
+					"p@pass.example": gateway.Delivered, "s@secure.example": gateway.Delivered, "x@plain.example": gateway.Delivered, "gone@bounce.example": gateway.Bounced,
+				} {
+					if e := envelopes(t, w, kv)[to]; e.State != state {
+						t.Errorf("%s is %s", to, e.State)
+					}
+				}
+				for _, to := range []string{"p@pass.example", "s@secure.example", "x@plain.example", "ann@clinic.example"} {
+					if n := len(w.hop.mail(to)); n < 1 || n > 2 {
+						t.Errorf("%s got %d mails", to, n)
+					}
+				}
+			},
+		},
+		{
+			name: "late", covers: []string{"Delayed"},
+			prepare: func(t *testing.T, w *world, kv store.Store) {
+				w.acceptInto(t, kv, submissionTo("p@pass.example"), testMail)
+			},
+			run: func(ctx context.Context, _ *testing.T, _ *world, f *Flow) error {
+				var b store.Batch
+				var e gateway.Envelope
+				if err := each(ctx, f.Store, store.Prefix(store.Envelopes), func(x *gateway.Envelope) { e = *x }); err != nil {
+					return err
+				}
+				if err := f.Delayed(ctx, &b, e); err != nil {
+					return err
+				}
+				return store.Write(ctx, f.Store, &b)
+			},
+			check: func(t *testing.T, w *world, kv store.Store, answer error) {
+				if _, told := envelopes(t, w, kv)["ann@clinic.example"]; answer == nil && !told {
+					t.Error("the sender was not told")
+				}
+			},
+		},
+		{
+			name: "bounce of a notice", covers: []string{"Accept"},
+			prepare: func(t *testing.T, w *world, kv store.Store) { w.secured(t, kv, "s@secure.example") },
+			run: func(ctx context.Context, _ *testing.T, w *world, f *Flow) error {
+				s := stranger("", w.hop.from["s@secure.example"])
+				if err := f.Recipient(ctx, &s, s.Recipients[0]); err != nil {
+					return err
+				}
+				_, err := accept(ctx, f, s, testBounce)
+				return err
+			},
+			check: func(t *testing.T, w *world, kv store.Store, answer error) {
+				report, told := envelopes(t, w, kv)["ann@clinic.example"]
+				if bounced := envelopes(t, w, kv)["s@secure.example"].State == gateway.Bounced; told != bounced || told != (answer == nil) && !errors.Is(answer, store.ErrUnknown) {
+					t.Errorf("answer %v, bounced %v, report %+v", answer, bounced, report)
+				}
+			},
+		},
+		{
+			name: "answer", covers: []string{"Accept"},
+			prepare: func(t *testing.T, w *world, kv store.Store) { w.secured(t, kv, "s@secure.example") },
+			run: func(ctx context.Context, _ *testing.T, w *world, f *Flow) error {
+				s := stranger("s@secure.example", replyTo(w.hop.mail("s@secure.example")[0]))
+				if err := f.Recipient(ctx, &s, s.Recipients[0]); err != nil {
+					return err
+				}
+				_, err := accept(ctx, f, s, "From: s@secure.example\r\nTo: x@y.example\r\nSubject: Re: hello\r\n\r\nthank you\r\n")
+				return err
+			},
+			check: func(t *testing.T, w *world, kv store.Store, answer error) {
+				n := 0
+				for to, e := range envelopes(t, w, kv) {
+					if strings.HasSuffix(to, "@reply.clinic.example") && e.State == gateway.Held && e.Hold == "capability" {
+						n++
+					}
+				}
+				if (n == 1) != (answer == nil) && !errors.Is(answer, store.ErrUnknown) {
+					t.Errorf("answer %v, %d held", answer, n)
+				}
+			},
+		},
+		{
+			name: "housekeeping", covers: []string{"Housekeep"},
+			prepare: func(t *testing.T, w *world, kv store.Store) { w.secured(t, kv, "s@secure.example") },
+			run: func(ctx context.Context, _ *testing.T, _ *world, f *Flow) error {
+				f.housekeepOnce(ctx)
+				return nil
+			},
+		},
+		{
+			name: "replay", covers: []string{"Replay"},
+			prepare: func(t *testing.T, w *world, kv store.Store) {
+				w.acceptInto(t, kv, submissionTo("s@secure.example"), testMail)
+				behind := kv.(*storetest.Memory).Copy()
+				w.settle(t, behind)
+			},
+			run: func(ctx context.Context, _ *testing.T, w *world, f *Flow) error {
+				_, err := f.Replay(ctx, func(visit func(seal.Entry) error) error {
+					_, err := w.keys.Journal().Replay(visit)
+					return err
+				})
+				return err
+			},
+			check: func(t *testing.T, w *world, kv store.Store, answer error) {
+				before := len(w.hop.mail("s@secure.example"))
+				if answer != nil {
+					return // the operator repeats it before the queue runs
+				}
+				w.settle(t, kv)
+				if len(w.hop.mail("s@secure.example")) != before {
+					t.Error("sent again after a replay")
+				}
+			},
+		},
+	}
+}
+
+// checkAccepted: 250 means that everything is there and will be delivered;
+// anything else, that nothing is.
+func checkAccepted(t *testing.T, w *world, kv store.Store, answer error) {
+	n := messages(t, w, kv)
+	if errors.Is(answer, store.ErrUnknown) {
+		// The store went away with the answer: the peer hears 451 and sends
+		// again, which is one copy too many and never one too few.
+	} else if (n == 1) != (answer == nil) {
+		t.Errorf("answer %v, %d messages stored", answer, n)
+	}
+	w.hop.forget()
+	w.settle(t, kv)
+	for _, to := range []string{"p@pass.example", "t@tls.example", "s@secure.example", "ann@clinic.example"} {
+		if got := len(w.hop.mail(to)); got != n {
+			t.Errorf("answer %v, %s got %d mails", answer, to, got)
+		}
+	}
+}
+
+const testBounce = "From: MAILER-DAEMON@out.example\r\nSubject: Undelivered\r\nMIME-Version: 1.0\r\n" +
+	"Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n--b\r\n\r\nsorry\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n" +
+	"Reporting-MTA: dns; mx.out.example\r\n\r\nFinal-Recipient: rfc822; s@secure.example\r\nAction: failed\r\nStatus: 5.1.1\r\nDiagnostic-Code: smtp; 550 5.1.1 no such user\r\n\r\n--b--\r\n"
+
+func replyTo(notice string) string {
+	_, after, _ := strings.Cut(notice, "Reply-To: <")
+	address, _, _ := strings.Cut(after, ">")
+	return address
+}
+
+func readerJourneys() []journey {
+	var secret gateway.LinkSecret
+	prepare := func(t *testing.T, w *world, kv store.Store) { secret, _ = w.secured(t, kv, "s@secure.example") }
+	var session, code string
+	withCode := func(t *testing.T, w *world, kv store.Store) {
+		prepare(t, w, kv)
+		err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+			r := &reading{t: t, f: f, secret: secret}
+			var err error
+			code, err = r.code(ctx, w)
+			session = r.v.Session
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	visitor := func() gateway.Visitor { return gateway.Visitor{Session: session} }
+	return []journey{
+		{
+			name: "visit", covers: []string{"Visit"}, prepare: prepare,
+			run: func(ctx context.Context, _ *testing.T, _ *world, f *Flow) error {
+				page, err := f.Visit(ctx, secret, gateway.Visitor{})
+				if err == nil && page.State != gateway.LinkActive {
+					err = errors.New("link is " + string(page.State))
+				}
+				return err
+			},
+		},
+		{
+			name: "ask for a code", covers: []string{"SendCode"}, prepare: prepare,
+			run: func(ctx context.Context, _ *testing.T, _ *world, f *Flow) error {
+				_, page, err := f.SendCode(ctx, secret, gateway.Visitor{})
+				if err == nil && page.CodeSentAt.IsZero() {
+					err = errors.New("no code")
+				}
+				return err
+			},
+			check: func(t *testing.T, w *world, kv store.Store, answer error) {
+				before := len(w.hop.mail("s@secure.example"))
+				w.settle(t, kv)
+				if after := len(w.hop.mail("s@secure.example")); answer == nil && after != before+1 {
+					t.Errorf("%d code mails", after-before)
+				}
+			},
+		},
+		{
+			name: "prove", covers: []string{"Prove"}, prepare: withCode,
+			run: func(ctx context.Context, _ *testing.T, _ *world, f *Flow) error {
+				r, err := f.Prove(ctx, secret, visitor(), code)
+				if err == nil && !r.Passed {
+					err = errors.New("not passed")
+				}
+				return err
+			},
+			check: func(t *testing.T, w *world, kv store.Store, answer error) {
+				err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+					_, ok, err := f.Proof.Proven(ctx, session, seal.LinkID(secret))
+					if err == nil && answer == nil && !ok {
+						t.Error("passed, but nothing is proven")
+					}
+					return err
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			},
+		},
+		{
+			name: "wrong code", covers: []string{"Prove"}, prepare: withCode,
+			run: func(ctx context.Context, t *testing.T, _ *world, f *Flow) error {
+				wrong := "314159"
+				if wrong == code {
+					wrong = "314158"
+				}
+				r, err := f.Prove(ctx, secret, visitor(), wrong)
+				if r.Passed {
+					t.Error("a wrong code passed")
+				}
+				return err
+			},
+			check: func(t *testing.T, w *world, kv store.Store, answer error) {
+				err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+					s, err := f.Proof.Status(ctx, seal.LinkID(secret), session)
+					if err == nil && answer == nil && s.TriesLeft != 4 {
+						t.Errorf("%d tries left", s.TriesLeft)
+					}
+					return err
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			},
+		},
+		{
+			name: "open and leave", covers: []string{"Open", "Leave"},
+			prepare: func(t *testing.T, w *world, kv store.Store) {
+				withCode(t, w, kv)
+				err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+					r, err := f.Prove(ctx, secret, visitor(), code)
+					if err == nil && !r.Passed {
+						err = errors.New("not passed")
+					}
+					return err
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+			},
+			run: func(ctx context.Context, _ *testing.T, _ *world, f *Flow) error {
+				if _, err := f.Open(ctx, secret, visitor(), -1); err != nil {
+					return err
+				}
+				return f.Leave(ctx, visitor())
+			},
+			check: func(t *testing.T, w *world, kv store.Store, answer error) {
+				if answer != nil {
+					return
+				}
+				_ = w.in(t, kv, func(ctx context.Context, f *Flow) error {
+					if _, err := f.Open(ctx, secret, visitor(), -1); !errors.Is(err, gateway.ErrNotProven) {
+						t.Errorf("still open after leaving: %v", err)
+					}
+					return nil
+				})
+			},
+		},
+		{
+			name: "log in", covers: []string{"Authenticate", "op user.add", "op user.passwd", "op user.disable", "op user.list"},
+			run: func(ctx context.Context, _ *testing.T, _ *world, f *Flow) error {
+				name := url.Values{"name": {"bob@clinic.example"}, "role": {"staff"}}
+				if _, err := operation(ctx, f, "user.add", name, "a long pass phrase"); err != nil {
+					return err
+				}
+				if _, err := operation(ctx, f, "user.passwd", name, "another long pass phrase"); err != nil {
+					return err
+				}
+				account, err := f.Authenticate(ctx, gateway.Peer{}, "bob", "another long pass phrase")
+				if err != nil {
+					return err
+				}
+				if account != "bob@clinic.example" {
+					return errors.New("account " + account)
+				}
+				if _, err := operation(ctx, f, "user.list", nil, ""); err != nil {
+					return err
+				}
+				_, err = operation(ctx, f, "user.disable", name, "")
+				return err
+			},
+			check: func(t *testing.T, w *world, kv store.Store, answer error) {
+				_ = w.in(t, kv, func(ctx context.Context, f *Flow) error {
+					_, err := f.Authenticate(ctx, gateway.Peer{}, "bob", "another long pass phrase")
+					if answer == nil && err == nil {
+						t.Error("a disabled user logged in")
+					}
+					return nil
+				})
+			},
+		},
+	}
+}
+
+// acted is a journey of one operator command about the only envelope to a
+// recipient.
+func acted(op, to, mail string, args url.Values, then gateway.State) journey {
+	return journey{
+		name: op + " " + to, covers: []string{"op " + op},
+		prepare: func(t *testing.T, w *world, kv store.Store) { w.acceptInto(t, kv, submissionTo(to), mail) },
+		run: func(ctx context.Context, t *testing.T, w *world, f *Flow) error {
+			var id string
+			if err := each(ctx, f.Store, store.Prefix(store.Envelopes), func(e *gateway.Envelope) { id = e.ID.String() }); err != nil {
+				return err
+			}
+			given := maps.Clone(args)
+			if given == nil {
+				given = url.Values{}
+			}
+			given.Set("id", id)
+			_, err := operation(ctx, f, op, given, "")
+			return err
+		},
+		check: func(t *testing.T, w *world, kv store.Store, answer error) {
+			if e := envelopes(t, w, kv)[to]; answer == nil && e.State != then {
+				t.Errorf("%s is %s", to, e.State)
+			}
+			w.settle(t, kv)
+		},
+	}
+}
+
+func operatorJourneys() []journey {
+	why := url.Values{"reason": {"looked at it"}}
+	var id gateway.MessageID
+	return []journey{
+		acted("held.release", "h@hold.example", testMail, why, gateway.Queued),
+		acted("held.release", "b@both.example", testMail, why, gateway.Queued),
+		acted("held.refuse", "h@hold.example", testMail, why, gateway.Refused),
+		acted("queue.hold", "p@pass.example", testMail, nil, gateway.Held),
+		acted("queue.retry", "p@pass.example", testMail, nil, gateway.Queued),
+		acted("queue.drop", "s@secure.example", testMail, nil, gateway.Dropped),
+		acted("queue.show", "s@secure.example", testMail, nil, gateway.Queued),
+		acted("held.show", "h@hold.example", testMail, nil, gateway.Held),
+		{
+			name: "looking", covers: []string{"op queue.list", "op held.list", "op message.show", "op audit.show", "op contact.show", "op queue.pause", "op queue.resume"},
+			prepare: func(t *testing.T, w *world, kv store.Store) {
+				id = w.acceptInto(t, kv, submissionTo("h@hold.example"), testMail)
+			},
+			run: func(ctx context.Context, _ *testing.T, _ *world, f *Flow) error {
+				about := url.Values{"id": {id.String()}, "name": {"h@hold.example"}}
+				for _, op := range []string{"queue.list", "held.list", "message.show", "audit.show", "contact.show"} {
+					out, err := operation(ctx, f, op, about, "")
+					if err == nil && !strings.Contains(out, "h@hold.example") {
+						err = errors.New(op + " shows nothing")
+					}
+					if err != nil {
+						return err
+					}
+				}
+				_, err := operation(ctx, f, "queue.pause", nil, "")
+				if err == nil {
+					_, err = operation(ctx, f, "queue.resume", nil, "")
+				}
+				return err
+			},
+		},
+		{
+			name: "import contacts", covers: []string{"op contact.import"},
+			run: func(ctx context.Context, _ *testing.T, _ *world, f *Flow) error {
+				_, err := operation(ctx, f, "contact.import", nil, "email,email2,language\na@out.example,b@out.example,de\nc@out.example,,en\n")
+				return err
+			},
+			check: func(t *testing.T, w *world, kv store.Store, answer error) {
+				_ = w.in(t, kv, func(ctx context.Context, f *Flow) error {
+					p, err := f.People.Find(ctx, gateway.MustAddress("a@out.example"))
+					if answer == nil && (err != nil || p.Second.Wire() != "b@out.example") {
+						t.Errorf("imported %+v, %v", p, err)
+					}
+					return nil
+				})
+			},
+		},
+		thawJourney(),
+	}
+}
+
+func thawJourney() journey {
+	var secret gateway.LinkSecret
+	return journey{
+		name: "thaw", covers: []string{"op link.thaw"},
+		prepare: func(t *testing.T, w *world, kv store.Store) {
+			secret, _ = w.secured(t, kv, "s@secure.example")
+			if err := w.in(t, kv, func(ctx context.Context, f *Flow) error { return f.Proof.Freeze(ctx, seal.LinkID(secret)) }); err != nil {
+				t.Fatal(err)
+			}
+		},
+		run: func(ctx context.Context, _ *testing.T, _ *world, f *Flow) error {
+			_, err := operation(ctx, f, "link.thaw", url.Values{"id": {seal.LinkID(secret).String()}}, "")
+			return err
+		},
+		check: func(t *testing.T, w *world, kv store.Store, answer error) {
+			_ = w.in(t, kv, func(ctx context.Context, f *Flow) error {
+				page, err := f.Visit(ctx, secret, gateway.Visitor{})
+				if err != nil || (answer == nil) && page.State != gateway.LinkActive {
+					t.Errorf("answer %v, link is %s, %v", answer, page.State, err)
+				}
+				return nil
+			})
+		},
+	}
+}
