@@ -80,8 +80,16 @@ func (cn *conn) read(patience time.Duration) (reply, error) {
 	return r, err
 }
 
+// inStep reports whether the peer has said no more than it was asked. One that
+// has would have each reply taken for the reply to something else.
+func (cn *conn) inStep() bool { return cn.br.Buffered() == 0 }
+
 // command sends one line and waits for its reply.
 func (cn *conn) command(line string, patience time.Duration) (reply, error) {
+	if !cn.inStep() {
+		cn.broken = true
+		return reply{}, errBroken
+	}
 	if err := cn.write([]byte(line + "\r\n")); err != nil {
 		return cn.lastWords(err)
 	}
@@ -109,7 +117,7 @@ func (cn *conn) hangUp() {
 func (c *Client) release(cn *conn) {
 	alive := cn.unwatch()
 	switch {
-	case !alive || cn.broken:
+	case !alive || cn.broken || !cn.inStep():
 		cn.hangUp()
 	case !cn.dirty && c.pool.put(cn, c.quit):
 	case !c.pool.enter():

@@ -144,6 +144,61 @@ func TestPipelinedMAILRefused(t *testing.T) {
 	}
 }
 
+// A next hop that says too much is out of step: no refusal of it is believed,
+// for it may belong to another recipient, and no 250 that came before the body.
+func TestNextHopOutOfStep(t *testing.T) {
+	twice := on("MAIL", say("250 ok", "250 ok again"), "RCPT", func(p *peer, line string) bool {
+		if strings.Contains(line, "no@") {
+			p.say("550 5.1.1 unknown")
+		} else {
+			p.say("250 2.1.5 ok")
+		}
+		p.now.rcpts = append(p.now.rcpts, line)
+		return true
+	})
+	odd := on("RCPT", func(p *peer, line string) bool {
+		p.now.rcpts = append(p.now.rcpts, line)
+		if strings.Contains(line, "no@") {
+			p.say("550 5.1.1 unknown")
+		} else {
+			p.say("354 what")
+		}
+		return true
+	})
+	early := on("DATA", func(p *peer, _ string) bool {
+		p.say("354 go", "250 2.0.0 taken")
+		_, _ = io.Copy(io.Discard, p.br)
+		return true
+	})
+	for name, do := range map[string]map[string]func(*peer, string) bool{"MAIL answered twice": twice, "354 to RCPT": odd, "250 before the body": early} {
+		for _, ehlo := range [][]string{nil, everything} {
+			t.Run(fmt.Sprintf("%s %d", name, len(ehlo)), func(t *testing.T) {
+				srv := serve(t, script{ehlo: ehlo, on: do})
+				for i, o := range deliver(client(t, hasty), srv, mail("no@out.example", "pat@out.example")) {
+					if o.Result != gateway.Deferred || o.Status != "4.5.0" {
+						t.Errorf("recipient %d: %v %s %s", i, o.Result, o.Phase, o.Status)
+					}
+				}
+			})
+		}
+	}
+}
+
+// What a next hop says behind the reply to the body is not kept for the next
+// mail.
+func TestChatterIsNotKept(t *testing.T) {
+	srv := serve(t, script{on: on(".", say("250 2.0.0 ok", "250 and more"))}, script{})
+	c := client(t, nil)
+	for range 2 {
+		if o := deliver(c, srv, mail("pat@out.example"))[0]; o.Result != gateway.Sent {
+			t.Errorf("%v %s", o.Result, o.Status)
+		}
+	}
+	if n := len(srv.peers()); n != 2 {
+		t.Errorf("%d connections", n)
+	}
+}
+
 // "Too many recipients" is no refusal: the rest follow in further
 // transactions on the same connection.
 func TestTooManyRecipientsAreSplit(t *testing.T) {

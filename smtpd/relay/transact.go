@@ -190,14 +190,24 @@ func (x *exchange) rcpt(lines []string) (accepted []int) {
 			t = x.unwelcome(phaseRcpt, r)
 		}
 		x.settle(x.pending[k:k+1], t)
-		if x.cn.broken { // gone or out of step: what follows has no meaning
+		if x.cn.broken { // gone: what follows has no meaning
 			t.result = gateway.Deferred
 			x.settle(x.pending[k+1:], t)
 			x.settle(accepted, t)
+			x.distrust(t)
 			return nil
 		}
 	}
 	return accepted
+}
+
+// distrust takes back what the exchange has settled when t shows that replies
+// and commands have not belonged together: a refusal may have been meant for
+// somebody else.
+func (x *exchange) distrust(t *trouble) {
+	if t.astray {
+		x.settle(x.pending, t)
+	}
 }
 
 // data sends the body to the accepted recipients.
@@ -206,9 +216,18 @@ func (x *exchange) data(accepted []int) {
 	switch {
 	case t != nil:
 		x.settle(accepted, t)
+		x.distrust(t)
 		return
 	case r.code != 354:
-		x.settle(accepted, x.unwelcome(phaseData, r))
+		t = x.unwelcome(phaseData, r)
+		x.settle(accepted, t)
+		x.distrust(t)
+		return
+	case !x.cn.inStep(): // the reply to the body cannot come before the body
+		x.cn.broken = true
+		t = ioTrouble(phaseData, errBroken)
+		x.settle(accepted, t)
+		x.distrust(t)
 		return
 	}
 	r, err := x.cn.sendBody(x.tx.Open)

@@ -31,6 +31,7 @@ type trouble struct {
 	text    gateway.Sensitive
 	unknown bool
 	clear   bool // TLS failed in a way after which opportunistic delivery may go on without it
+	astray  bool // a reply that is none, or that has no place where it came
 	cause   error
 }
 
@@ -66,7 +67,9 @@ func ioTrouble(phase string, err error) *trouble {
 	case errors.As(err, &timeout) && timeout.Timeout():
 		text = "Timed out waiting for the next hop"
 	}
-	return deferred(phase, status, text, err)
+	t := deferred(phase, status, text, err)
+	t.astray = errors.Is(err, errBroken)
+	return t
 }
 
 // answered is the trouble that an unwelcome reply means. 5yz is permanent only
@@ -78,7 +81,7 @@ func answered(phase string, r reply) *trouble {
 	case r.class() == 5 && inTransaction(phase) && !tooMany(phase, r):
 		t.result = gateway.Failed
 	case r.class() == 2 || r.class() == 3:
-		t.status = "4.5.0" // a code that has no place here
+		t.status, t.astray = "4.5.0", true
 	case r.class() == 5:
 		t.status = "4" + t.status[1:]
 	}
