@@ -180,6 +180,10 @@ func (g *gate) tail() string {
 
 // finish ends what still runs and looks for what no story may leave behind.
 func (g *gate) finish() {
+	if g.process != nil && g.t.Failed() {
+		queued, _, _ := g.run("queue", "list", "--json")
+		g.t.Logf("unfinished envelopes:\n%s", queued)
+	}
 	if g.process != nil {
 		g.process.signal(syscall.SIGTERM)
 		if _, ok := g.process.exited(40 * time.Second); !ok {

@@ -27,7 +27,7 @@ type letter struct {
 func newLetter(t *testing.T, attachment int) letter {
 	t.Helper()
 	l := letter{picture: picture(t, 1), files: map[string][]byte{
-		"tomography-nightjar.bin":  noise(2, attachment),
+		"tomography-nightjar.mp4":  noise(2, attachment),
 		"letter-bullfinch.pdf":     pdf("Findings about the goldcrest"),
 		"notes-\u00fcber-wren.txt": []byte("The dunnock stands in an attached text.\r\n"),
 	}}
@@ -37,15 +37,15 @@ func newLetter(t *testing.T, attachment int) letter {
 			mimePart{kind: "text/html; charset=utf-8", text: "<p>Your <b>biopsy result</b>: the <i>sparrowhawk</i> is benign.</p><img src=\"cid:scan@clinic\" alt=\"scan\">\r\n"},
 			mimePart{kind: "image/png; name=scan-ptarmigan.png", disposition: "inline; filename=scan-ptarmigan.png", id: "scan@clinic", raw: l.picture}))
 	parts := []fmt.Stringer{body}
-	for _, name := range []string{"tomography-nightjar.bin", "letter-bullfinch.pdf", "notes-\u00fcber-wren.txt"} {
-		kind := map[string]string{"bin": "application/octet-stream", "pdf": "application/pdf", "txt": "text/plain"}[name[len(name)-3:]]
+	for _, name := range []string{"tomography-nightjar.mp4", "letter-bullfinch.pdf", "notes-\u00fcber-wren.txt"} {
+		kind := map[string]string{"mp4": "video/mp4", "pdf": "application/pdf", "txt": "text/plain"}[name[len(name)-3:]]
 		parts = append(parts, mimePart{kind: kind, disposition: mime.FormatMediaType("attachment", map[string]string{"filename": name}), raw: l.files[name]})
 	}
 	mixed := multipart("mixed", "mix", parts...)
 	l.mail = mailText("Dr Ann Miller <ann@clinic.example>", "pat@out.example", "Your result about the capercaillie", "", "MIME-Version: 1.0", "Content-Type: "+mixed.kind)
 	l.mail = append(l.mail, mixed.text...)
 	l.words = []string{"capercaillie", "kestrel", "sparrowhawk", "goldcrest", "dunnock", "biopsy", "nightjar", "bullfinch", "ber-wren", "ptarmigan", "scan@clinic"}
-	for _, raw := range append([][]byte{l.picture}, l.files["tomography-nightjar.bin"], l.files["letter-bullfinch.pdf"], l.files["notes-\u00fcber-wren.txt"]) {
+	for _, raw := range append([][]byte{l.picture}, l.files["tomography-nightjar.mp4"], l.files["letter-bullfinch.pdf"], l.files["notes-\u00fcber-wren.txt"]) {
 		text := strings.ReplaceAll(base64Lines(raw), "\r\n", "")
 		for i := 0; i+40 <= len(text); i += max(40, len(text)/50) {
 			l.words = append(l.words, text[i:i+40])
@@ -149,7 +149,7 @@ func downloads(t *testing.T, b *browser, opened page, l letter) {
 // ranges: a piece out of the middle of the large file.
 func ranges(t *testing.T, b *browser, opened page, l letter) {
 	t.Helper()
-	want := l.files["tomography-nightjar.bin"][20_000_003 : 20_000_003+1000]
+	want := l.files["tomography-nightjar.mp4"][20_000_003 : 20_000_003+1000]
 	for _, address := range opened.files(t) {
 		r, err := http.NewRequest("GET", address, nil)
 		if err != nil {
@@ -187,6 +187,9 @@ func TestLookingChangesNothing(t *testing.T) {
 	state := func() string { return g.must("store", "dump") }
 	records := len(g.evidence(""))
 	before := state()
+	if len(before) < 200 {
+		t.Fatalf("the dump shows nothing: %q", before)
+	}
 	var workers sync.WaitGroup
 	for w := range 8 {
 		b := newBrowser(t)
@@ -278,8 +281,8 @@ func TestAHundredParallelTries(t *testing.T) {
 		})
 	}
 	workers.Wait()
-	if n := len(g.evidence("proof.tried")); n > 5 {
-		t.Errorf("%d tries were compared, 5 are allowed", n)
+	if n := len(g.evidence("proof.tried")); n == 0 || n > 5 {
+		t.Errorf("%d tries were compared, 1 to 5 are expected", n)
 	}
 }
 

@@ -150,7 +150,7 @@ func (s *sink) count() int {
 func (s *sink) wait(t *testing.T, address string, n int) received {
 	t.Helper()
 	var m received
-	eventually(t, 60*time.Second, func() string {
+	eventually(t, 30*time.Second, func() string {
 		list := s.to(address)
 		if len(list) < n {
 			return "mail " + string(rune('0'+n)) + " for " + address + " has not arrived"
