@@ -53,7 +53,7 @@ var identifiers = []struct {
 	{"card_security_code", "The CVV is %", []string{"737", "7371"}, nil},
 	{"date_of_birth", "Date of birth: %", []string{"03/14/1975", "1975-03-14", "14.3.1975", "14 March 1975", "March 14, 1975"}, nil},
 	{"phone", "Call me at %", []string{"(415) 555-0134", "415-555-0134", "+44 20 7946 0958", "+49 30 901820"}, nil},
-	{"ip", "The server %", []string{"192.0.2.17", "2001:db8::8a2e:370:7334"}, []string{"192.0.2.256"}},
+	{"ip", "The server %", []string{"192.0.2.17", "2001:db8::8a2e:370:7334", "::1"}, []string{"192.0.2.256", "x2001:db8::1", "1:2:3:4:5:6:7:8:9:a:b:c:d:e", "2001:db8::1::2"}},
 	{"email", "Write to %", []string{"ann.lee@clinic.example", "o'neil+x@mail.clinic.example"}, []string{"ann.lee@clinic"}},
 	{"address", "She lives at %", []string{"42 Maple Street", "1206 North Elm Avenue"}, nil},
 	{"token", "curl -u %", []string{"ghp_a8Zk29LmQ0xWv7RtY3bNc5HdJ1fGs6PeU4oi"}, []string{"ghp_short"}},

@@ -143,7 +143,7 @@ func (s *scan) ipv6(i int) {
 		return
 	}
 	from, to, colons, double := i, i, 0, false
-	for from > 0 && i-from < 45 && (isHex(s.b[from-1]) || s.b[from-1] == ':') {
+	for from > s.ipTried && i-from < 45 && (isHex(s.b[from-1]) || s.b[from-1] == ':') {
 		from--
 	}
 	for to-from < 46 && (isHex(s.b[to]) || s.b[to] == ':' || s.b[to] == '.' && isHex(s.b[to+1])) {
@@ -154,7 +154,10 @@ func (s *scan) ipv6(i int) {
 		to++
 	}
 	s.ipTried = to
-	if colons < 2 || colons > 8 || !double && colons < 6 || class[s.b[to]]&(letter|digit) != 0 {
+	if colons < 2 || colons > 8 || !double && colons < 6 || class[s.b[to]]&(letter|digit) != 0 || s.b[to] == ':' {
+		return
+	}
+	if before := s.octetBefore(from); class[before]&(letter|digit) != 0 || before == ':' {
 		return
 	}
 	if a, err := netip.ParseAddr(string(s.b[from:to])); err == nil && a.Is6() && !a.IsUnspecified() {

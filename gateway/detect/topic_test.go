@@ -64,6 +64,33 @@ func TestWhatBuyersAskFor(t *testing.T) {
 	}
 }
 
+// TestQuestionsAboutNobody: a clinical question is no secret before it has a
+// person: with a name it is.
+func TestQuestionsAboutNobody(t *testing.T) {
+	d := newTest(t)
+	for _, q := range []string{
+		"A 62-year-old woman with hypertension and chronic kidney disease develops hyperkalemia on lisinopril. What is the next step?",
+		"A 7-year-old boy has fever, rash and conjunctivitis. Which complication is feared most?",
+		"In a man with atrial fibrillation and a creatinine clearance of 20, which anticoagulant is preferred?",
+		"What are the side effects of metformin in patients with renal failure?",
+		"How is community acquired pneumonia treated in outpatients?",
+		"Which antibodies are found in systemic lupus?",
+		"A 30-year-old G2P1 at 34 weeks of gestation presents with headache and visual changes. She has proteinuria. " +
+			strings.Repeat("Her laboratory studies are pending and the examination shows brisk reflexes and mild edema of the legs. ", 8) +
+			"Which of the following is the most appropriate next step?",
+		"Does the vaccine against influenza protect against pneumonia?",
+		"What is the difference between ulcerative colitis and Crohn's disease?",
+		"A patient with asthma uses albuterol daily. Should inhaled fluticasone be added?",
+	} {
+		if got := protective(d.Scan(text(q))); got != "" {
+			t.Errorf("%q: %q", q, got)
+		}
+		if got := protective(d.Scan(text("Mary Miller: " + q))); got != "health" {
+			t.Errorf("with a name, %q: %q", q, got)
+		}
+	}
+}
+
 func TestNames(t *testing.T) {
 	d := newTest(t)
 	for _, c := range []struct{ text, inside string }{
