@@ -38,9 +38,11 @@ func TestRunFoldsAndSaves(t *testing.T) {
 			}
 		}
 		time.Sleep(2 * time.Minute)
+		mu.Lock()
 		if saves != 1 {
 			t.Errorf("%d checkpoints saved, want 1: nothing is new", saves)
 		}
+		mu.Unlock()
 		direct := new(store.Batch) // staged by another process: nobody wakes us
 		check(t, l.Stage(direct, record(10)))
 		check(t, mem.Commit(ctx, direct))

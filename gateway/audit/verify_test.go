@@ -196,9 +196,7 @@ func (f *forger) rollBack(t *testing.T, past []*storetest.Memory) string {
 	}
 	l := openLog(t, f.mem, f.b.key, f.b.clock)
 	again := &bench{Log: l, mem: f.mem, clock: f.b.clock, key: f.b.key}
-	for i := range 300 {
-		again.stage(t, 5000+i, 1)
-	}
+	again.stageAtOnce(t, 5000, 250)
 	again.fold(t)
 	return fmt.Sprintf("to state %d, and grown again", n)
 }
@@ -348,13 +346,9 @@ func TestVerifyReadsInPieces(t *testing.T) {
 	b := newLog(t)
 	b.o.Batch = 100
 	largest := make(map[int]int)
-	for _, n := range []int{2000, 6000} {
+	for _, n := range []int{1000, 3000} {
 		for have := b.size(t); have < n; have += 100 {
-			batch := new(store.Batch)
-			for i := range 100 {
-				check(t, b.Stage(batch, record(have+i)))
-			}
-			check(t, store.Write(t.Context(), b.mem, batch))
+			b.stageAtOnce(t, have, 100)
 			b.fold(t)
 			b.clock.advance(2 * time.Minute) // each head stays
 		}
@@ -366,9 +360,19 @@ func TestVerifyReadsInPieces(t *testing.T) {
 		}
 		largest[n] = g.largest
 	}
-	if largest[6000] > largest[2000]*11/10 {
-		t.Errorf("the largest scan grew from %d to %d octets with the log", largest[2000], largest[6000])
+	if largest[3000] > largest[1000]*11/10 {
+		t.Errorf("the largest scan grew from %d to %d octets with the log", largest[1000], largest[3000])
 	}
+}
+
+// stageAtOnce commits n records in one batch.
+func (b *bench) stageAtOnce(t testing.TB, first, n int) {
+	t.Helper()
+	batch := new(store.Batch)
+	for i := range n {
+		check(t, b.Stage(batch, record(first+i)))
+	}
+	check(t, store.Write(t.Context(), b.mem, batch))
 }
 
 func (b *bench) size(t testing.TB) int {
@@ -381,12 +385,13 @@ func (b *bench) size(t testing.TB) int {
 // TestVerifyBesideAFolder: a log that grows meanwhile is never called wrong.
 func TestVerifyBesideAFolder(t *testing.T) {
 	b := newLog(t)
-	b.fill(t, 600)
+	b.stageAtOnce(t, 0, 600)
+	b.fold(t)
 	stop := make(chan struct{})
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for n := 600; n < 2000; n += 3 {
+		for n := 600; n < 1200; n += 3 {
 			select {
 			case <-stop:
 				return
@@ -397,7 +402,7 @@ func TestVerifyBesideAFolder(t *testing.T) {
 			b.clock.advance(7 * time.Second)
 		}
 	}()
-	for range 20 {
+	for range 8 {
 		if r := b.verify(t); !r.OK() {
 			t.Errorf("%+v", r.Problems)
 			break
