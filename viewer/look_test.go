@@ -2,6 +2,8 @@ package viewer
 
 import (
 	"fmt"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -110,6 +112,16 @@ func looks() []look {
 			ask[bool](w, `document.querySelectorAll("[name=token]").forEach(e => e.value = "x"), true`)
 			w.press(`form:has(input[name="code"]) button`, `.card`)
 		}},
+		{name: "25-german", path: stays, set: func(c *clinic, w *window) { c.page.Language = "de"; tried(wrong)(c, w) }},
+		{name: "26-french-message", path: stays, set: func(c *clinic, w *window) { c.page.Language = "fr"; read(letter())(c, w) }},
+		{name: "27-spanish-gate", set: func(c *clinic, w *window) { c.page.Language = "es" }},
+		{name: "28-italian-frozen", set: func(c *clinic, w *window) { c.page.Language = "it"; c.state = gateway.LinkFrozen }},
+		// No language written from right to left has words yet: the page is
+		// turned around to see that it could be.
+		{name: "29-right-to-left", path: stays, set: func(c *clinic, w *window) {
+			tried(wrong)(c, w)
+			ask[string](w, `document.documentElement.dir = "rtl"`)
+		}},
 	}
 }
 
@@ -120,7 +132,14 @@ func TestEveryPageIsSeen(t *testing.T) {
 	ctx := chromium(t)
 	folder := screenshots(t)
 	w := newClinic(t).window(ctx, "")
+	all := os.Getenv("GATEPOST_SCREENSHOTS") != "" || os.Getenv("GATEPOST_PEERS") == "required"
+	if !all {
+		t.Log("one page of each kind: GATEPOST_SCREENSHOTS or GATEPOST_PEERS=required has them all")
+	}
 	for _, l := range looks() {
+		if !all && !slices.Contains([]string{"01", "03", "11", "16", "18", "29"}, l.name[:2]) {
+			continue
+		}
 		t.Run(l.name, func(t *testing.T) {
 			c := newClinic(t)
 			w.before(c, c.visit(false).base)

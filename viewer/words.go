@@ -102,7 +102,17 @@ func (w words) Day(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return t.In(w.at).Format(w.T("format.day"))
+	t = t.In(w.at)
+	return w.T("format.day", "Weekday", nth(w.T("format.weekdays"), int(t.Weekday())), "Day", t.Day(),
+		"Month", nth(w.T("format.months"), int(t.Month())-1), "Year", t.Year(), "Clock", w.Clock(t), "Zone", t.Format("MST"))
+}
+
+// nth is word n of a list, "" when it has none.
+func nth(list string, n int) string {
+	if words := strings.Fields(list); n < len(words) {
+		return words[n]
+	}
+	return ""
 }
 
 // Clock is a time of day.
@@ -118,7 +128,7 @@ func (w words) Keep(s string) string {
 func (w words) Size(n int64) string {
 	switch {
 	case n >= 1_000_000:
-		return w.T("size.mb", "N", fmt.Sprintf("%.1f", float64(n)/1e6))
+		return w.T("size.mb", "N", strings.Replace(fmt.Sprintf("%.1f", float64(n)/1e6), ".", w.T("format.decimal"), 1))
 	case n >= 1_000:
 		return w.T("size.kb", "N", fmt.Sprint((n+500)/1000))
 	default:
