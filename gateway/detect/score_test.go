@@ -126,8 +126,8 @@ func protective(out *gateway.Detections) (why string) {
 // floors are a little below what was reached when they were written: the
 // share that must be protected (S) or at most is (N).
 var floors = map[string]float64{
-	"S1": 0.97, "S2": 0.87, "S3": 0.95, "S4": 0.86, "S5": 0.94,
-	"N1": 0.014, "N2": 0.007, "N3": 0.025, "N4": 0.002, "N5": 0.01,
+	"S1": 0.97, "S2": 0.88, "S3": 0.95, "S4": 0.86, "S5": 0.95,
+	"N1": 0.013, "N2": 0.007, "N3": 0.012, "N4": 0.002, "N5": 0.01,
 }
 
 // TestScore judges the development set as the built-in policy would. With

@@ -91,6 +91,36 @@ func TestQuestionsAboutNobody(t *testing.T) {
 	}
 }
 
+// TestEverydayMail: people, money, contracts and colds stand in every office's
+// mail; names beside such words are no secret.
+func TestEverydayMail(t *testing.T) {
+	d := newTest(t)
+	for _, s := range []string{
+		"Hi John Smith, please find attached the invoice for March. Payment is due within 30 days. Best regards, Mary Miller",
+		"Dear Peter, the contract for the new office is ready to sign. Let me know if clause 4 works for you. Mary Miller",
+		"Mary Miller and I will review the budget on Thursday; the marketing costs are over plan.",
+		"Hi Anna Schmidt, could you send me the purchase order? Accounting needs it to pay the invoice.",
+		"Team, our quarterly earnings call is at 3 pm. James Brown will present revenue and cash flow.",
+		"Hi Tom Baker, the doctor's office called, your appointment moved to Friday at 9.",
+		"Sarah Connor is out sick today with a headache, please reschedule the stand-up.",
+		"The court ruled yesterday in the case of the software giant, says Robert Half in the Times.",
+		"Please welcome Linda Evans, our new legal counsel. She joins the law department on Monday.",
+		"Hey Mike Jones, can you lend me 20 dollars till payday? I'll pay you back.",
+		"David Miller from the bank will attend the investment conference in Paris.",
+		"Your package will be delivered today. Order number 123-4567890-1234567.",
+		"Karen White asked whether the software license agreement covers two copies.",
+		"Hi Bob Dylan, I have a cold and a bad cough, so I'll work from home.",
+		"Our insurance policy for the car needs renewal, ask Paul Simon about the premium.",
+		"Meeting notes: Eric Clapton will file the expense report; Phil Collins handles travel.",
+		"Hi Emma Stone, my son has soccer practice so I leave early. See you at dinner with Jack Black.",
+		"Our gym offers yoga for back pain every Monday with trainer Chris Evans.",
+	} {
+		if got := protective(d.Scan(text(s))); got != "" {
+			t.Errorf("%q: %q, %+v", s, got, d.Scan(text(s)).Topics)
+		}
+	}
+}
+
 func TestNames(t *testing.T) {
 	d := newTest(t)
 	for _, c := range []struct{ text, inside string }{
