@@ -216,10 +216,8 @@ func (s *scan) tokens() {
 		}
 		s.nactive = 0
 		s.prevEnd = i
-		if i-start >= minStemmed && kinds&digit == 0 && start >= s.quiet && s.mine(start) {
-			if id := s.words.stems.find(b, start, i); id != 0 {
-				s.tops.part.add(id, &s.words.terms[id], s.wordNo-s.lastPron)
-			}
+		if i-start >= minStemmed && kinds&digit == 0 {
+			s.stemmed(start, i)
 		}
 	}
 }

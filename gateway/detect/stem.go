@@ -40,3 +40,14 @@ func (t *stems) find(b []byte, i, j int) uint32 {
 	}
 	return term
 }
+
+// stemmed enters the term of the ending of the word [start, end), which no
+// list holds.
+func (s *scan) stemmed(start, end int) {
+	if start < s.quiet || !s.mine(start) {
+		return
+	}
+	if id := s.words.stems.find(s.b, start, end); id != 0 {
+		s.tops.part.add(id, &s.words.terms[id], s.wordNo-s.lastPron)
+	}
+}

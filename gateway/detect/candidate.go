@@ -1,0 +1,155 @@
+package detect
+
+// cand is a value that may be an identifier.
+type cand struct {
+	start, end int32
+	value      [ibanMax]byte
+	n          uint8
+	kinds      [6]match // what it is by its shape; kind indexes the registry
+	nkinds     uint8
+	quiet      bool // inside a URL or an address
+	tricked    bool // letters were read as digits
+}
+
+// candidate notes that [start, end) may be of kind m.
+func (s *scan) candidate(start, end int, v []byte, m match) {
+	if n := len(s.cands); n > s.seq.first {
+		if c := &s.cands[n-1]; int(c.start) == start && int(c.end) == end {
+			if int(c.nkinds) < len(c.kinds) {
+				c.kinds[c.nkinds] = m
+				c.nkinds++
+			}
+			return
+		}
+	}
+	c := s.value(start, end, v)
+	c.kinds[0], c.nkinds = m, 1
+}
+
+// value appends a candidate without a kind.
+func (s *scan) value(start, end int, v []byte) *cand {
+	s.cands = append(s.cands, cand{start: int32(start), end: int32(end), quiet: start < s.quiet})
+	c := &s.cands[len(s.cands)-1]
+	c.n = uint8(copy(c.value[:], v))
+	return c
+}
+
+// endSequence judges the sequence as a whole: as a number that somebody
+// grouped oddly, as an international telephone number, and as a value whose
+// type only a label can tell.
+func (s *scan) endSequence() {
+	q := &s.seq
+	if q.n == 0 {
+		return
+	}
+	from, to := 0, q.n
+	if q.pieces[0].word && q.n > 1 {
+		from = 1
+	}
+	if q.pieces[q.n-1].word {
+		to--
+	}
+	if v := q.span(from, to); !q.cut && len(v) >= 3 && len(v) < 20 && allDigits(v) {
+		if !q.taken && to-from > 1 {
+			s.odd(from, to, v)
+		}
+		s.phone(from, to, v)
+		s.ipv4()
+	}
+	s.labelled(from, to)
+	q.clear()
+}
+
+// span is the value of pieces [k, j).
+func (q *sequence) span(k, j int) []byte {
+	if k >= j {
+		return nil
+	}
+	to := len(q.value)
+	if j < q.n {
+		to = int(q.pieces[j].from)
+	}
+	return q.value[q.pieces[k].from:to]
+}
+
+// odd tries every kind with as many digits as pieces [k, j) have.
+func (s *scan) odd(k, j int, v []byte) {
+	for _, m := range s.d.numbers.total[len(v)] {
+		if kd := &s.d.types.kinds[m.kind]; !kd.dated && kd.typ != "phone" && kd.valid(v) {
+			m.weight -= 2
+			s.candidate(int(s.seq.pieces[k].start), int(s.seq.pieces[j-1].end), v, m)
+		}
+	}
+}
+
+// labelled appends what a label alone may give a type: each stretch of pieces
+// that is joined without spaces, and a short sequence as a whole.
+func (s *scan) labelled(from, to int) {
+	q := &s.seq
+	for k := from; k < to; {
+		j := k + 1
+		for j < to && q.pieces[j].sep != ' ' && q.pieces[j].sep != 'n' {
+			j++
+		}
+		s.plainValue(k, j)
+		if k == from && j < to && to-from <= 4 {
+			s.plainValue(from, to)
+		}
+		k = j
+	}
+}
+
+// plainValue appends pieces [k, j) as a value without a kind, with what hyphens
+// join to its front ("MRN-458619").
+func (s *scan) plainValue(k, j int) {
+	q := &s.seq
+	start, end := int(q.pieces[k].start), int(q.pieces[j-1].end)
+	v := q.span(k, j)
+	if len(v) < 3 || len(v) > 20 {
+		return
+	}
+	for i := q.first; i < len(s.cands); i++ {
+		if int(s.cands[i].start) == start && int(s.cands[i].end) == end {
+			return
+		}
+	}
+	if i := s.letters(start); i < start && (k == 0 || q.pieces[k-1].word) {
+		v, start = append(canonical(s.buf[:0], s.b[i:start-1]), v...), i
+	}
+	s.value(start, end, v)
+}
+
+// letters finds what hyphens join before start: up to six letters, and a short
+// number before them ("24-CV-" of "24-CV-01934").
+func (s *scan) letters(start int) int {
+	i := s.joined(start, letter)
+	if i < start {
+		return s.joined(i, digit)
+	}
+	return start
+}
+
+// joined is where the run of up to six octets of a class begins that a hyphen
+// joins to start; start when there is none.
+func (s *scan) joined(start int, of uint8) int {
+	i := start - 1
+	if i < 1 || s.b[i] != '-' {
+		return start
+	}
+	for i > 0 && start-i < 7 && class[s.b[i-1]] == of {
+		i--
+	}
+	if i == start-1 || i > 0 && class[s.b[i-1]]&(letter|digit) != 0 {
+		return start
+	}
+	return i
+}
+
+func allDigits(v []byte) bool {
+	for _, c := range v {
+		if class[c] != digit {
+			return false
+		}
+	}
+	return true
+}
