@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -51,7 +50,16 @@ func (v *viewer) opened(w http.ResponseWriter, r *http.Request, file int, open o
 // showMail answers GET /m/{secret}/mail: the HTML alone, in a sandbox of its
 // own headers.
 func (v *viewer) showMail(w http.ResponseWriter, r *http.Request) {
-	reading, l := v.opened(w, r, -1, v.library.Mail)
+	leave := func() {}
+	defer func() { leave() }()
+	reading, l := v.opened(w, r, -1, func(ctx context.Context, g gateway.Grant, s gateway.LinkSecret) (*library.Reading, error) {
+		var err error
+		if leave, err = v.room.enter(ctx); err != nil {
+			leave = func() {}
+			return nil, err
+		}
+		return v.library.Mail(ctx, g, s)
+	})
 	if reading == nil {
 		return
 	}
@@ -63,8 +71,9 @@ func (v *viewer) showMail(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	v.sandboxed(h, "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src "+hashSource(mailSheet)+" "+hashSource(reading.HTML.Style)+
 		"; img-src data:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'")
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = io.WriteString(w, document(v.frame(r, l, gateway.LinkPage{}), reading.HTML, true))
+	page := []byte(document(v.frame(r, l, gateway.LinkPage{}), reading.HTML, true))
+	leave()
+	v.send(w, r, http.StatusOK, page)
 }
 
 // sandboxed sets a policy that puts the document into an origin of its own.
@@ -146,18 +155,4 @@ func (v *viewer) fileHeaders(h http.Header, f *library.File, show bool) {
 	h.Set("Content-Type", f.Type)
 	h.Set("Content-Disposition", library.Disposition(kind, f.Name.Reveal()))
 	h.Set("X-Download-Options", "noopen")
-}
-
-// deadlineReader gives each piece of a file its own time to leave, so that a
-// slow line is served and a dead one is not.
-type deadlineReader struct {
-	io.ReadSeeker
-	control *http.ResponseController
-}
-
-// Read implements io.Reader.
-func (d *deadlineReader) Read(p []byte) (int, error) {
-	// Fails only where the server below has no deadlines, as in tests.
-	_ = d.control.SetWriteDeadline(time.Now().Add(pageTime))
-	return d.ReadSeeker.Read(p)
 }

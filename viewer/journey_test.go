@@ -1,13 +1,18 @@
 package viewer
 
 import (
+	"bytes"
+	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"io"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
 )
 
 // TestRealBrowserReads goes the whole way in a real browser, with JavaScript
@@ -70,4 +75,47 @@ func contentOf(t *testing.T, c *clinic, n int) []byte {
 		t.Fatal(err)
 	}
 	return raw
+}
+
+// TestRealBrowserShowsFiles: a picture and a sound are shown in place, under
+// the policy that lets nothing run, and the player asks for ranges.
+func TestRealBrowserShowsFiles(t *testing.T) {
+	c := newClinic(t)
+	c.mail.Files[2] = file("tablets.wav", "audio/wav", "", second())
+	w := c.window(chromium(t), c.visit(false).base)
+	read(c.mail)(c, w)
+	w.open(c.path() + "/show/0")
+	if size := ask[string](w, `document.images[0].naturalWidth + "x" + document.images[0].naturalHeight`); size != "320x120" {
+		t.Errorf("the picture is %s", size)
+	}
+	w.open(c.path() + "/show/2")
+	const length = `new Promise(done => {
+  const player = document.querySelector("video,audio");
+  const tell = () => done(player.error ? "error " + player.error.message : player.duration.toFixed(1));
+  if (player.readyState > 0 || player.error) return tell();
+  player.onloadedmetadata = player.onerror = tell;
+  setTimeout(() => done("nothing after 5 s"), 5000);
+})`
+	ctx, cancel := context.WithTimeout(w.ctx, 10*time.Second)
+	defer cancel()
+	if got, err := chromedp.Run(ctx, chromedp.Evaluate[string](length, chromedp.EvalAwaitPromise)); err != nil || got != "1.0" {
+		t.Errorf("the sound lasts %s s, %v", got, err)
+	}
+}
+
+// second is a second of silence as a WAV file, 8 bits, 8000 Hz.
+func second() []byte {
+	const rate = 8000
+	little := binary.LittleEndian
+	b := little.AppendUint32([]byte("RIFF"), 36+rate)
+	b = append(b, "WAVEfmt "...)
+	b = little.AppendUint32(b, 16)
+	b = little.AppendUint16(b, 1) // PCM
+	b = little.AppendUint16(b, 1) // channels
+	b = little.AppendUint32(b, rate)
+	b = little.AppendUint32(b, rate)
+	b = little.AppendUint16(b, 1)
+	b = little.AppendUint16(b, 8)
+	b = little.AppendUint32(append(b, "data"...), rate)
+	return append(b, bytes.Repeat([]byte{128}, rate)...)
 }

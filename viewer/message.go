@@ -42,6 +42,12 @@ func (v *viewer) tryMessage(w http.ResponseWriter, r *http.Request, l link, page
 		v.failed(w, r, "open", err)
 		return true
 	}
+	leave, err := v.room.enter(r.Context())
+	if err != nil {
+		v.failed(w, r, "room", err)
+		return true
+	}
+	defer leave()
 	reading, err := v.library.Mail(r.Context(), grant, l.secret)
 	if err != nil {
 		v.failed(w, r, "read", err)
@@ -52,7 +58,10 @@ func (v *viewer) tryMessage(w http.ResponseWriter, r *http.Request, l link, page
 	if reading.HTML != nil {
 		w.Header().Set("Content-Security-Policy", fmt.Sprintf(pagePolicy, " "+hashSource(mailSheet)+" "+hashSource(reading.HTML.Style)))
 	}
-	v.write(w, r, http.StatusOK, "message", p)
+	if page, ok := v.render(w, "message", p); ok {
+		leave()
+		v.send(w, r, http.StatusOK, page)
+	}
 	return true
 }
 

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"html/template"
+	"io"
 	"net/http"
 	"strings"
 	"unicode"
@@ -101,23 +102,42 @@ func (v *viewer) frame(r *http.Request, l link, page gateway.LinkPage) frame {
 	return f
 }
 
-// write renders a template as the whole answer. It is rendered in memory
-// first: a page is whole or it is an error page.
+// write renders a template as the whole answer.
 func (v *viewer) write(w http.ResponseWriter, r *http.Request, status int, name string, data any) {
+	if page, ok := v.render(w, name, data); ok {
+		v.send(w, r, status, page)
+	}
+}
+
+// render renders a template in memory: a page is whole or it is an error. false
+// means that the error was answered.
+func (v *viewer) render(w http.ResponseWriter, name string, data any) ([]byte, bool) {
 	var b bytes.Buffer
 	if err := v.pages.all.ExecuteTemplate(&b, name, data); err != nil {
 		// Template errors can quote data.
 		v.config.Logger.Error("viewer page failed", "area", "viewer", "name", name)
 		http.Error(w, "Something went wrong. Please try again later.", http.StatusInternalServerError)
+		return nil, false
+	}
+	return b.Bytes(), true
+}
+
+// send answers with a finished page, as slowly as the line takes it.
+func (v *viewer) send(w http.ResponseWriter, r *http.Request, status int, page []byte) {
+	h := w.Header()
+	release, ok := v.room.hold(len(page))
+	if !ok {
+		h.Set("Retry-After", "5")
+		http.Error(w, "Too many visitors at this moment. Please try again in a few seconds.", http.StatusServiceUnavailable)
 		return
 	}
-	h := w.Header()
+	defer release()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Length", fmt.Sprint(b.Len()))
+	h.Set("Content-Length", fmt.Sprint(len(page)))
 	h.Add("Vary", "Accept-Language, Cookie")
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
-		_, _ = w.Write(b.Bytes())
+		_, _ = io.Copy(struct{ io.Writer }{w}, &deadlineReader{ReadSeeker: bytes.NewReader(page), control: http.NewResponseController(w)})
 	}
 }
 

@@ -69,7 +69,8 @@ type Config struct {
 	Metrics prometheus.Registerer // nil: none
 }
 
-// viewer is the handler's state; nothing of it changes after New.
+// viewer is the handler's state; nothing of it but the counts of room changes
+// after New.
 type viewer struct {
 	config   Config
 	host     string // of URL, without port, lower case
@@ -78,6 +79,7 @@ type viewer struct {
 	words    *catalogue
 	pages    *pages
 	metrics  *metrics
+	room     *room
 }
 
 // New makes the handler. It fails on a configuration that cannot work.
@@ -107,7 +109,7 @@ func New(c Config, j Journeys, l *library.Library) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("registering the viewer's metrics: %w", err)
 	}
-	v := &viewer{config: c, host: strings.ToLower(u.Hostname()), journeys: j, library: l, words: words, pages: pages, metrics: metrics}
+	v := &viewer{config: c, host: strings.ToLower(u.Hostname()), journeys: j, library: l, words: words, pages: pages, metrics: metrics, room: newRoom()}
 	return v.guard(v.routes()), nil
 }
 
