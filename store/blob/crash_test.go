@@ -31,7 +31,7 @@ func TestCrashes(t *testing.T) {
 	for w := range uint64(4) {
 		wg.Go(func() { l.work(ctx, t, s, kv, w) })
 	}
-	for seed := range uint64(12) {
+	for seed := range uint64(8) {
 		for range 6 {
 			l.tokens <- struct{}{}
 		}
@@ -191,5 +191,28 @@ func cutFiles(t *testing.T, dir string, length int64) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestUnfinishedBodiesGoAtTheNextStart ends a run while bodies arrive.
+func TestUnfinishedBodiesGoAtTheNextStart(t *testing.T) {
+	fs := vfs.NewCrashableMem()
+	s := openBlobs(t, "blobs", storetest.NewMemory(), blob.Options{FS: fs})
+	for _, n := range []int{inSegment, inFile} {
+		w, err := s.Create()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write(octets(n, 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	clone := fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: rand.New(rand.NewPCG(1, 1))})
+	if names, err := clone.List("blobs/files"); err != nil || len(names) == 0 {
+		t.Fatalf("the crash left nothing: %v", err)
+	}
+	openBlobs(t, "blobs", storetest.NewMemory(), blob.Options{FS: clone})
+	if names, err := clone.List("blobs/files"); err != nil || len(names) > 0 {
+		t.Errorf("%q stay, %v", names, err)
 	}
 }

@@ -46,10 +46,57 @@ func TestSpaceInsideASegmentIsGivenBack(t *testing.T) {
 		remove(t, s, kv, refs[i])
 	}
 	after := blocksIn(t, filepath.Join(dir, "segments"))
-	if after >= before/4 {
-		t.Skipf("%d of %d octets stay assigned: this file system punches no holes", after, before)
+	if after >= before/4 && punches(t) {
+		t.Errorf("%d of %d octets stay assigned", after, before)
 	}
 	wantBody(t, s, refs[7], octets(100*kib+1, 7))
+}
+
+// TestSpaceThatACrashLeftInASegmentIsGivenBack deletes records without the
+// octets, as a crash in between does. The next run's Collect frees them.
+func TestSpaceThatACrashLeftInASegmentIsGivenBack(t *testing.T) {
+	dir, kv := t.TempDir(), storetest.NewMemory()
+	s := openBlobs(t, dir, kv, blob.Options{})
+	var refs []string
+	for i := range uint64(8) {
+		refs = append(refs, keep(t, s, kv, octets(100*kib+1, i)))
+	}
+	for i := range refs {
+		if i == 3 {
+			continue
+		}
+		var b store.Batch
+		s.Delete(&b, refs[i])
+		if err := kv.Commit(t.Context(), &b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := blocksIn(t, filepath.Join(dir, "segments"))
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = openBlobs(t, dir, kv, blob.Options{})
+	if _, err := s.Collect(t.Context(), time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	wantBody(t, s, refs[3], octets(100*kib+1, 3))
+	if after := blocksIn(t, filepath.Join(dir, "segments")); after >= before/4 && punches(t) {
+		t.Errorf("%d of %d octets stay assigned", after, before)
+	}
+}
+
+// punches reports whether holes can be punched into files here.
+func punches(t *testing.T) bool {
+	t.Helper()
+	f, err := os.CreateTemp(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	if _, err := f.Write(make([]byte, 8*kib)); err != nil {
+		t.Fatal(err)
+	}
+	return unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, 0, 4*kib) == nil
 }
 
 // smallDevice mounts a file system of the given size in octets.

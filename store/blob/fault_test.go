@@ -70,8 +70,11 @@ func TestAFailedFsyncEndsTheStore(t *testing.T) {
 					break
 				}
 			}
-			if err := <-told; !errors.Is(err, store.ErrFailed) || !errors.Is(s.Healthy(), store.ErrFailed) {
-				t.Fatalf("fsync %d failed: OnFail(%v), Healthy() = %v", at, err, s.Healthy())
+			if !errors.Is(s.Healthy(), store.ErrFailed) {
+				t.Fatalf("fsync %d failed: Healthy() = %v", at, s.Healthy())
+			}
+			if err := <-told; !errors.Is(err, syscall.EIO) {
+				t.Errorf("fsync %d failed: OnFail(%v)", at, err)
 			}
 			for _, size := range []int{10, inSegment, inFile} {
 				if _, err := tryKeep(s, kv, octets(size, 3)); !errors.Is(err, store.ErrFailed) {
@@ -192,7 +195,7 @@ func runFaulty(t *testing.T, at int64) int64 {
 // there.
 func faultyStory(s *blob.Store, kv store.Store) map[string][]byte {
 	kept := make(map[string][]byte)
-	for i, n := range []int{100, inSegment, inFile, 2 * inSegment, inSegment, 1500 * kib, inSegment} {
+	for i, n := range []int{100, inSegment, inFile, inSegment, inSegment, inFile, inSegment} {
 		body := octets(n, uint64(i))
 		ref, err := tryKeep(s, kv, body)
 		if err != nil {
@@ -267,43 +270,87 @@ func TestADeviceThatHangs(t *testing.T) {
 	}
 }
 
-// TestManyShareAnFsync counts fsyncs while bodies arrive together.
+// TestManyShareAnFsync counts fsyncs while bodies arrive together, and looks
+// that none is acknowledged by an fsync that began before it was written.
 func TestManyShareAnFsync(t *testing.T) {
 	const bodies = 40
-	gate := make(chan struct{})
-	var syncs atomic.Int64
+	began, let := make(chan struct{}, bodies), make(chan struct{})
 	var gated atomic.Bool
+	var writes atomic.Int64
 	fs := injected(vfs.NewMem(), func(op errorfs.Op) error {
-		if isSync(op.Kind) && strings.Contains(op.Path, "segments/") && gated.Load() {
-			syncs.Add(1)
-			<-gate
+		if !strings.Contains(op.Path, "segments/") {
+			return nil
+		}
+		if op.Kind == errorfs.OpFileWriteAt {
+			writes.Add(1)
+		}
+		if isSync(op.Kind) && gated.Load() {
+			began <- struct{}{}
+			<-let
 		}
 		return nil
 	})
 	s, kv := inMemory(t, blob.Options{FS: fs})
-	keep(t, s, kv, octets(inSegment, 1))
+	keep(t, s, kv, octets(inSegment, 1)) // one write
 	gated.Store(true)
 	done := make(chan error, bodies)
-	var waiting atomic.Int64
-	for i := range uint64(bodies) {
-		go func() {
-			body := octets(inSegment, i)
-			waiting.Add(1)
-			_, err := tryKeep(s, kv, body)
-			done <- err
-		}()
+	send := func(seed uint64) {
+		_, err := tryKeep(s, kv, octets(inSegment, seed))
+		done <- err
 	}
-	for waiting.Load() < bodies {
+	go send(0)
+	<-began
+	for seed := range uint64(bodies - 1) {
+		go send(seed + 1)
+	}
+	for writes.Load() < 1+bodies {
 		time.Sleep(time.Millisecond)
 	}
-	time.Sleep(50 * time.Millisecond) // all have written and wait behind the first fsync
-	close(gate)
-	for range bodies {
-		if err := <-done; err != nil {
-			t.Fatal(err)
+	time.Sleep(20 * time.Millisecond) // all wait behind the first fsync
+	let <- struct{}{}
+	<-began
+	if err := <-done; err != nil || len(done) > 0 {
+		t.Errorf("the first body: %v; %d bodies were acknowledged by an fsync that began before them", err, len(done))
+	}
+	fsyncs := 2
+	for acknowledged := 1; acknowledged < bodies; {
+		select {
+		case let <- struct{}{}:
+		case <-began:
+			fsyncs++
+		case err := <-done:
+			if acknowledged++; err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
-	if n := syncs.Load(); n > bodies/4 {
-		t.Errorf("%d bodies took %d fsyncs", bodies, n)
+	if fsyncs > bodies/2 {
+		t.Errorf("%d bodies took %d fsyncs", bodies, fsyncs)
+	}
+}
+
+// forgetfulFS reads other octets than were written, as a kernel does that
+// dropped pages which it could not write back.
+type forgetfulFS struct{ vfs.FS }
+
+func (f forgetfulFS) OpenReadWrite(name string, c vfs.DiskWriteCategory, o ...vfs.OpenOption) (vfs.File, error) {
+	file, err := f.FS.OpenReadWrite(name, c, o...)
+	return forgetfulFile{file}, err
+}
+
+type forgetfulFile struct{ vfs.File }
+
+func (f forgetfulFile) ReadAt(p []byte, off int64) (int, error) {
+	n, err := f.File.ReadAt(p, off)
+	if off == 0 {
+		clear(p[:n/2])
+	}
+	return n, err
+}
+
+func TestPagesThatTheKernelLost(t *testing.T) {
+	s, kv := inMemory(t, blob.Options{FS: forgetfulFS{vfs.NewMem()}})
+	if _, err := tryKeep(s, kv, octets(inSegment, 1)); !errors.Is(err, blob.ErrDamaged) {
+		t.Errorf("a body that was not copied right: %v", err)
 	}
 }
