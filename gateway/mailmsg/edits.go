@@ -81,7 +81,10 @@ func markTags(raw string, gone []bool) {
 			gone[i] = true
 		}
 	}
-	for i := len(raw) - 1; i >= 0 && slices.Contains(gone, true) && (gone[i] || isSpace(raw[i])); i-- {
+	if !slices.Contains(gone, true) {
+		return
+	}
+	for i := len(raw) - 1; i >= 0 && (gone[i] || isSpace(raw[i])); i-- {
 		gone[i] = true
 	}
 }
@@ -100,11 +103,16 @@ func keep(raw string, gone []bool) string {
 
 // cutTags is a decoded subject without the tags that bind.
 func cutTags(subject string) string {
-	own := findTags(ownSubject(subject))
-	for _, t := range slices.Backward(own) {
-		subject = subject[:t.from] + strings.TrimLeft(subject[t.to:], " \t")
+	var left strings.Builder
+	at := 0
+	for _, t := range findTags(ownSubject(subject)) {
+		if t.from > at {
+			left.WriteString(subject[at:t.from])
+		}
+		at = len(subject) - len(strings.TrimLeft(subject[t.to:], " \t"))
 	}
-	return strings.TrimSpace(subject)
+	left.WriteString(subject[at:])
+	return strings.TrimSpace(left.String())
 }
 
 // Apply returns r with edits made; they are in order, do not overlap and count

@@ -99,11 +99,11 @@ func (s *summary) addresses(name, raw string) {
 		if unlikeName(m.Name) {
 			s.add(gateway.PartHeader, s.path, m.Name)
 		}
-		if !s.top {
-			continue
-		}
 		a, err := gateway.ParseAddress(m.Addr)
-		if err != nil || a.IsNull() {
+		if err != nil && strings.IndexByte(m.Addr, ' ') >= 0 { // prose where an address should be
+			s.add(gateway.PartHeader, s.path, m.Addr)
+		}
+		if err != nil || a.IsNull() || !s.top {
 			continue
 		}
 		switch name {

@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/emersion/go-message"
-	_ "github.com/emersion/go-message/charset" // the reader's own tables
 	"pgregory.net/rapid"
 
 	"gatepost/gateway"

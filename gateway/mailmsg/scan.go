@@ -208,8 +208,8 @@ func (s *scanner) leave(p *section, at int64) {
 		s.finish()
 		s.to = to
 	}
-	for _, c := range p.children {
-		c.close(at)
+	if n := len(p.children); n > 0 {
+		p.children[n-1].close(at) // earlier ones ended when it began
 	}
 	s.open = p
 }
@@ -231,6 +231,6 @@ func (s *section) close(at int64) {
 		s.hi, s.closed = max(at, s.lo), true
 	}
 	if n := len(s.children); n > 0 {
-		s.children[n-1].close(at) // earlier ones ended when it began
+		s.children[n-1].close(at)
 	}
 }

@@ -14,6 +14,8 @@ const (
 	minPhone   = 8
 	maxPhone   = 15
 	maxExpires = 3650 // days
+	maxGroup   = 100  // octets of a bracketed group
+	maxMark    = 40   // octets of "Re:" and kin, colon included
 )
 
 // tag is one bracketed group of a subject: "[secure]", "(secure)", "{urgent}".
@@ -31,7 +33,7 @@ func findTags(subject string) []tag {
 		if closing == 0 {
 			continue
 		}
-		n := strings.IndexByte(subject[at:min(len(subject), at+100)], closing)
+		n := strings.IndexByte(subject[at:min(len(subject), at+maxGroup)], closing)
 		if n < 0 {
 			continue
 		}
@@ -160,8 +162,8 @@ func leadIn(s string) int {
 // in the languages that mail programs translate it to: "Re:", "AW:", "Fwd:",
 // "RE[2]:", "Re (3):".
 func isReply(s string) bool {
-	i := strings.IndexAny(s, ":：")
-	if i <= 0 || i > 16 {
+	i := strings.IndexAny(s[:min(len(s), maxMark)], ":：")
+	if i <= 0 || i > 32 {
 		return false
 	}
 	word := strings.TrimRight(s[:i], " 0123456789[]()\u00a0")

@@ -119,6 +119,8 @@ func TestTricksHideNothing(t *testing.T) {
 		{"line of white space ends the header for some", "Subject: x\n \ndiabetes\nTo: <a@b>\n\nx"},
 		{"header behind an empty line", "\nSubject: diabetes\nContent-Type: text/html\nFrom: <a@b>\n\nx"},
 		{"name of a person", "From: \"He has diabetes and 12345 other things\" <a@b>\n\nx"},
+		{"no address", "To: he has diabetes\n\nx"},
+		{"address that is not closed", "To: \"he has diabetes <a@b>\n\nx"},
 		{"too many fields", strings.Repeat("X-A: b\n", 1100) + "Subject: diabetes\n\nx"},
 		{"header too large", "X-A: " + strings.Repeat("b\n ", 100000) + "\nSubject: diabetes\n\nx"},
 		// Structure.

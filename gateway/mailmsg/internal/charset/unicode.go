@@ -75,6 +75,7 @@ func smell7(s string) Text {
 		if text, ok := run7(s[at-1 : end]); ok && text != "" && isPrintable(text) {
 			return differ(s, decode7(s))
 		}
+		at = end // a "+" within the run is part of it
 	}
 }
 
