@@ -373,3 +373,76 @@ func TestSecondProcessOfANameFencesTheFirst(t *testing.T) {
 		}
 	})
 }
+
+// unrenewed is a store on which leases cannot be written any more.
+type unrenewed struct {
+	outage
+}
+
+func (u *unrenewed) Get(ctx context.Context, key []byte) (store.Item, error) {
+	return u.Store.Get(ctx, key)
+}
+
+func (u *unrenewed) Scan(ctx context.Context, r store.Range, visit func(store.Item) bool) error {
+	return u.Store.Scan(ctx, r, visit)
+}
+
+func (u *unrenewed) Commit(ctx context.Context, b *store.Batch) error {
+	for _, op := range b.Ops {
+		if op.Key[0] == byte(store.Leases) && u.away() != nil {
+			return errScripted
+		}
+	}
+	return u.Store.Commit(ctx, b)
+}
+
+// A process that cannot renew its lease stops by its own clock, before another
+// may take over: what is under way ends, nothing new starts.
+func TestNothingStartsWithoutALease(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		s := &unrenewed{outage{Store: b.inner}}
+		b.store = s
+		b.config.PerDestination = 1
+		b.courier.took = 5 * time.Second
+		b.start()
+		for range 40 {
+			b.one("pat@out.example")
+		}
+		sleep(time.Second)
+		s.set(true)
+		sleep(5 * time.Minute)
+		if n := b.courier.attempts(); n < 4 || n > 8 {
+			t.Errorf("%d attempts within a lease of 30 s and after it", n)
+		}
+		s.set(false)
+		sleep(10 * time.Minute)
+		if n := len(b.courier.served()); n != 40 {
+			t.Errorf("%d of 40 delivered", n)
+		}
+	})
+}
+
+// An operator who is faster than the call that hands a new envelope to memory
+// is not overruled by it.
+func TestOperatorIsFasterThanTake(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		b.start()
+		sleep(time.Second)
+		e := b.envelope(b.message(), 0, "pat@out.example")
+		batch := new(store.Batch)
+		if err := b.q.Stage(batch, e); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.inner.Commit(t.Context(), batch); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.q.Hold(t.Context(), e.ID, "operator", noEvidence); err != nil {
+			t.Fatal(err)
+		}
+		batch.Done()
+		sleep(5 * time.Minute)
+		if got := b.get(e.ID); got.State != gateway.Held || b.courier.tried(e.ID) != 0 {
+			t.Errorf("%s, %d attempts", got.State, b.courier.tried(e.ID))
+		}
+	})
+}

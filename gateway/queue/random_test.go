@@ -137,7 +137,7 @@ func (c *chaos) check() {
 	if rows := c.b.rows(); len(rows) != 0 {
 		c.b.t.Errorf("%d rows are left", len(rows))
 	}
-	if c.b.q.settling.backlog() != 0 || len(c.b.q.known) != 0 || c.b.q.bytes != 0 {
+	if c.b.q.settling.backlog() != 0 || c.b.q.settling.atRisk != 0 || len(c.b.q.known) != 0 || c.b.q.bytes != 0 {
 		c.b.t.Errorf("memory is not empty: %d entries, %d octets", len(c.b.q.known), c.b.q.bytes)
 	}
 }

@@ -17,6 +17,7 @@ const (
 	lastTry      = 5 * time.Second
 	closingTime  = 5 * time.Second // how long Run tries to store what is left
 	maxBatch     = 4 << 20         // octets of one commit
+	maxAtRisk    = 4               // commits full of results: what a crash may make us repeat
 )
 
 // settlement is the end of an attempt, or a move without one, on its way into
@@ -31,6 +32,8 @@ type settlement struct {
 	alone  bool              // its batch conflicted: it gets one of its own
 	tries  int
 	notYet time.Time
+
+	counted bool // in settler.atRisk
 }
 
 // settler joins settlements of many envelopes into few commits. It never drops
@@ -44,6 +47,7 @@ type settler struct {
 	pending []*settlement // guarded by mu
 	working int           // taken out of pending and not ended; guarded by mu
 	failing int           // of pending, those that were tried; guarded by mu
+	atRisk  int           // results of attempts that are not stored; guarded by mu
 	sick    bool          // the last commit failed for no conflict; guarded by mu
 }
 
@@ -59,6 +63,10 @@ func (s *settler) add(work []*settlement) {
 	for _, st := range work {
 		if st.tries > 0 {
 			s.failing++
+		}
+		if st.until.IsZero() && !st.counted {
+			st.counted = true
+			s.atRisk++
 		}
 	}
 	s.pending = append(s.pending, work...)
@@ -82,7 +90,7 @@ func signal(c chan struct{}) {
 func (s *settler) stalled() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.sick || s.failing >= s.q.config.Workers
+	return s.sick || s.failing >= s.q.config.Workers || s.atRisk >= maxAtRisk*s.q.config.SettleEntries
 }
 
 // backlog is how many settlements are not stored.
@@ -268,6 +276,7 @@ func (s *settler) stage(ctx context.Context, b *store.Batch, st *settlement) boo
 	if errors.Is(err, store.ErrNotFound) { // erased meanwhile, with its row
 		s.judge(nil)
 		s.q.landed(st, nil)
+		s.q.poke()
 		return false
 	}
 	if err == nil && st.storedAs(&before) { // the answer to an earlier commit was lost
@@ -360,8 +369,19 @@ func (s *settler) done(b *store.Batch, list []*settlement) {
 	s.q.poke()
 }
 
+// stored counts out a settlement that is no longer at risk.
+func (s *settler) stored(st *settlement) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if st.counted {
+		st.counted = false
+		s.atRisk--
+	}
+}
+
 // landed ends a settlement in memory; nil: the envelope is gone.
 func (q *Queue) landed(st *settlement, after *gateway.Envelope) {
+	q.settling.stored(st)
 	name := ""
 	if after != nil {
 		q.metrics.moved(gateway.Queued, after.State)

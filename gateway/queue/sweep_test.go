@@ -244,6 +244,45 @@ func TestStoreAwayForAnHour(t *testing.T) {
 	})
 }
 
+// Deliveries whose evidence cannot be staged pile up to a limit; then nothing
+// new starts until it can.
+func TestNothingStartsWhileResultsCannotBeStored(t *testing.T) {
+	for name, took := range map[string]time.Duration{"slow": time.Second, "at once": 0} {
+		t.Run(name, func(t *testing.T) { pileUp(t, took) })
+	}
+}
+
+func pileUp(t *testing.T, took time.Duration) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		b.config.Workers, b.config.PerDestination, b.config.SettleEntries = 5, 5, 2
+		b.courier.took = took
+		broken := time.Now().Add(10 * time.Minute)
+		b.ledger.fail = func(gateway.EnvelopeID) error {
+			if time.Now().Before(broken) {
+				return errScripted
+			}
+			return nil
+		}
+		b.start()
+		for range 50 {
+			b.one("pat@good.example")
+		}
+		sleep(9 * time.Minute)
+		if n := b.courier.attempts(); n < 5 || n > 15 {
+			t.Errorf("%d attempts whose results cannot be stored", n)
+		}
+		sleep(10 * time.Minute)
+		for id, n := range b.courier.served() {
+			if n != 1 || b.get(id).State != gateway.Delivered {
+				t.Errorf("%v: %d copies", id, n)
+			}
+		}
+		if n := len(b.courier.served()); n != 50 {
+			t.Errorf("%d of 50 delivered", n)
+		}
+	})
+}
+
 // A commit whose answer was lost is found out after the envelope it staged was
 // read from the store, delivered and settled: it must not be taken again.
 func TestLateTakeOfASettledEnvelope(t *testing.T) {

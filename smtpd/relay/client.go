@@ -49,6 +49,10 @@ type Idle struct {
 	PerRoute int           // kept at once for one route and host; 20, negative: none
 	For      time.Duration // 10 s
 	Messages int           // transactions before a connection is closed; 100
+	// OnDemand keeps a connection only while another one to the same host is
+	// at work: under load connections are reused, a lone message leaves
+	// nothing behind.
+	OnDemand bool
 }
 
 func or[T int | time.Duration](v *T, standard T) {
@@ -110,7 +114,7 @@ func New(config Config) *Client {
 	c.buffers.New = func() any {
 		return &bodyBuffer{chunk: make([]byte, chunkSize), w: bufio.NewWriterSize(nil, chunkSize/2)}
 	}
-	c.pool = pool{limits: config.Idle, idle: map[poolKey][]*conn{}}
+	c.pool = pool{limits: config.Idle, idle: map[poolKey][]*conn{}, working: map[poolKey]int{}}
 	return c
 }
 

@@ -116,6 +116,7 @@ func (cn *conn) hangUp() {
 // else closed. It does not wait for the peer.
 func (c *Client) release(cn *conn) {
 	alive := cn.unwatch()
+	c.pool.end(cn.key)
 	switch {
 	case !alive || cn.broken || !cn.inStep():
 		cn.hangUp()

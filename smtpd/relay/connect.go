@@ -45,6 +45,7 @@ func (c *Client) begin(ctx context.Context, r *Route, key poolKey) (*conn, error
 		return nil, ioTrouble(phaseConnect, err)
 	}
 	cn := newConn(c, key, socket)
+	c.pool.begin(key)
 	cn.watch(ctx)
 	err = cn.greet()
 	if err == nil {

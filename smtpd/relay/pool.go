@@ -31,9 +31,25 @@ type pool struct {
 	// background. It only grows under mu while closed is false.
 	work sync.WaitGroup
 
-	mu     sync.Mutex
-	idle   map[poolKey][]*conn // guarded by mu
-	closed bool                // guarded by mu
+	mu      sync.Mutex
+	idle    map[poolKey][]*conn // guarded by mu
+	working map[poolKey]int     // connections of deliveries under way; guarded by mu
+	closed  bool                // guarded by mu
+}
+
+// begin counts a connection as working, end as done.
+func (p *pool) begin(key poolKey) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.working[key]++
+}
+
+func (p *pool) end(key poolKey) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.working[key]--; p.working[key] <= 0 {
+		delete(p.working, key)
+	}
 }
 
 // enter counts one piece of background work; false after close.
@@ -56,6 +72,7 @@ func (p *pool) take(key poolKey) *conn {
 	}
 	cn := list[len(list)-1]
 	p.setLocked(key, list[:len(list)-1])
+	p.working[key]++
 	cn.expiry.Stop() // when it has fired already, drop finds nothing
 	p.work.Done()
 	return cn
@@ -66,6 +83,9 @@ func (p *pool) take(key poolKey) *conn {
 func (p *pool) put(cn *conn, expire func(*conn)) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.limits.OnDemand && p.working[cn.key] == 0 {
+		return false
+	}
 	if p.closed || len(p.idle[cn.key]) >= p.limits.PerRoute || cn.served >= p.limits.Messages {
 		return false
 	}

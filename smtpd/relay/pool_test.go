@@ -39,6 +39,37 @@ func TestConnectionsAreReused(t *testing.T) {
 
 // A kept connection that died meanwhile is replaced in the same attempt, and
 // the mail arrives once.
+func TestOnDemandALoneMessageLeavesNothing(t *testing.T) {
+	srv := serve(t, script{}, script{})
+	c := client(t, func(c *Config) { c.Idle.OnDemand = true })
+	r := Route{Host: srv.addr(), TLS: None}
+	for range 2 {
+		if o := c.Deliver(t.Context(), r, Any, give(mail("pat@out.example")))[0]; o.Result != gateway.Sent {
+			t.Fatalf("%v %s", o.Result, o.Phase)
+		}
+	}
+	if n := len(srv.peers()); n != 2 {
+		t.Errorf("%d connections", n)
+	}
+	// While another connection works, this one is kept.
+	c.pool.begin(keyOf(&r, onlyTarget(t, c, &r)))
+	for range 2 {
+		c.Deliver(t.Context(), r, Any, give(mail("pat@out.example")))
+	}
+	if n := len(srv.peers()); n != 3 {
+		t.Errorf("%d connections", n)
+	}
+}
+
+func onlyTarget(t *testing.T, c *Client, r *Route) target {
+	t.Helper()
+	all, err := c.targets(t.Context(), r)
+	if err != nil || len(all) != 1 {
+		t.Fatalf("%d hosts, %v", len(all), err)
+	}
+	return all[0]
+}
+
 func TestStaleConnectionIsReplaced(t *testing.T) {
 	for name, end := range map[string]func(*peer, string) bool{
 		"dropped": drop, "reset": rst, "421": bye("421 4.4.2 idle too long"),
@@ -65,6 +96,36 @@ func TestStaleConnectionIsReplaced(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A kept connection that was verified died, and its host no longer offers TLS:
+// what demands protection waits.
+func TestStaleConnectionIsNotReplacedByAWeakerOne(t *testing.T) {
+	ca := newAuthority(t)
+	mails := 0
+	good := script{ehlo: offersTLS, tls: ca.server(t, "mx.out.example"), on: on("MAIL", func(p *peer, l string) bool {
+		if mails++; mails == 2 {
+			return drop(p, l)
+		}
+		return false
+	})}
+	n := newNetwork(t)
+	srv := serve(t, good, script{})
+	n.dials[n.address("mx.out.example")] = srv.addr()
+	n.mx("out.example", "10 mx.out.example.")
+	c := client(t, n.use)
+	r := Route{Domain: "out.example", TLS: Opportunistic, RootCAs: ca.pool}
+	for i, want := range []gateway.Result{gateway.Sent, gateway.Deferred} {
+		if o := c.Deliver(t.Context(), r, VerifiedTLS, give(mail("pat@out.example")))[0]; o.Result != want {
+			t.Errorf("mail %d: %v %s, TLS %q", i, o.Result, o.Phase, o.TLS.Version)
+		}
+		if want == gateway.Sent {
+			waitIdle(t, c, 1)
+		}
+	}
+	if len(srv.taken()) != 1 || len(srv.peers()) != 2 {
+		t.Errorf("%d deliveries over %d connections", len(srv.taken()), len(srv.peers()))
 	}
 }
 
