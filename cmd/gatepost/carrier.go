@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -36,7 +37,7 @@ func newCarrier(c *config.Config, log *slog.Logger, reg prometheus.Registerer) (
 	if err != nil {
 		return nil, err
 	}
-	k := &carrier{client: relay.New(relay.Config{Hostname: host, Resolver: resolver(c.DNS.Server), Own: own(c), Logger: log, Metrics: reg})}
+	k := &carrier{client: relay.New(relay.Config{Hostname: host, Idle: relay.Idle{For: 2 * time.Second, OnDemand: true}, Resolver: resolver(c.DNS.Server), Own: own(c), Logger: log, Metrics: reg})}
 	return k, k.load(c)
 }
 
