@@ -56,12 +56,15 @@ func addressLength(text string) int {
 	if n < 0 {
 		n = len(text)
 	}
-	for n > 0 {
-		last := text[n-1]
-		if last == ')' && strings.Contains(text[:n], "(") || !strings.ContainsRune(".,;:!?)]*_", rune(last)) {
+	unclosed := strings.Count(text[:n], "(") - strings.Count(text[:n], ")")
+	for ; n > 0 && strings.IndexByte(".,;:!?)]*_", text[n-1]) >= 0; n-- {
+		if text[n-1] != ')' {
+			continue
+		}
+		if unclosed >= 0 { // it closes a bracket of the address itself
 			break
 		}
-		n--
+		unclosed++
 	}
 	return max(n, len("http://"))
 }
