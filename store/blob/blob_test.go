@@ -392,7 +392,7 @@ func TestManyAtOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for worker := range uint64(8) {
 		wg.Go(func() {
-			for turn := range uint64(12) {
+			for turn := range uint64(7) {
 				n := []int{5000, 70 * kib, 200 * kib, 1200 * kib}[(worker+turn)%4]
 				body := octets(n, worker<<8|turn)
 				ref := keep(t, s, kv, body)

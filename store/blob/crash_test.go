@@ -31,7 +31,7 @@ func TestCrashes(t *testing.T) {
 	for w := range uint64(4) {
 		wg.Go(func() { l.work(ctx, t, s, kv, w) })
 	}
-	for seed := range uint64(8) {
+	for seed := range uint64(6) {
 		for range 6 {
 			l.tokens <- struct{}{}
 		}

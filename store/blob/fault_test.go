@@ -195,7 +195,7 @@ func runFaulty(t *testing.T, at int64) int64 {
 // there.
 func faultyStory(s *blob.Store, kv store.Store) map[string][]byte {
 	kept := make(map[string][]byte)
-	for i, n := range []int{100, inSegment, inFile, inSegment, inSegment, inFile, inSegment} {
+	for i, n := range []int{100, inSegment, inFile, inSegment, inSegment, inSegment} {
 		body := octets(n, uint64(i))
 		ref, err := tryKeep(s, kv, body)
 		if err != nil {
