@@ -354,7 +354,14 @@ func nest(n int, inner string) string {
 }
 
 func TestDoubtsAreTold(t *testing.T) {
-	bomb := zipped(t, "a.txt", strings.Repeat("\x00", 80<<20))
+	bomb := zipped(t, "a.txt", strings.Repeat("\x00", 12<<20)) // grows more than a hundredfold
+	var heavy, crowd []string
+	for i := range 10 { // each alone is within the limits
+		heavy = append(heavy, fmt.Sprint(i), strings.Repeat("\x00", 7<<20))
+	}
+	for i := range 1100 {
+		crowd = append(crowd, fmt.Sprint(i), "")
+	}
 	locked := []byte(zipped(t, "a.txt", word))
 	for i := 0; i+4 < len(locked); i++ { // set the flag "encrypted" in both headers
 		switch string(locked[i : i+4]) {
@@ -371,6 +378,8 @@ func TestDoubtsAreTold(t *testing.T) {
 		{"encrypted pdf", part("application/pdf", pdf(t, word, "/Encrypt << /Filter /Standard /V 2 /R 3 /O (x) /U (y) /P -4 >> ")), gateway.UnreadableDocument},
 		{"bomb", part("application/zip", bomb), gateway.UnreadableLimit},
 		{"bomb in a bomb", part("application/gzip", gzipped(t, bomb)), gateway.UnreadableLimit},
+		{"bomb of many members", part("application/zip", zipped(t, heavy...)), gateway.UnreadableLimit},
+		{"too many members", part("application/zip", zipped(t, crowd...)), gateway.UnreadableLimit},
 		{"damaged zip", part("application/zip", "PK\x03\x04 this is none"), gateway.UnreadableDamaged},
 		{"damaged gzip", part("application/gzip", gzipped(t, strings.Repeat(word, 99))[:30]), gateway.UnreadableDamaged},
 		{"damaged pdf", part("application/pdf", "%PDF-1.4\n\x00\x01\x02"), gateway.UnreadableDamaged},
