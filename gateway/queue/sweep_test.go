@@ -146,11 +146,12 @@ func playFaulty(t *testing.T, plan storetest.Plan) (fired bool) {
 		faulty := storetest.Faulty(b.inner, plan)
 		b.store = faulty
 		s := newStory(b)
+		b.config.FirstRetry = 5 * time.Second
 		b.start()
 		s.open()
 		sleep(5 * time.Second)
 		s.operate()
-		sleep(6 * time.Minute)
+		sleep(2 * time.Minute)
 		if err := b.stop(); err != nil {
 			t.Errorf("Run: %v", err)
 		}
@@ -190,19 +191,20 @@ func playCrash(t *testing.T, plan storetest.Plan) (fired bool, copies int) {
 		faulty := storetest.Faulty(b.inner, plan)
 		b.store = faulty
 		s := newStory(b)
+		b.config.FirstRetry = 5 * time.Second
 		b.start()
 		s.open()
 		sleep(5 * time.Second)
 		if !faulty.Fired() {
 			s.operate()
-			sleep(4 * time.Minute)
+			sleep(time.Minute)
 		}
 		_ = b.stop()
 		fired = faulty.Fired()
 		b.store = b.inner
 		b.start()
 		s.operate()
-		sleep(10 * time.Minute)
+		sleep(3 * time.Minute)
 		if err := b.stop(); err != nil {
 			t.Errorf("Run: %v", err)
 		}
@@ -279,6 +281,49 @@ func pileUp(t *testing.T, took time.Duration) {
 		}
 		if n := len(b.courier.served()); n != 50 {
 			t.Errorf("%d of 50 delivered", n)
+		}
+	})
+}
+
+// What somebody else writes between the queue's reading and its writing is
+// kept, and the queue's own act happens once.
+func TestSettlementAndActKeepWhatOthersWrote(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		meddle := func(id gateway.EnvelopeID, blob string) {
+			e := b.get(id)
+			e.Notice = &gateway.Notice{Body: gateway.Body{Blob: blob}}
+			batch := new(store.Batch)
+			if err := batch.PutRecord(envelopeKey(id), e); err != nil {
+				t.Error(err)
+			}
+			if err := store.Write(context.Background(), b.inner, batch); err != nil {
+				t.Error(err)
+			}
+		}
+		calls := 0
+		b.ledger.extra = func(_ *store.Batch, after gateway.Envelope) {
+			if calls++; calls == 1 {
+				meddle(after.ID, "one")
+			}
+		}
+		b.start()
+		id := b.one("pat@good.example")
+		sleep(time.Minute)
+		if e := b.get(id); e.State != gateway.Delivered || e.Notice == nil || e.Attempts != 1 || b.courier.copies(id) != 1 || b.staged("delivered")[id.String()] != 1 {
+			t.Errorf("%s, notice kept %v, %d attempts", e.State, e.Notice != nil, e.Attempts)
+		}
+		held := b.envelope(b.message(), 0, "pat@good.example")
+		held.State, held.Hold = gateway.Held, "policy"
+		b.accept(held)
+		acts := 0
+		err := b.q.Drop(t.Context(), held.ID, func(batch *store.Batch, e gateway.Envelope) error {
+			if acts++; acts == 1 {
+				meddle(e.ID, "two")
+			}
+			return word("dropped")(batch, e)
+		})
+		if e := b.get(held.ID); err != nil || e.State != gateway.Dropped || e.Notice == nil || acts != 2 {
+			t.Errorf("%v: %s, notice kept %v, staged %d times", err, e.State, e.Notice != nil, acts)
 		}
 	})
 }

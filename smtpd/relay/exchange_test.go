@@ -187,15 +187,17 @@ func TestNextHopOutOfStep(t *testing.T) {
 // What a next hop says behind the reply to the body is not kept for the next
 // mail.
 func TestChatterIsNotKept(t *testing.T) {
-	srv := serve(t, script{on: on(".", say("250 2.0.0 ok", "250 and more"))}, script{})
-	c := client(t, nil)
-	for range 2 {
-		if o := deliver(c, srv, mail("pat@out.example"))[0]; o.Result != gateway.Sent {
-			t.Errorf("%v %s", o.Result, o.Status)
+	for _, ehlo := range [][]string{nil, everything} {
+		srv := serve(t, script{ehlo: ehlo, on: on(".", say("250 2.0.0 ok", "250 and more"))}, script{ehlo: ehlo})
+		c := client(t, nil)
+		for range 2 {
+			if o := deliver(c, srv, mail("pat@out.example"))[0]; o.Result != gateway.Sent {
+				t.Errorf("%v %s", o.Result, o.Status)
+			}
 		}
-	}
-	if n := len(srv.peers()); n != 2 {
-		t.Errorf("%d connections", n)
+		if n := len(srv.peers()); n != 2 {
+			t.Errorf("%d connections", n)
+		}
 	}
 }
 
