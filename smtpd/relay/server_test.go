@@ -280,7 +280,7 @@ func client(t *testing.T, change func(*Config)) *Client {
 
 // hasty gives up on a silent peer soon.
 func hasty(c *Config) {
-	d := 150 * time.Millisecond
+	d := 500 * time.Millisecond
 	c.Timeouts.Banner, c.Timeouts.Hello, c.Timeouts.Mail, c.Timeouts.Rcpt = d, d, d, d
 	c.Timeouts.DataInit, c.Timeouts.Block, c.Timeouts.DataDone, c.Timeouts.Quit = d, d, d, d
 }
