@@ -21,6 +21,8 @@ const (
 	EventReviewRefused  Event = "envelope.review_refused"
 	EventDropped        Event = "envelope.dropped"
 	EventRequeued       Event = "envelope.requeued"
+	EventQueuePaused    Event = "queue.paused"
+	EventQueueResumed   Event = "queue.resumed"
 	EventReportReceived Event = "report.received" // a bounce of a notice came back
 	EventLinkVisited    Event = "link.visited"
 	EventCodeSent       Event = "code.sent"

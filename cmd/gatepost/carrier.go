@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -52,13 +54,29 @@ func resolver(server string) *net.Resolver {
 	}}
 }
 
-// own tells our own listeners from next hops, so that no route leads back.
+// own tells our own listeners from next hops, so that no route leads back. A
+// listener without a host is ours under every address of this machine.
 func own(c *config.Config) func(string, netip.AddrPort) bool {
 	ours := make(map[string]bool)
+	anywhere := make(map[string]bool) // ports
 	for _, l := range []string{c.Listen.Relay, c.Listen.Inbound, c.Listen.Submission, c.Listen.Submissions} {
 		ours[l] = l != ""
+		if reachable(l) != l {
+			_, port, _ := net.SplitHostPort(l)
+			anywhere[port] = true
+		}
 	}
-	return func(_ string, a netip.AddrPort) bool { return a.IsValid() && ours[a.String()] }
+	return func(_ string, a netip.AddrPort) bool {
+		return a.IsValid() && (ours[a.String()] || anywhere[strconv.Itoa(int(a.Port()))] && ofThisMachine(a.Addr()))
+	}
+}
+
+func ofThisMachine(ip netip.Addr) bool {
+	all, err := net.InterfaceAddrs()
+	return err == nil && slices.ContainsFunc(all, func(a net.Addr) bool {
+		n, ok := a.(*net.IPNet)
+		return ok && n.IP.Equal(ip.AsSlice()) || ip.Unmap().IsLoopback()
+	})
 }
 
 func (k *carrier) load(c *config.Config) error {

@@ -288,7 +288,7 @@ type keyCmd struct {
 type keyListCmd struct{}
 
 func (keyListCmd) Run(ctx context.Context, env environment) error {
-	return operate(ctx, env, "key.list", nil, nil, true, table("ID=id", "KIND=kind", "STATE=state", "RETAIN UNTIL=retain", "WRAPS=wraps", "CREATED=created"))
+	return operate(ctx, env, "key.list", nil, nil, true, table("ID=id", "KIND=kind", "STATE=state", "RETAIN UNTIL=retain", "CREATED=created"))
 }
 
 type keyRotateCmd struct {

@@ -36,22 +36,35 @@ func (d demoCmd) Run(ctx context.Context, env environment) error {
 		defer os.RemoveAll(tmp)
 		dir = tmp
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	dir, err := filepath.Abs(dir)
+	if err == nil {
+		err = os.MkdirAll(dir, 0o700)
+	}
+	if err != nil {
 		return exit{exitCantCreate, err}
 	}
 	w, err := newDemo(dir, env)
 	if err != nil {
 		return err
 	}
+	return w.run(ctx, env, d.Once)
+}
+
+// run serves until ctx ends, or once until the samples have been dealt with.
+func (w *demo) run(ctx context.Context, env environment, once bool) error {
 	go w.box.serve(ctx, w.smtp, w.web)
 	done := make(chan error, 1)
 	ctx, end := context.WithCancel(ctx)
 	defer end()
-	err = serve(ctx, w.config, w.env, func() {
+	err := serve(ctx, w.config, w.env, func() {
 		go func() {
-			done <- w.play(ctx)
-			if d.Once {
+			played := w.play(ctx)
+			switch {
+			case once:
+				done <- played
 				end()
+			case played != nil && ctx.Err() == nil:
+				fmt.Fprintln(env.err, "gatepost:", played)
 			}
 		}()
 	})
@@ -94,7 +107,9 @@ func newDemo(dir string, env environment) (*demo, error) {
 		return nil, err
 	}
 	d.env.err = log
-	for name, content := range map[string]string{"gatepost.yaml": text, "policy.yaml": demoPolicy(), "contacts.csv": demoContacts, "ann.password": "demo-ann\n"} {
+	for name, content := range map[string]string{
+		"gatepost.yaml": text, "policy.yaml": demoPolicy(), "contacts.csv": demoContacts, "ann.password": "demo-ann\n", "mail.eml": samples()[1].body,
+	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			return nil, err
 		}
@@ -131,21 +146,46 @@ func (d *demo) play(ctx context.Context) error {
 		}
 	}
 	fmt.Fprintf(d.out, "\nGatepost demo: an example clinic sends mail. Everything runs on this machine only.\n\n")
+	wrong, ids := d.send()
+	if n := d.waitForMail(ctx); n != expectedOutside {
+		wrong = append(wrong, fmt.Sprintf("%d mails arrived outside, not %d", n, expectedOutside))
+	}
+	say := "gatepost"
+	if program, err := os.Executable(); err == nil {
+		say = program
+		if strings.Contains(program, "go-build") {
+			say = "go run ./cmd/gatepost"
+		}
+	}
+	say += " --config " + d.env.config
+	fmt.Fprintf(d.out, demoNext, d.web.Addr(), d.config.Viewer.URL, say, say, say, filepath.Join(d.dir, "mail.eml"), say, ids[1], say, d.config.Listen.Admin, d.config.Listen.Relay)
+	if len(wrong) > 0 {
+		return exit{exitSoftware, fmt.Errorf("the demo did not go as told: %s (log: %s)", strings.Join(wrong, "; "), filepath.Join(d.dir, "gatepost.log"))}
+	}
+	return nil
+}
+
+// send sends the samples and shows what the gateway answered. It returns what
+// was not as told, and the queue ids.
+func (d *demo) send() (wrong, ids []string) {
 	rows := [][]string{{"  SENT BY", "TO", "WHAT", "THE GATEWAY ANSWERED"}}
 	for _, m := range samples() {
 		answer := m.send(d.config)
 		rows = append(rows, []string{"  " + m.from, strings.Join(m.to, " "), m.what, answer})
+		if !strings.HasPrefix(answer, m.want) {
+			wrong = append(wrong, fmt.Sprintf("%q was answered %q, not %s", m.what, answer, m.want))
+		}
+		ids = append(ids, answer[strings.LastIndexByte(answer, ' ')+1:])
 	}
 	printTable(d.out, rows)
-	d.waitForMail(ctx)
-	fmt.Fprintf(d.out, demoNext, d.web.Addr(), d.config.Viewer.URL, d.env.config, d.env.config, d.env.config, d.env.config, d.env.config, d.config.Listen.Admin, d.config.Listen.Relay)
-	return nil
+	return wrong, ids
 }
 
-// waitForMail waits until what can leave has left.
-func (d *demo) waitForMail(ctx context.Context) {
+// waitForMail waits until what can leave has left, and returns how much did.
+func (d *demo) waitForMail(ctx context.Context) int {
 	deadline := time.Now().Add(15 * time.Second)
 	for len(d.box.list()) < expectedOutside && time.Now().Before(deadline) && ctx.Err() == nil {
 		time.Sleep(50 * time.Millisecond)
 	}
+	return len(d.box.list())
 }

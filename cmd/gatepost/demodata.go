@@ -4,13 +4,12 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/smtp"
 	"net/textproto"
 	"os"
 	"strings"
-
-	"errors"
 
 	"gatepost/gateway/config"
 	"gatepost/gateway/policy"
@@ -45,6 +44,7 @@ pat@out.example,pat.private@other.example,en,Pat Jones,true
 // sample is a mail of the demo.
 type sample struct {
 	from, what string
+	want       string // how the gateway's answer begins
 	to         []string
 	account    bool // sent by AUTH over TLS, as a mail client does
 	body       string
@@ -62,23 +62,23 @@ func samples() []sample {
 	plain := "Content-Type: text/plain; charset=utf-8\r\n"
 	return []sample{
 		{
-			from: "frontdesk@clinic.example", to: []string{"pat@out.example"}, what: "appointment reminder: passes untouched",
+			from: "frontdesk@clinic.example", to: []string{"pat@out.example"}, what: "appointment reminder: passes untouched", want: "250 2.0.0",
 			body: mail("Front desk <frontdesk@clinic.example>", "pat@out.example", "Your appointment", plain, "Reminder: your dental appointment is on Tuesday at 10.\n"),
 		},
 		{
-			from: "ann@clinic.example", to: []string{"pat@out.example"}, account: true, what: "test result with a picture: a link leaves instead",
+			from: "ann@clinic.example", to: []string{"pat@out.example"}, account: true, what: "test result with a picture: a link leaves instead", want: "250 2.0.0",
 			body: mail("Dr Ann Miller <ann@clinic.example>", "pat@out.example", "Your biopsy result", "Content-Type: multipart/mixed; boundary=demo\r\n", resultMail()),
 		},
 		{
-			from: "ann@clinic.example", to: []string{"hospital@hospital.example", "results@lab.example"}, account: true, what: "to two partners: forced TLS for one, a link for the other, whose server has none",
+			from: "ann@clinic.example", to: []string{"hospital@hospital.example", "results@lab.example"}, account: true, what: "to two partners: forced TLS for one, a link for the other, whose server has none", want: "250 2.0.0",
 			body: mail("Dr Ann Miller <ann@clinic.example>", "hospital@hospital.example, results@lab.example", "Referral", plain, "Dear colleagues, I refer my patient Pat Jones with newly diagnosed type 2 diabetes, HbA1c 9.1 %.\n"),
 		},
 		{
-			from: "frontdesk@clinic.example", to: []string{"pat@out.example"}, what: "an archive that nobody can read: waits for a person",
+			from: "frontdesk@clinic.example", to: []string{"pat@out.example"}, what: "an archive that nobody can read: waits for a person", want: "250 2.0.0",
 			body: mail("Front desk <frontdesk@clinic.example>", "pat@out.example", "Documents", "Content-Type: application/zip; name=documents.zip\r\nContent-Disposition: attachment; filename=documents.zip\r\nContent-Transfer-Encoding: base64\r\n", encryptedZip()),
 		},
 		{
-			from: "frontdesk@clinic.example", to: []string{"pat@out.example"}, what: "a card with its security code: refused",
+			from: "frontdesk@clinic.example", to: []string{"pat@out.example"}, what: "a card with its security code: refused", want: "550 5.7.1",
 			body: mail("Front desk <frontdesk@clinic.example>", "pat@out.example", "Payment", plain, "We charged card 4111 1111 1111 1111, expiry 04/28, CVV 123.\n"),
 		},
 	}
@@ -199,11 +199,11 @@ Look at what arrived outside:   http://%s
   The viewer is at %s.
 
 Then, in another terminal:
-  gatepost --config %s held list
-  gatepost --config %s queue list --state delivered
-  gatepost --config %s audit verify
-  gatepost --config %s explain mail.eml
-  gatepost --config %s message show <queue id>
+  %s held list
+  %s queue list --state delivered
+  %s explain %s
+  %s message show %s
+  %s audit verify
   metrics: http://%s/metrics      SMTP for your own tries: %s
 
 Ctrl-C ends the demo.

@@ -46,6 +46,8 @@ type doctor struct {
 	show  func(finding) error
 	fails int
 	err   error
+
+	noKeys bool // a DKIM key is missing: there is nothing to publish yet
 }
 
 func (doctorCmd) Run(ctx context.Context, env environment) error {
@@ -66,7 +68,7 @@ func (doctorCmd) Run(ctx context.Context, env environment) error {
 	d.ready(ctx)
 	d.routes(ctx)
 	d.records(ctx)
-	if !env.json {
+	if !env.json && !d.noKeys {
 		fmt.Fprintln(env.out, "\nRecords to publish:")
 		d.err = errors.Join(d.err, printRecords(env.out, c))
 	}
@@ -223,15 +225,19 @@ func (d *doctor) records(ctx context.Context) {
 	dns := resolver(d.c.DNS.Server)
 	ctx, cancel := context.WithTimeout(ctx, 4*lookTime)
 	defer cancel()
-	if mx, err := dns.LookupMX(ctx, d.c.Replies.Domain); err != nil || len(mx) == 0 {
-		d.say("DNS MX", stateFail, "%s has no MX: answers and bounces cannot come back", d.c.Replies.Domain)
-	} else {
-		d.say("DNS MX", stateOK, "%s: %s", d.c.Replies.Domain, strings.TrimSuffix(mx[0].Host, "."))
+	reply := d.c.Replies.Domain
+	mx, err := dns.LookupMX(ctx, reply)
+	if d.published("DNS MX", "no MX for "+reply+": answers and bounces cannot come back", err, len(mx)) {
+		d.say("DNS MX", stateOK, "%s: %s", reply, strings.TrimSuffix(mx[0].Host, "."))
 	}
-	if u, err := url.Parse(d.c.Viewer.URL); err == nil {
-		if addrs, err := dns.LookupHost(ctx, u.Hostname()); err != nil {
-			d.say("DNS viewer", stateFail, "%s does not resolve: links cannot be opened", u.Hostname())
-		} else {
+	texts, err := dns.LookupTXT(ctx, reply)
+	texts = slices.DeleteFunc(texts, func(s string) bool { return s != "v=spf1" && !strings.HasPrefix(s, "v=spf1 ") })
+	if d.published("DNS SPF", "no SPF for "+reply+": notices may be taken for spam", err, len(texts)) {
+		d.say("DNS SPF", stateOK, "%s: %s", reply, texts[0])
+	}
+	if u, err := url.Parse(d.c.Viewer.URL); err == nil && net.ParseIP(u.Hostname()) == nil {
+		addrs, err := dns.LookupHost(ctx, u.Hostname())
+		if d.published("DNS viewer", u.Hostname()+" does not resolve: links cannot be opened", err, len(addrs)) {
 			d.say("DNS viewer", stateOK, "%s: %s", u.Hostname(), strings.Join(addrs, " "))
 		}
 	}
@@ -240,20 +246,36 @@ func (d *doctor) records(ctx context.Context) {
 	}
 }
 
+// published reports whether the DNS had an answer; if not, it says whether
+// there is none or whether the DNS could not be asked.
+func (d *doctor) published(check, absent string, err error, n int) bool {
+	var failed *net.DNSError
+	switch {
+	case errors.As(err, &failed) && !failed.IsNotFound:
+		d.say(check, stateFail, "the DNS server does not answer")
+	case err != nil || n == 0:
+		d.say(check, stateFail, "%s", absent)
+	default:
+		return true
+	}
+	return false
+}
+
 func (d *doctor) dkim(ctx context.Context, dns *net.Resolver, domain string) {
+	check := "DKIM " + domain
 	want, err := dkimRecord(d.c, domain)
 	if err != nil {
-		d.say("DKIM "+domain, stateFail, "no key here yet: run gatepost init or serve")
+		d.noKeys = true
+		d.say(check, stateFail, "no key here yet: run gatepost init or serve")
 		return
 	}
 	got, err := dns.LookupTXT(ctx, dkimSelector+"._domainkey."+domain)
 	switch {
-	case err != nil || len(got) == 0:
-		d.say("DKIM "+domain, stateFail, "record is not published: notices will not pass DMARC")
+	case !d.published(check, "record is not published: notices will not pass DMARC", err, len(got)):
 	case !slices.ContainsFunc(got, func(s string) bool { return publicKey(s) == publicKey(want) }):
-		d.say("DKIM "+domain, stateFail, "the published key is another one")
+		d.say(check, stateFail, "the published key is another one")
 	default:
-		d.say("DKIM "+domain, stateOK, "published")
+		d.say(check, stateOK, "published")
 	}
 }
 

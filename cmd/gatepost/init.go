@@ -34,8 +34,12 @@ func (i initCmd) Run(ctx context.Context, env environment) error {
 		return exit{exitCantCreate, fmt.Errorf("%s exists already (--force overwrites it)", env.config)}
 	}
 	text := i.configuration()
-	if _, err := config.Parse(env.config, []byte(text)); err != nil {
-		return exit{exitUsage, err}
+	parsed, err := config.Parse(env.config, []byte(text))
+	if err == nil {
+		err = parsed.Check()
+	}
+	if err != nil {
+		return exit{exitUsage, fmt.Errorf("nothing was written: %w", err)}
 	}
 	if err := writeNew(env.config, []byte(text)); err != nil {
 		return exit{exitCantCreate, err}

@@ -101,7 +101,10 @@ func run(ctx context.Context, args []string, env environment) int {
 		return exitSoftware
 	}
 	if len(args) > 0 && args[0] == "sendmail" {
-		args = sendmailArgs(args)
+		if args, err = sendmailArgs(args); err != nil {
+			fmt.Fprintln(env.err, "gatepost:", err)
+			return exitUsage
+		}
 	}
 	parsed, err := parser.Parse(args)
 	if code >= 0 {

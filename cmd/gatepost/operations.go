@@ -121,12 +121,25 @@ func (s *system) keyList(_ context.Context, c flow.Call) error {
 	return nil
 }
 
+// asOperator runs an act on keys whose evidence names the operator.
+func (s *system) asOperator(c flow.Call, act func() error) error {
+	s.keyMu.Lock()
+	defer s.keyMu.Unlock()
+	s.keyActor.Store(&c.Actor)
+	defer s.keyActor.Store(nil)
+	return act()
+}
+
 func (s *system) keyRotate(_ context.Context, c flow.Call) error {
 	rotate := s.keyring.RotateSpool
 	if c.Args.Get("kind") == "metadata" {
 		rotate = s.keyring.RotateMetadata
 	}
-	id, err := rotate()
+	var id string
+	err := s.asOperator(c, func() (err error) {
+		id, err = rotate()
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -143,7 +156,7 @@ func (s *system) keyDestroy(_ context.Context, c flow.Call) error {
 		if k.ID != id {
 			continue
 		}
-		if err := s.destroy(k); err != nil {
+		if err := s.asOperator(c, func() error { return s.destroy(k) }); err != nil {
 			return err
 		}
 		return answer(c, map[string]any{
@@ -221,4 +234,6 @@ func treeSize(dir string) (int64, error) {
 	return size, err
 }
 
-func (s *system) storeDump(ctx context.Context, c flow.Call) error { return store.Dump(ctx, s.store, c.Out) }
+func (s *system) storeDump(ctx context.Context, c flow.Call) error {
+	return store.Dump(ctx, s.store, c.Out)
+}

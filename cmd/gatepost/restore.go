@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"gatepost/gateway"
 	"gatepost/gateway/config"
@@ -29,7 +31,7 @@ func (r restoreCmd) Run(ctx context.Context, env environment) error {
 	if err := r.put(c); err != nil {
 		return err
 	}
-	s, err := openSystem(ctx, c, env, forOperator)
+	s, err := openSystem(ctx, c, env, forRestore)
 	if err != nil {
 		return err
 	}
@@ -57,6 +59,9 @@ func (r restoreCmd) Run(ctx context.Context, env environment) error {
 	if err != nil {
 		return err
 	}
+	if err := os.Remove(filepath.Join(c.DataDir, unfinished)); err != nil {
+		return exit{exitCantCreate, err}
+	}
 	return r.report(env, done)
 }
 
@@ -75,28 +80,61 @@ func (restoreCmd) report(env environment, done any) error {
 	return err
 }
 
+// unfinished marks a data_dir whose restore has not come to its end: the
+// queue may not be paused yet and the journal not replayed, so that a server
+// would send again what has left. Only restore opens such a data_dir.
+const unfinished = "restore.unfinished"
+
+func restoreUnfinished(c *config.Config) bool {
+	_, err := os.Stat(filepath.Join(c.DataDir, unfinished))
+	return err == nil
+}
+
 // put copies the backup into a new data_dir. One that holds a store already
-// is not overwritten.
+// is not overwritten, unless a restore that was cut off left it.
 func (r restoreCmd) put(c *config.Config) error {
 	id, err := os.ReadFile(filepath.Join(r.Dir, keyringID))
 	if err != nil {
 		return exit{exitNoInput, fmt.Errorf("%s is no backup: %w", r.Dir, err)}
 	}
-	if _, err := os.Stat(filepath.Join(c.DataDir, storeDir)); err == nil {
+	if err := r.fits(c, strings.TrimSpace(string(id))); err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(c.DataDir, storeDir)); err == nil && !restoreUnfinished(c) {
 		return exit{exitCantCreate, fmt.Errorf("data_dir %s holds a store already: move it away first", c.DataDir)}
 	}
 	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
 		return exit{exitCantCreate, err}
 	}
-	// The store comes last: a restore that was cut off has none, and can be
-	// begun again.
-	if err := writeNew(filepath.Join(c.DataDir, keyringID), id); err != nil {
-		return exit{exitCantCreate, err}
+	for name, content := range map[string][]byte{unfinished: nil, keyringID: id} {
+		if err := writeNew(filepath.Join(c.DataDir, name), content); err != nil {
+			return exit{exitCantCreate, err}
+		}
 	}
 	for _, part := range []string{blobsDir, storeDir} {
 		if err := copyPart(r.Dir, c.DataDir, part); err != nil {
 			return exit{exitCantCreate, fmt.Errorf("copying %s: %w", part, err)}
 		}
+	}
+	return nil
+}
+
+// fits refuses, before anything is copied, a backup that the keys here could
+// not open.
+func (restoreCmd) fits(c *config.Config, id string) error {
+	ring, err := seal.Open(c.KeyDir, seal.Options{Now: time.Now, Rand: rand.Reader, ReadOnly: true})
+	switch {
+	case errors.Is(err, seal.ErrNoKeyring):
+		return exit{exitConfig, fmt.Errorf("key_dir %s holds no keyring: restore the backup of the keys first", c.KeyDir)}
+	case err != nil:
+		return exit{exitConfig, err}
+	}
+	own := ring.ID()
+	if err := ring.Close(); err != nil {
+		return err
+	}
+	if own != id {
+		return exit{exitConfig, fmt.Errorf("the backup belongs to keyring %s, key_dir %s holds %s", id, c.KeyDir, own)}
 	}
 	return nil
 }

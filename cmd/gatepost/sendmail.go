@@ -14,10 +14,12 @@ import (
 	"net/textproto"
 	"os"
 	"os/user"
+	"slices"
 	"strings"
 	"time"
 
 	"gatepost/gateway"
+	"gatepost/gateway/config"
 )
 
 // sendmailCmd is the interface that cron and applications know: a mail on
@@ -30,32 +32,73 @@ type sendmailCmd struct {
 	Recipients []string `arg:"" optional:"" help:"Recipients."`
 }
 
-// sendmailArgs drops the options of other sendmails that mean nothing here
-// (-i, -oi, -oem, -bm, -B8BITMIME, …): input always ends at its end.
-func sendmailArgs(args []string) []string {
+// sendmailArgs makes of the options of other sendmails what is meant here:
+// those that mean nothing (-i, -oi, -oem, -B8BITMIME, …) are dropped, for
+// input always ends at its end.
+func sendmailArgs(args []string) ([]string, error) {
 	kept := args[:1:1]
 	for i := 1; i < len(args); i++ {
 		a := args[i]
 		switch {
-		case a == "-r":
-			a = "-f"
-		case a == "-i" || a == "-n" || a == "-G" || a == "-U" || a == "-v",
-			strings.HasPrefix(a, "-o") && a != "-o", strings.HasPrefix(a, "-b"), strings.HasPrefix(a, "-B"), strings.HasPrefix(a, "-L") && len(a) > 2:
+		case a == "--":
+			return append(kept, args[i:]...), nil
+		case strings.HasPrefix(a, "-r"):
+			a = "-f" + a[2:]
+		case strings.HasPrefix(a, "-b") && a != "-bm":
+			return nil, fmt.Errorf("%s is not offered: this takes one mail from standard input", a)
+		case a == "-bm", strings.HasPrefix(a, "-o") && a != "-o", strings.HasPrefix(a, "-B"), longOption(a):
 			continue
-		case a == "-o" || a == "-N" || a == "-R" || a == "-V" || a == "-L":
+		case slices.Contains([]string{"-o", "-N", "-R", "-V", "-L"}, a):
 			i++
 			continue
+		case len(a) > 1 && a[0] == '-' && strings.Trim(a[1:], "inGUvt") == "":
+			if !strings.Contains(a, "t") {
+				continue
+			}
+			a = "-t"
 		}
 		kept = append(kept, a)
 	}
-	return kept
+	return kept, nil
+}
+
+// longOption: -Nnever, -Rhdrs, -Vid and -Ltag with their values attached.
+func longOption(a string) bool {
+	return len(a) > 2 && a[0] == '-' && strings.IndexByte("NRVL", a[1]) >= 0
 }
 
 // maxSendmail bounds what is read from standard input; octets.
 const maxSendmail = 200 << 20
 
-func (s sendmailCmd) Run(_ context.Context, env environment) error {
-	c, err := loadConfig(env)
+// systemConfig is where sendmail looks when there is no file where it stands:
+// cron and applications start it from anywhere.
+const systemConfig = "/etc/gatepost/gatepost.yaml"
+
+// address reads of the configuration only where the relay listener is: whoever
+// may send need not be able to read secrets.
+func (sendmailCmd) address(env environment) (*config.Config, error) {
+	path := env.config
+	src, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		if src, err = os.ReadFile(systemConfig); err == nil {
+			path = systemConfig
+		}
+	}
+	if err != nil {
+		return nil, exit{exitNoInput, fmt.Errorf("the configuration %s cannot be read", path)}
+	}
+	c, err := config.Parse(path, src)
+	if err != nil {
+		return nil, exit{exitConfig, err}
+	}
+	if c.Listen.Relay == "" || len(c.Organization.Domains) == 0 {
+		return nil, exit{exitConfig, fmt.Errorf("%s: listen.relay and organization.domains are needed", path)}
+	}
+	return c, nil
+}
+
+func (s sendmailCmd) Run(ctx context.Context, env environment) error {
+	c, err := s.address(env)
 	if err != nil {
 		return err
 	}
@@ -71,10 +114,7 @@ func (s sendmailCmd) Run(_ context.Context, env environment) error {
 	if err != nil {
 		return exit{exitUsage, err}
 	}
-	if c.Listen.Relay == "" {
-		return exit{exitConfig, errors.New("listen.relay is not configured")}
-	}
-	return submit(c.Listen.Relay, from, to, raw)
+	return submit(ctx, reachable(c.Listen.Relay), from, to, raw)
 }
 
 func (s sendmailCmd) sender(domain string) (string, error) {
@@ -170,8 +210,9 @@ func withoutBcc(head []byte) []byte {
 
 // submit hands the mail over; a temporary refusal is exit code 75, so that
 // the caller may try again.
-func submit(addr, from string, to []string, raw []byte) error {
-	conn, err := net.DialTimeout("tcp", addr, 10*time.Second)
+func submit(ctx context.Context, addr, from string, to []string, raw []byte) error {
+	dialer := net.Dialer{Timeout: 10 * time.Second}
+	conn, err := dialer.DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return exit{exitTemporary, fmt.Errorf("the relay listener does not answer: %w", err)}
 	}
@@ -188,30 +229,63 @@ func submit(addr, from string, to []string, raw []byte) error {
 	if err := client.Hello(host); err != nil {
 		return smtpExit(err)
 	}
-	if err := client.Mail(from); err != nil {
-		return smtpExit(err)
+	return smtpExit(transact(client, from, to, raw))
+}
+
+func transact(client *smtp.Client, from string, to []string, raw []byte) error {
+	if err := command(client, 250, "MAIL FROM:<"+from+">"+mailParameters(from, to, raw)); err != nil {
+		return err
 	}
 	for _, a := range to {
-		if err := client.Rcpt(a); err != nil {
-			return smtpExit(err)
+		if err := command(client, 25, "RCPT TO:<"+a+">"); err != nil {
+			return err
 		}
 	}
 	w, err := client.Data()
 	if err != nil {
-		return smtpExit(err)
+		return err
 	}
 	_, err = w.Write(raw)
 	if err = errors.Join(err, w.Close()); err != nil {
-		return smtpExit(err)
+		return err
 	}
-	return smtpExit(client.Quit())
+	return client.Quit()
+}
+
+// mailParameters asks for what this mail needs and no more: a mail that was
+// marked SMTPUTF8 without need would be refused by next hops that lack it.
+func mailParameters(from string, to []string, raw []byte) string {
+	head, _, _ := bytes.Cut(raw, []byte("\r\n\r\n"))
+	eight := func(c byte) bool { return c >= 0x80 }
+	switch {
+	case slices.ContainsFunc([]byte(from+strings.Join(to, "")+string(head)), eight):
+		return " BODY=8BITMIME SMTPUTF8"
+	case slices.ContainsFunc(raw, eight):
+		return " BODY=8BITMIME"
+	}
+	return ""
+}
+
+func command(client *smtp.Client, want int, line string) error {
+	if strings.ContainsAny(line, "\r\n") {
+		return exit{exitUsage, errors.New("an address holds a line end")}
+	}
+	id, err := client.Text.Cmd("%s", line)
+	if err != nil {
+		return err
+	}
+	client.Text.StartResponse(id)
+	defer client.Text.EndResponse(id)
+	_, _, err = client.Text.ReadResponse(want)
+	return err
 }
 
 func smtpExit(err error) error {
 	var reply *textproto.Error
+	var own exit
 	switch {
-	case err == nil:
-		return nil
+	case err == nil || errors.As(err, &own):
+		return err
 	case errors.As(err, &reply) && reply.Code >= 500:
 		return exit{exitUnavailable, err}
 	default:

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -47,6 +48,8 @@ type server struct {
 	smtp     []*smtpd.Server
 	closers  []func()
 	draining sync.WaitGroup
+
+	queueFailed atomic.Pointer[error]
 }
 
 // serve runs the gateway until ctx ends, then drains. ready is called when
@@ -62,6 +65,9 @@ func serve(ctx context.Context, c *config.Config, env environment, ready func())
 	for _, w := range c.Warnings() {
 		s.log.Warn("configuration", "warning", w.String())
 	}
+	hup := make(chan os.Signal, 1) // before anything listens: an early SIGHUP would kill the process
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
 	if err := s.start(work); err != nil {
@@ -74,7 +80,7 @@ func serve(ctx context.Context, c *config.Config, env environment, ready func())
 	}
 	s.log.Info("serving", "version", version(), "mode", c.Mode.String())
 	ready()
-	s.waitForEnd(ctx)
+	s.waitForEnd(ctx, hup)
 	s.drain(stopWork)
 	return nil
 }
@@ -96,9 +102,11 @@ func (s *server) start(ctx context.Context) error {
 	s.background(func() { s.audit.Run(ctx) })
 	s.background(func() {
 		if err := s.flow.Work().Run(ctx); err != nil {
+			s.queueFailed.Store(&err)
 			s.log.Error("the queue stopped", "error", err)
 		}
 	})
+	s.health.Add("queue", s.queueHealthy)
 	s.background(func() { s.flow.Housekeep(ctx) })
 	closeControl, err := serveControl(ctx, s.config.DataDir, s.operations())
 	if err != nil {
@@ -112,6 +120,14 @@ func (s *server) start(ctx context.Context) error {
 		return err
 	}
 	return s.listenAdmin()
+}
+
+// queueHealthy reports why nothing is delivered any more.
+func (s *server) queueHealthy() error {
+	if err := s.queueFailed.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 func (s *server) background(f func()) {
@@ -234,64 +250,6 @@ func (s *server) serveHTTP(h *http.Server, l net.Listener) {
 			s.log.Error("listener ended", "addr", l.Addr().String(), "error", err)
 		}
 	})
-}
-
-// waitForEnd reloads on SIGHUP until ctx ends.
-func (s *server) waitForEnd(ctx context.Context) {
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-hup:
-			if err := s.reload(ctx); err != nil {
-				s.log.Error("reload refused, the running configuration stays", "error", err)
-				continue
-			}
-			s.log.Info("reloaded", "mode", s.config.Mode.String())
-		}
-	}
-}
-
-// reload takes over a new configuration, all or nothing.
-func (s *server) reload(ctx context.Context) error {
-	next, err := loadConfig(s.env)
-	if err != nil {
-		return err
-	}
-	for _, change := range config.Changes(s.config, next) {
-		if change.Restart {
-			return fmt.Errorf("%s cannot change while the server runs: restart", change.Path)
-		}
-	}
-	judge, settings, err := s.configure(next)
-	if err != nil {
-		return err
-	}
-	trial := new(certificate)
-	if err := trial.Load(next); err != nil {
-		return err
-	}
-	if err := new(carrier).load(next); err != nil {
-		return err
-	}
-	if err := s.record(ctx, gateway.Record{Event: gateway.EventConfigLoaded, Actor: "system", Detail: map[string]string{
-		"mode": next.Mode.String(), "policy": judge.Policy().Digest(),
-	}}); err != nil {
-		return err
-	}
-	s.cert.current.Store(trial.current.Load())
-	if err := s.carrier.load(next); err != nil {
-		return err // cannot be: it was tried above
-	}
-	for _, server := range s.smtp {
-		server.SetTrusted(next.Relay.Trusted)
-	}
-	s.flow.Configure(settings, judge)
-	s.config = next
-	return nil
 }
 
 // drain stops listening, lets running work end, and leaves evidence of it.

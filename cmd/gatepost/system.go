@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -38,6 +39,7 @@ type purpose int
 const (
 	forServer   purpose = iota // makes what is missing
 	forOperator                // the same, without listeners; quiet
+	forRestore                 // the same, in a data_dir whose restore has not ended
 )
 
 // memoryBudget is what large messages may occupy while they are judged; octets.
@@ -58,8 +60,9 @@ type system struct {
 	carrier  *carrier
 	flow     *flow.Flow
 	cert     *certificate
-	detector [16]byte // key of the detector's value hashes
-	failed   atomic.Pointer[error]
+	detector [16]byte               // key of the detector's value hashes
+	keyMu    sync.Mutex             // one operator at a time works on keys
+	keyActor atomic.Pointer[string] // who it is; nil: the system itself
 	closers  []func() error
 }
 
@@ -68,7 +71,7 @@ type system struct {
 // refused: its values could never be read again under a new keyring.
 func openSystem(ctx context.Context, c *config.Config, env environment, why purpose) (*system, error) {
 	level := slog.LevelInfo
-	if why == forOperator {
+	if why != forServer {
 		level = slog.LevelError
 	}
 	s := &system{config: c, log: observe.NewLogger(env.err, level), registry: observe.NewRegistry(version()), cert: new(certificate)}
@@ -81,6 +84,9 @@ func openSystem(ctx context.Context, c *config.Config, env environment, why purp
 }
 
 func (s *system) open(ctx context.Context, why purpose) error {
+	if why != forRestore && restoreUnfinished(s.config) {
+		return exit{exitConfig, fmt.Errorf("a restore into %s was cut off: run it again", s.config.DataDir)}
+	}
 	if err := prepareDirs(s.config); err != nil {
 		return exit{exitCantCreate, err}
 	}
@@ -133,7 +139,6 @@ func (s *system) tryStore() (*pebblestore.Store, error) {
 	return pebblestore.Open(filepath.Join(s.config.DataDir, storeDir), pebblestore.Options{
 		Logger: s.log, Metrics: s.registry,
 		OnFail: func(err error) {
-			s.failed.Store(&err)
 			s.log.Error("the store failed: nothing is accepted any more, restart needed", "error", err)
 		},
 	})
@@ -175,13 +180,18 @@ func (s *system) openKeys() error {
 	if err := makeCertificate(s.config); err != nil {
 		return exit{exitCantCreate, err}
 	}
-	return s.makeDKIM()
+	return makeDKIM(s.config)
 }
 
 // keyEvidence records what happens to keys, durably, before it happens.
 func (s *system) keyEvidence(records ...gateway.Record) error {
 	if s.audit == nil {
 		return nil // the keyring is being made: there is no log yet
+	}
+	if actor := s.keyActor.Load(); actor != nil {
+		for i := range records {
+			records[i].Actor = *actor
+		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
@@ -208,9 +218,10 @@ func dkimPath(c *config.Config, domain string) string {
 	return filepath.Join(c.KeyDir, "dkim-"+domain+".pem")
 }
 
-func (s *system) makeDKIM() error {
-	for _, domain := range s.config.Organization.Domains {
-		path := dkimPath(s.config, domain)
+// makeDKIM makes the keys of the organization's domains that have none yet.
+func makeDKIM(c *config.Config) error {
+	for _, domain := range c.Organization.Domains {
+		path := dkimPath(c, domain)
 		if _, err := os.Stat(path); err == nil {
 			continue
 		}
@@ -247,6 +258,7 @@ func (s *system) openParts(ctx context.Context) error {
 		return exit{exitUnavailable, err}
 	}
 	s.closers = append(s.closers, s.blobs.Close)
+	s.health.Add("blobs", s.blobs.Healthy)
 	if s.audit, err = audit.New(s.store, s.keyring.Signer(), audit.Options{Now: time.Now, Rand: rand.Reader, Logger: s.log, Metrics: s.registry, Load: s.keyring.Checkpoint, Save: s.keyring.SaveCheckpoint}); err != nil {
 		return exit{exitUnavailable, err}
 	}

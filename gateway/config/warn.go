@@ -63,9 +63,12 @@ type Change struct {
 	Restart bool // a running server cannot take it over
 }
 
-// restart names what a running server has opened for good. A path covers
-// what lies below it.
-var restart = [...]string{"listen", "data_dir", "key_dir", "tls.viewer"}
+// restart names what a running server has opened or handed out for good. A
+// path covers what lies below it.
+var restart = [...]string{
+	"listen", "data_dir", "key_dir", "tls.viewer", "dns", "organization.name", "organization.help", "organization.timezone",
+	"relay.client_ca", "relay.max_message", "viewer", "queue", "pins",
+}
 
 // Changes compares the running configuration with the one that would replace
 // it, in the order of the file. Values, which may be secret, are not shown.

@@ -249,8 +249,25 @@ func operated(err error) error {
 	return err
 }
 
-func (f *Flow) queuePause(ctx context.Context, _ Call) error  { return f.queue.Pause(ctx) }
-func (f *Flow) queueResume(ctx context.Context, _ Call) error { return f.queue.Resume(ctx) }
+func (f *Flow) queuePause(ctx context.Context, c Call) error {
+	return f.recorded(ctx, c, gateway.EventQueuePaused, f.queue.Pause)
+}
+
+func (f *Flow) queueResume(ctx context.Context, c Call) error {
+	return f.recorded(ctx, c, gateway.EventQueueResumed, f.queue.Resume)
+}
+
+// recorded leaves evidence of an act on the queue as a whole before the act.
+func (f *Flow) recorded(ctx context.Context, c Call, event gateway.Event, act func(context.Context) error) error {
+	var b store.Batch
+	if err := f.Audit.Stage(&b, gateway.Record{At: f.Now(), Event: event, Actor: c.Actor}); err != nil {
+		return err
+	}
+	if err := store.Write(ctx, f.Store, &b); err != nil {
+		return err
+	}
+	return act(ctx)
+}
 
 // messageShow prints a message and all its envelopes.
 func (f *Flow) messageShow(ctx context.Context, c Call) error {
