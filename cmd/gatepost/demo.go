@@ -168,16 +168,14 @@ func (d *demo) play(ctx context.Context) error {
 // send sends the samples and shows what the gateway answered. It returns what
 // was not as told, and the queue ids.
 func (d *demo) send() (wrong, ids []string) {
-	rows := [][]string{{"  SENT BY", "TO", "WHAT", "THE GATEWAY ANSWERED"}}
-	for _, m := range samples() {
+	for i, m := range samples() {
 		answer := m.send(d.config)
-		rows = append(rows, []string{"  " + m.from, strings.Join(m.to, " "), m.what, answer})
+		fmt.Fprintf(d.out, "  %d. %s\n     %s to %s\n     answer: %s\n", i+1, m.what, m.from, strings.Join(m.to, " and "), answer)
 		if !strings.HasPrefix(answer, m.want) {
 			wrong = append(wrong, fmt.Sprintf("%q was answered %q, not %s", m.what, answer, m.want))
 		}
 		ids = append(ids, answer[strings.LastIndexByte(answer, ' ')+1:])
 	}
-	printTable(d.out, rows)
 	return wrong, ids
 }
 

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // buffer is written by a server and read by a test.
@@ -84,6 +86,7 @@ type rig struct {
 	log                          *buffer
 	stop                         func() error
 	mode, policy, more, viaRoute string
+	disk                         vfs.FS
 }
 
 const testRules = `policy: test
@@ -152,7 +155,7 @@ func writeFile(t *testing.T, path, text string) {
 // start serves until the test ends or r.stop is called.
 func (r *rig) start() *rig {
 	r.t.Helper()
-	env := environment{in: strings.NewReader(""), out: io.Discard, err: r.log, config: r.config}
+	env := environment{in: strings.NewReader(""), out: io.Discard, err: r.log, config: r.config, disk: r.disk}
 	c, err := loadConfig(env)
 	if err != nil {
 		r.t.Fatal(err)

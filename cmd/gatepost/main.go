@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // cli is the command line. Every command takes --config and, where a script
@@ -50,6 +51,7 @@ type environment struct {
 	out, err io.Writer
 	config   string
 	json     bool
+	disk     vfs.FS // of the store; nil: the operating system's
 }
 
 // exit is an error with the exit code of sysexits.h.

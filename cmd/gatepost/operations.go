@@ -175,7 +175,7 @@ func (s *system) destroy(k seal.GroupInfo) error {
 		err = s.keyring.DestroySpool(k.ID)
 	}
 	if errors.Is(err, seal.ErrInUse) {
-		return &flow.OperationError{Text: "that key is in use", Busy: true}
+		return &flow.OperationError{Text: "that key has sealed something in the last two minutes, or still seals: try again in some minutes", Busy: true}
 	}
 	return err
 }

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"gatepost/gateway"
@@ -63,6 +64,7 @@ type system struct {
 	detector [16]byte               // key of the detector's value hashes
 	keyMu    sync.Mutex             // one operator at a time works on keys
 	keyActor atomic.Pointer[string] // who it is; nil: the system itself
+	disk     vfs.FS
 	closers  []func() error
 }
 
@@ -74,7 +76,7 @@ func openSystem(ctx context.Context, c *config.Config, env environment, why purp
 	if why != forServer {
 		level = slog.LevelError
 	}
-	s := &system{config: c, log: observe.NewLogger(env.err, level), registry: observe.NewRegistry(version()), cert: new(certificate)}
+	s := &system{config: c, log: observe.NewLogger(env.err, level), registry: observe.NewRegistry(version()), cert: new(certificate), disk: env.disk}
 	s.health = observe.NewHealth(s.registry)
 	if err := s.open(ctx, why); err != nil {
 		s.close()
@@ -137,7 +139,7 @@ func (s *system) openStore(ctx context.Context, why purpose) error {
 
 func (s *system) tryStore() (*pebblestore.Store, error) {
 	return pebblestore.Open(filepath.Join(s.config.DataDir, storeDir), pebblestore.Options{
-		Logger: s.log, Metrics: s.registry,
+		FS: s.disk, Logger: s.log, Metrics: s.registry,
 		OnFail: func(err error) {
 			s.log.Error("the store failed: nothing is accepted any more, restart needed", "error", err)
 		},

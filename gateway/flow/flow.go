@@ -83,6 +83,7 @@ type Journal interface {
 
 // Keys are what time ends. DestroySpool refuses a key that may be in use.
 type Keys interface {
+	Destroyed(group string) bool
 	List() ([]seal.GroupInfo, error)
 	DestroyExpired(now time.Time) (int, error)
 	DestroySpool(id string) error

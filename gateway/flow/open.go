@@ -77,7 +77,7 @@ func (f *Flow) page(ctx context.Context, l gateway.Link, p people.Person, v gate
 		return page, nil
 	}
 	page.ID, page.Reference, page.Expires = l.ID, l.Reference, l.Expires
-	if !f.Now().Before(l.Expires) {
+	if !f.Now().Before(l.Expires) || f.Keys.Destroyed(l.Wrap.Group) {
 		page.State = gateway.LinkExpired
 		return page, nil
 	}

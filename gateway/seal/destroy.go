@@ -185,6 +185,10 @@ func (g *groups) end(day string) {
 	delete(g.days, day)
 }
 
+// Destroyed reports whether a key group or a spool key was destroyed: what it
+// wrapped is gone for good.
+func (k *Keyring) Destroyed(id string) bool { return k.gone.has(id) }
+
 // destroy destroys keys: first the evidence, then the tombstones, then the
 // files. A crash after the tombstones is finished by the next Open.
 func (k *Keyring) destroy(ids ...string) error {
