@@ -1,6 +1,8 @@
 // Command testcount reads the output of go test -json, prints what failed with
 // its output, what was skipped and why, and the seconds of each package, and
-// writes "passed failed skipped" to file descriptor 3.
+// writes "passed failed skipped" to file descriptor 3. Tests and their cases
+// count; a package counts as one failure when it failed without a test that
+// did (it does not build, it ended early).
 package main
 
 import (
@@ -20,10 +22,13 @@ type event struct {
 	Elapsed float64
 }
 
-type tally struct{ passed, failed, skipped int }
+type tally struct {
+	passed, failed, skipped int
+	red                     map[string]bool // packages with a failed test
+}
 
 func main() {
-	var t tally
+	t := tally{red: make(map[string]bool)}
 	output := make(map[string][]string)
 	in := bufio.NewReaderSize(os.Stdin, 1<<20)
 	for {
@@ -64,11 +69,13 @@ func (t *tally) take(e event, output map[string][]string) {
 		}
 		delete(output, key)
 	case "fail":
-		t.failed++
+		if e.Test != "" || !t.red[e.Package] {
+			t.failed++
+		}
+		t.red[e.Package] = true
 		fmt.Printf("FAIL  %s (%.0f s)\n%s", key, e.Elapsed, strings.Join(output[key], ""))
 		delete(output, key)
-	case "build-fail":
-		t.failed++
+	case "build-fail": // the package's own "fail" follows and counts
 		fmt.Printf("FAIL  build\n%s", strings.Join(output[key], ""))
 	}
 }
