@@ -108,7 +108,7 @@ func newDemo(dir string, env environment) (*demo, error) {
 	}
 	d.env.err = log
 	for name, content := range map[string]string{
-		"gatepost.yaml": text, "policy.yaml": demoPolicy(), "contacts.csv": demoContacts, "ann.password": "demo-ann\n", "mail.eml": samples()[1].body,
+		"gatepost.yaml": text, "policy.yaml": demoPolicy(), "contacts.csv": demoContacts, "ann.password": demoPassword + "\n", "mail.eml": samples()[1].body,
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			return nil, err

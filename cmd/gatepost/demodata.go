@@ -37,6 +37,8 @@ func demoPolicy() string {
 	return strings.Replace(string(policy.DefaultSource()), "tls_partners: []", "tls_partners: [lab.example, hospital.example]", 1)
 }
 
+const demoPassword = "demo-ann"
+
 const demoContacts = `email,email2,language,name,patient
 pat@out.example,pat.private@other.example,en,Pat Jones,true
 `
@@ -137,7 +139,7 @@ func (m sample) send(c *config.Config) string {
 	}
 	defer client.Close()
 	if m.account {
-		if err := m.login(client, c); err != nil {
+		if err := m.loginWith(client, c, demoPassword); err != nil {
 			return "log-in failed: " + err.Error()
 		}
 	}
@@ -171,7 +173,7 @@ func (m sample) send(c *config.Config) string {
 	return fmt.Sprintf("%d %s", code, text)
 }
 
-func (m sample) login(client *smtp.Client, c *config.Config) error {
+func (m sample) loginWith(client *smtp.Client, c *config.Config, password string) error {
 	raw, err := os.ReadFile(c.KeyDir + "/tls.crt")
 	if err != nil {
 		return err
@@ -181,7 +183,7 @@ func (m sample) login(client *smtp.Client, c *config.Config) error {
 	if err := client.StartTLS(&tls.Config{ServerName: "localhost", RootCAs: roots}); err != nil {
 		return err
 	}
-	return client.Auth(smtp.PlainAuth("", m.from, "demo-ann", "127.0.0.1"))
+	return client.Auth(smtp.PlainAuth("", m.from, password, "127.0.0.1"))
 }
 
 func said(err error) string {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/smtp"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -246,6 +247,15 @@ func (r *rig) sent(from, to, body string) string {
 		r.t.Fatal(err)
 	}
 	return m.send(c)
+}
+
+func dial(t *testing.T, addr string) *smtp.Client {
+	t.Helper()
+	c, err := smtp.Dial(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 const plainMail = "Subject: Hello\nDate: Sat, 21 Nov 2026 10:00:00 +0000\nMessage-ID: <m@clinic.example>\n\nSee you on Tuesday.\n"

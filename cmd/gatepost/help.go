@@ -12,13 +12,13 @@ func helpWithExamples(options kong.HelpOptions, ctx *kong.Context) error {
 	if err := kong.DefaultHelpPrinter(options, ctx); err != nil {
 		return err
 	}
-	path := ""
-	if node := ctx.Selected(); node != nil {
-		path = strings.TrimPrefix(node.Path(), "gatepost ")
-	} else if len(ctx.Path) > 1 {
-		path = ctx.Path[len(ctx.Path)-1].Node().Name
+	var words []string
+	for _, p := range ctx.Path {
+		if p.Command != nil {
+			words = append(words, p.Command.Name)
+		}
 	}
-	lines := examples(path)
+	lines := examples(strings.Join(words, " "))
 	if len(lines) == 0 {
 		return nil
 	}
@@ -29,8 +29,11 @@ func helpWithExamples(options kong.HelpOptions, ctx *kong.Context) error {
 	return nil
 }
 
-func examples(path string) []string {
-	all := map[string][]string{
+func examples(path string) []string { return allExamples()[path] }
+
+// allExamples is what people type most, by command.
+func allExamples() map[string][]string {
+	return map[string][]string{
 		"":               {"gatepost demo", "gatepost init --domain clinic.example --via mail.clinic.example:25", "gatepost serve --config /etc/gatepost/gatepost.yaml", "gatepost queue list --json"},
 		"init":           {"gatepost init --domain clinic.example --trust 192.0.2.0/28 --via mail.clinic.example:25"},
 		"serve":          {"gatepost serve", "gatepost serve --config /etc/gatepost/gatepost.yaml"},
@@ -38,28 +41,38 @@ func examples(path string) []string {
 		"check":          {"gatepost check", "gatepost check --effective"},
 		"doctor":         {"gatepost doctor", "gatepost doctor --json"},
 		"explain":        {"gatepost explain mail.eml", "gatepost explain --to pat@out.example - < mail.eml"},
+		"policy show":    {"gatepost policy show > to-be-signed.txt"},
 		"policy test":    {"gatepost policy test --json cases.jsonl > verdicts.jsonl"},
 		"policy diff":    {"gatepost policy diff policy.yaml draft.yaml cases.jsonl"},
-		"policy show":    {"gatepost policy show > to-be-signed.txt"},
 		"queue list":     {"gatepost queue list", "gatepost queue list --state held --json"},
+		"queue show":     {"gatepost queue show 0cs9k2l7v3o1j4u8m5t6q9r2ng.0"},
 		"queue retry":    {"gatepost queue retry --all", "gatepost queue retry 0cs9k2l7v3o1j4u8m5t6q9r2ng.0"},
+		"queue hold":     {"gatepost queue hold 0cs9k2l7v3o1j4u8m5t6q9r2ng.0"},
+		"queue drop":     {"gatepost queue drop 0cs9k2l7v3o1j4u8m5t6q9r2ng.0"},
+		"queue pause":    {"gatepost queue pause"},
+		"queue resume":   {"gatepost queue resume"},
 		"held list":      {"gatepost held list"},
+		"held show":      {"gatepost held show 0cs9k2l7v3o1j4u8m5t6q9r2ng.0"},
 		"held release":   {"gatepost held release 0cs9k2l7v3o1j4u8m5t6q9r2ng.0 --reason 'checked with Dr Ann'"},
 		"held refuse":    {"gatepost held refuse 0cs9k2l7v3o1j4u8m5t6q9r2ng.0 --reason 'wrong recipient'"},
 		"message show":   {"gatepost message show 0cs9k2l7v3o1j4u8m5t6q9r2ng"},
 		"link thaw":      {"gatepost link thaw 7v3o1j4u8m5t6q9r2ng0cs9k2l"},
 		"user add":       {"gatepost user add ann@clinic.example --password-file pw --role staff"},
+		"user passwd":    {"gatepost user passwd ann@clinic.example --password-file - < pw"},
+		"user list":      {"gatepost user list", "gatepost user list --json"},
+		"user disable":   {"gatepost user disable ann@clinic.example"},
 		"contact import": {"gatepost contact import patients.csv"},
 		"contact show":   {"gatepost contact show pat@out.example"},
-		"audit verify":   {"gatepost audit verify", "gatepost audit verify --checkpoint last-month.note"},
 		"audit show":     {"gatepost audit show 0cs9k2l7v3o1j4u8m5t6q9r2ng"},
-		"audit export":   {"gatepost audit export --format rfc5424 > evidence.log"},
+		"audit verify":   {"gatepost audit verify", "gatepost audit verify --checkpoint last-month.note", "gatepost audit verify --export today.jsonl --checkpoint today.note --key \"$KEY\""},
+		"audit export":   {"gatepost audit export --format rfc5424 > evidence.log", "gatepost audit export --checkpoint > today.note; gatepost audit export > today.jsonl", "gatepost audit export --checkpoint > this-month.note"},
 		"key list":       {"gatepost key list"},
 		"key rotate":     {"gatepost key rotate spool"},
-		"key destroy":    {"gatepost key destroy 20261121-3 --yes"},
+		"key destroy":    {"gatepost key destroy 20270521.K1MU0QB510DFCMDF --yes"},
 		"backup":         {"gatepost backup /var/backups/gatepost-2026-11-21"},
 		"restore":        {"gatepost restore /var/backups/gatepost-2026-11-21", "gatepost queue resume"},
-		"sendmail":       {"gatepost sendmail -f ann@clinic.example pat@out.example < mail.eml"},
+		"store dump":     {"gatepost store dump"},
+		"sendmail":       {"gatepost sendmail -f ann@clinic.example pat@out.example < mail.eml", "gatepost sendmail -t < mail.eml"},
+		"version":        {"gatepost version"},
 	}
-	return all[path]
 }
