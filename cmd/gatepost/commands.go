@@ -256,9 +256,14 @@ func (a auditShowCmd) Run(ctx context.Context, env environment) error {
 
 type auditVerifyCmd struct {
 	Checkpoint []string `placeholder:"FILE" help:"Also compare with a checkpoint that was kept elsewhere."`
+	Export     string   `placeholder:"FILE" help:"Verify this JSON export instead of the store; needs --checkpoint and --key and nothing else of Gatepost."`
+	Key        string   `placeholder:"KEY" help:"Public key of the evidence, as audit export --key prints it."`
 }
 
 func (a auditVerifyCmd) Run(ctx context.Context, env environment) error {
+	if a.Export != "" {
+		return a.export(env)
+	}
 	args := url.Values{}
 	for _, path := range a.Checkpoint {
 		raw, err := os.ReadFile(path)
@@ -273,10 +278,15 @@ func (a auditVerifyCmd) Run(ctx context.Context, env environment) error {
 type auditExportCmd struct {
 	Format     string `enum:"json,rfc5424" default:"json" help:"json or rfc5424."`
 	Checkpoint bool   `help:"Write the newest signed checkpoint instead of the records."`
+	Key        bool   `help:"Write the public key that verifies checkpoints."`
+	Names      bool   `help:"Name the persons that are still known. Such an export is for reading; it does not verify."`
 }
 
 func (a auditExportCmd) Run(ctx context.Context, env environment) error {
-	return operate(ctx, env, "audit.export", url.Values{"format": {a.Format}, "checkpoint": {strconv.FormatBool(a.Checkpoint)}}, nil, true, nil)
+	return operate(ctx, env, "audit.export", url.Values{
+		"format": {a.Format}, "checkpoint": {strconv.FormatBool(a.Checkpoint)},
+		"key": {strconv.FormatBool(a.Key)}, "names": {strconv.FormatBool(a.Names)},
+	}, nil, true, nil)
 }
 
 type keyCmd struct {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -78,6 +79,8 @@ func peerUID(c net.Conn) int {
 
 func controlHandler(ops flow.Operations) http.Handler {
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index) // heap, goroutine and the like
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("POST /op/{name}", func(w http.ResponseWriter, r *http.Request) {
 		uid, _ := r.Context().Value(uidKey{}).(int)
 		op, ok := ops[r.PathValue("name")]

@@ -63,6 +63,10 @@ func (s *system) auditExport(ctx context.Context, c flow.Call) error {
 	if _, err := s.audit.Fold(ctx); err != nil {
 		return err
 	}
+	if c.Args.Get("key") == "true" {
+		_, err := fmt.Fprintln(c.Out, s.keyring.Signer().Public())
+		return err
+	}
 	if c.Args.Get("checkpoint") == "true" {
 		head, err := s.audit.Checkpoint(ctx)
 		if err == nil {
@@ -70,7 +74,10 @@ func (s *system) auditExport(ctx context.Context, c flow.Call) error {
 		}
 		return err
 	}
-	o := audit.ExportOptions{Format: audit.JSON, Host: s.flow.Hostname(), Name: s.personName(ctx)}
+	o := audit.ExportOptions{Format: audit.JSON, Host: s.flow.Hostname()}
+	if c.Args.Get("names") == "true" {
+		o.Name = s.personName(ctx)
+	}
 	if c.Args.Get("format") == "rfc5424" {
 		o.Format = audit.Syslog
 	}

@@ -209,6 +209,7 @@ func (s *server) listenViewer() error {
 	if err != nil {
 		return err
 	}
+	l = viewer.Confine(l, 0, 0)
 	server := viewer.NewServer(viewer.ServerConfig{Logger: s.log}, handler)
 	if c.TLS.Viewer {
 		t := s.cert.config(nil)

@@ -8,8 +8,12 @@ import (
 	"gatepost/gateway/people"
 )
 
-// faultLogin says nothing of whether the name exists (RFC 4954 section 6).
-var faultLogin = gateway.NewFault(535, "5.7.8", "Authentication credentials invalid")
+// Answers to a log-in (RFC 4954 section 6). They say nothing of whether the
+// name exists.
+var (
+	faultLogin     = gateway.NewFault(535, "5.7.8", "Authentication credentials invalid")
+	faultLoginBusy = gateway.NewFault(454, "4.7.0", "Temporary authentication failure")
+)
 
 // Authenticate checks the user name and password of an SMTP client and
 // returns the account: the key of the user's address. A name without a domain
@@ -25,6 +29,8 @@ func (f *Flow) Authenticate(ctx context.Context, _ gateway.Peer, user, password 
 		return u.Name.Key(), nil
 	case errors.Is(err, people.ErrBadLogin):
 		return "", faultLogin
+	case errors.Is(err, people.ErrBusy):
+		return "", faultLoginBusy
 	}
 	return "", storage(err)
 }

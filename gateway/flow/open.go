@@ -210,7 +210,20 @@ func (f *Flow) Open(ctx context.Context, s gateway.LinkSecret, v gateway.Visitor
 	}, nil
 }
 
+// recordReading leaves the evidence of a reading. Two windows that open a
+// message for the first time at once meet a conflict: the second finds it
+// opened and records its own reading.
 func (f *Flow) recordReading(ctx context.Context, l gateway.Link, m *gateway.Message, v gateway.Visitor, how gateway.Assurance, file int) error {
+	for range commitTries {
+		err := f.recordReadingOnce(ctx, l, m, v, how, file)
+		if !errors.Is(err, store.ErrConflict) {
+			return err
+		}
+	}
+	return store.ErrConflict
+}
+
+func (f *Flow) recordReadingOnce(ctx context.Context, l gateway.Link, m *gateway.Message, v gateway.Visitor, how gateway.Assurance, file int) error {
 	ctx, cancel := recording(ctx)
 	defer cancel()
 	var b store.Batch

@@ -268,6 +268,9 @@ func (a *arrival) build(ctx context.Context) (*store.Batch, *gateway.Message, er
 	b := new(store.Batch)
 	b.Append(&a.taken.body)
 	b.Append(&a.once)
+	if err := a.stageEvidence(b, gateway.EventAccepted); err != nil {
+		return nil, nil, err
+	}
 	m, err := a.message()
 	if err != nil {
 		return nil, nil, err
@@ -290,9 +293,6 @@ func (a *arrival) build(ctx context.Context) (*store.Batch, *gateway.Message, er
 	}
 	b.RequireAbsent(messageKey(m.ID))
 	if err := b.PutRecord(messageKey(m.ID), m); err != nil {
-		return nil, nil, err
-	}
-	if err := a.stageEvidence(b, gateway.EventAccepted); err != nil {
 		return nil, nil, err
 	}
 	if err := a.stageRefusals(ctx, b, m); err != nil {

@@ -123,7 +123,7 @@ func envelopes(t *testing.T, w *world, kv store.Store) map[string]gateway.Envelo
 // settle lets a healthy process finish what is left.
 func (w *world) settle(t *testing.T, kv store.Store) {
 	t.Helper()
-	if err := w.in(t, kv, func(ctx context.Context, f *Flow) error { deliverAll(ctx, f, 2*time.Hour); return nil }); err != nil {
+	if err := w.in(t, kv, func(ctx context.Context, f *Flow) error { deliverAll(ctx, f, 10*time.Minute); return nil }); err != nil {
 		t.Error(err)
 	}
 }
