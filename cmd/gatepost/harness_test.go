@@ -190,7 +190,7 @@ func (r *rig) start() *rig {
 func (r *rig) runWith(in string, args ...string) (out, errs string, code int) {
 	r.t.Helper()
 	var o, e bytes.Buffer
-	code = run(context.Background(), append(args, "--config", r.config), environment{in: strings.NewReader(in), out: &o, err: &e})
+	code = run(context.Background(), append([]string{"--config", r.config}, args...), environment{in: strings.NewReader(in), out: &o, err: &e})
 	return o.String(), e.String(), code
 }
 

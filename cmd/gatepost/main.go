@@ -102,11 +102,9 @@ func run(ctx context.Context, args []string, env environment) int {
 		fmt.Fprintln(env.err, "gatepost:", err)
 		return exitSoftware
 	}
-	if len(args) > 0 && args[0] == "sendmail" {
-		if args, err = sendmailArgs(args); err != nil {
-			fmt.Fprintln(env.err, "gatepost:", err)
-			return exitUsage
-		}
+	if args, err = withoutForeignOptions(args); err != nil {
+		fmt.Fprintln(env.err, "gatepost:", err)
+		return exitUsage
 	}
 	parsed, err := parser.Parse(args)
 	if code >= 0 {

@@ -32,6 +32,23 @@ type sendmailCmd struct {
 	Recipients []string `arg:"" optional:"" help:"Recipients."`
 }
 
+// withoutForeignOptions prepares the options of the sendmail command, if it is
+// that.
+func withoutForeignOptions(args []string) ([]string, error) {
+	for i := 0; i < len(args); i++ {
+		switch {
+		case args[i] == "sendmail":
+			own, err := sendmailArgs(args[i:])
+			return append(slices.Clone(args[:i]), own...), err
+		case args[i] == "--config":
+			i++
+		case !strings.HasPrefix(args[i], "--"):
+			return args, nil
+		}
+	}
+	return args, nil
+}
+
 // sendmailArgs makes of the options of other sendmails what is meant here:
 // those that mean nothing (-i, -oi, -oem, -B8BITMIME, …) are dropped, for
 // input always ends at its end.
@@ -249,7 +266,8 @@ func transact(client *smtp.Client, from string, to []string, raw []byte) error {
 	if err = errors.Join(err, w.Close()); err != nil {
 		return err
 	}
-	return client.Quit()
+	_ = client.Quit() // the mail is accepted, whatever becomes of the goodbye: who tried again would send it twice
+	return nil
 }
 
 // mailParameters asks for what this mail needs and no more: a mail that was
