@@ -84,10 +84,11 @@ type demo struct {
 	env       environment
 	out       io.Writer
 	dir       string
+	patience  time.Duration // until what can leave has left
 }
 
 func newDemo(dir string, env environment) (*demo, error) {
-	d := &demo{box: new(mailbox), out: env.out, dir: dir}
+	d := &demo{box: new(mailbox), out: env.out, dir: dir, patience: 15 * time.Second}
 	var err error
 	if d.smtp, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		return nil, err
@@ -181,7 +182,7 @@ func (d *demo) send() (wrong, ids []string) {
 
 // waitForMail waits until what can leave has left, and returns how much did.
 func (d *demo) waitForMail(ctx context.Context) int {
-	deadline := time.Now().Add(15 * time.Second)
+	deadline := time.Now().Add(d.patience)
 	for len(d.box.list()) < expectedOutside && time.Now().Before(deadline) && ctx.Err() == nil {
 		time.Sleep(50 * time.Millisecond)
 	}
