@@ -30,7 +30,7 @@ var labelTypes = []struct {
 	{"bank_account", typeInfo{6, 20, 6, 1, false}},
 	{"health_plan_id", typeInfo{5, 20, 3, 1, false}},
 	{"passport", typeInfo{6, 10, 4, 1, false}},
-	{"drivers_licence", typeInfo{5, 20, 3, 1, false}},
+	{"drivers_licence", typeInfo{5, 16, 3, 1, false}},
 	{"case_number", typeInfo{4, 20, 4, 1, false}},
 	{"card_security_code", typeInfo{3, 4, 3, 2, false}},
 	{"date_of_birth", typeInfo{}},
