@@ -106,7 +106,7 @@ suite() {
   local name=$1 start=$SECONDS counts
   shift
   go test -json "$@" >"$work/tests.json" 2>"$work/tests.err"
-  counts=$(go run ./deploy/testcount <"$work/tests.json" 3>"$work/counts") || true
+  counts=$(go run ./deploy/testcount <"$work/tests.json" 3>"$work/counts")
   [ -n "$counts" ] && echo "$counts"
   if ! read -r p f s <"$work/counts"; then p=0 f=1 s=0; fi
   if grep -v '^go: downloading' "$work/tests.err"; then :; fi

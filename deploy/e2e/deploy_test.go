@@ -3,6 +3,7 @@ package e2e
 import (
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -80,6 +81,11 @@ func TestAlertRules(t *testing.T) {
 	}
 	if err := yaml.UnmarshalWithOptions([]byte(raw), &file, yaml.Strict()); err != nil {
 		t.Fatal(err)
+	}
+	if _, err := exec.LookPath("promtool"); err == nil {
+		if out, err := output(t, time.Minute, "promtool", "check", "rules", "../prometheus/gatepost-alerts.yaml"); err != nil {
+			t.Errorf("promtool: %v\n%s", err, out)
+		}
 	}
 	names := metricNames(t)
 	rules := 0

@@ -2,15 +2,18 @@ package e2e
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/pem"
 	"fmt"
 	"net"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/emersion/go-msgauth/dkim"
@@ -22,6 +25,39 @@ import (
 type senderKey struct {
 	key  *rsa.PrivateKey
 	port int // of the DNS server
+
+	mu      sync.Mutex
+	records map[string]string // TXT records by name
+}
+
+// publish puts the public half of an RSA key into the DNS.
+func (k *senderKey) publish(t *testing.T, name string, public any) {
+	t.Helper()
+	der, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.records[name] = "v=DKIM1; k=rsa; p=" + base64.StdEncoding.EncodeToString(der)
+}
+
+// publishOf publishes the key with which a gate signs its notices.
+func (k *senderKey) publishOf(t *testing.T, g *gate) {
+	t.Helper()
+	block, _ := pem.Decode([]byte(readFile(t, filepath.Join(g.keys, "dkim-clinic.example.pem"))))
+	if block == nil {
+		t.Fatal("the DKIM key is not PEM")
+	}
+	private, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, ok := private.(crypto.Signer)
+	if !ok {
+		t.Fatalf("the DKIM key is a %T", private)
+	}
+	k.publish(t, "gatepost._domainkey.clinic.example.", signer.Public())
 }
 
 func newSenderKey(t *testing.T) *senderKey {
@@ -30,11 +66,8 @@ func newSenderKey(t *testing.T) *senderKey {
 	if err != nil {
 		t.Fatal(err)
 	}
-	public, err := x509.MarshalPKIXPublicKey(key.Public())
-	if err != nil {
-		t.Fatal(err)
-	}
-	record := "v=DKIM1; k=rsa; p=" + base64.StdEncoding.EncodeToString(public)
+	k := &senderKey{key: key, records: map[string]string{}}
+	k.publish(t, "before._domainkey.clinic.example.", key.Public())
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -42,7 +75,10 @@ func newSenderKey(t *testing.T) *senderKey {
 	server := &dns.Server{PacketConn: conn, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, q *dns.Msg) {
 		m := new(dns.Msg)
 		m.SetReply(q)
-		if len(q.Question) == 1 && strings.EqualFold(q.Question[0].Name, "before._domainkey.clinic.example.") && q.Question[0].Qtype == dns.TypeTXT {
+		k.mu.Lock()
+		record := k.records[strings.ToLower(q.Question[0].Name)]
+		k.mu.Unlock()
+		if record != "" && q.Question[0].Qtype == dns.TypeTXT {
 			m.Answer = []dns.RR{&dns.TXT{Hdr: dns.RR_Header{Name: q.Question[0].Name, Rrtype: dns.TypeTXT, Class: dns.ClassINET, Ttl: 60}, Txt: []string{record[:200], record[200:]}}}
 		} else {
 			m.Rcode = dns.RcodeNameError
@@ -51,7 +87,8 @@ func newSenderKey(t *testing.T) *senderKey {
 	})}
 	go func() { _ = server.ActivateAndServe() }()
 	t.Cleanup(func() { _ = server.Shutdown() })
-	return &senderKey{key: key, port: conn.LocalAddr().(*net.UDPAddr).Port}
+	k.port = conn.LocalAddr().(*net.UDPAddr).Port
+	return k
 }
 
 // sign puts a signature on top of every mail. Canonicalization is simple, so

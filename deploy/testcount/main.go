@@ -43,9 +43,6 @@ func main() {
 	}
 	counts := os.NewFile(3, "counts")
 	fmt.Fprintln(counts, t.passed, t.failed, t.skipped)
-	if t.failed > 0 {
-		os.Exit(1)
-	}
 }
 
 func (t *tally) take(e event, output map[string][]string) {
