@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/smtp"
@@ -88,6 +89,7 @@ type rig struct {
 	stop                         func() error
 	mode, policy, more, viaRoute string
 	disk                         vfs.FS
+	handler                      slog.Handler
 }
 
 const testRules = `policy: test
@@ -156,7 +158,7 @@ func writeFile(t *testing.T, path, text string) {
 // start serves until the test ends or r.stop is called.
 func (r *rig) start() *rig {
 	r.t.Helper()
-	env := environment{in: strings.NewReader(""), out: io.Discard, err: r.log, config: r.config, disk: r.disk}
+	env := environment{in: strings.NewReader(""), out: io.Discard, err: r.log, config: r.config, disk: r.disk, log: r.handler}
 	c, err := loadConfig(env)
 	if err != nil {
 		r.t.Fatal(err)

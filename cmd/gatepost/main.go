@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -51,7 +52,8 @@ type environment struct {
 	out, err io.Writer
 	config   string
 	json     bool
-	disk     vfs.FS // of the store; nil: the operating system's
+	disk     vfs.FS       // of the store; nil: the operating system's
+	log      slog.Handler // nil: JSON lines on err, redacted
 }
 
 // exit is an error with the exit code of sysexits.h.

@@ -77,6 +77,9 @@ func openSystem(ctx context.Context, c *config.Config, env environment, why purp
 		level = slog.LevelError
 	}
 	s := &system{config: c, log: observe.NewLogger(env.err, level), registry: observe.NewRegistry(version()), cert: new(certificate), disk: env.disk}
+	if env.log != nil {
+		s.log = slog.New(env.log)
+	}
 	s.health = observe.NewHealth(s.registry)
 	if err := s.open(ctx, why); err != nil {
 		s.close()
