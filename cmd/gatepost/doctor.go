@@ -314,19 +314,8 @@ func printRecords(w io.Writer, c *config.Config) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(&b, "  %s._domainkey.%s.  TXT  %s\n", dkimSelector, domain, quoted(text))
+		fmt.Fprintf(&b, "  %s._domainkey.%s.  TXT  %s\n", dkimSelector, domain, mailauth.ZoneText(text))
 	}
 	_, err = io.WriteString(w, b.String())
 	return err
-}
-
-// quoted splits a text into character-strings of at most 255 octets (RFC 1035
-// section 3.3.14).
-func quoted(text string) string {
-	var parts []string
-	for len(text) > 250 {
-		parts = append(parts, `"`+text[:250]+`"`)
-		text = text[250:]
-	}
-	return strings.Join(append(parts, `"`+text+`"`), " ")
 }

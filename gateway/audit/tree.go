@@ -42,6 +42,3 @@ func (t *tree) root() tlog.Hash {
 	}
 	return h
 }
-
-// clone returns an independent copy.
-func (t *tree) clone() tree { return tree{size: t.size, peaks: slices.Clone(t.peaks)} }

@@ -129,9 +129,6 @@ type Secret struct {
 	value string
 }
 
-// NewSecret makes a Secret from its value, for callers without a file.
-func NewSecret(value string) Secret { return Secret{value: value} }
-
 // Reveal returns the secret itself.
 func (s Secret) Reveal() string { return s.value }
 

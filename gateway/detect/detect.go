@@ -78,9 +78,3 @@ func (d *Detector) Scan(parts []gateway.Part) *gateway.Detections {
 	d.pool.Put(s)
 	return out
 }
-
-// IsNationalID reports whether t is a person's number under a country's
-// scheme, "<cc>.<name>": the class that policy calls national_id.
-func IsNationalID(t string) bool {
-	return len(t) > 3 && t[2] == '.' && t[0] >= 'a' && t[0] <= 'z' && t[1] >= 'a' && t[1] <= 'z'
-}

@@ -93,7 +93,7 @@ func protective(out *gateway.Detections) (why string) {
 		})
 	}
 	national := slices.ContainsFunc(out.Findings, func(f gateway.Finding) bool {
-		return f.Level >= gateway.Medium && IsNationalID(f.Type)
+		return f.Level >= gateway.Medium && isNationalID(f.Type)
 	})
 	level := func(name string) gateway.Level {
 		for _, s := range out.Topics {
@@ -301,4 +301,10 @@ func TestScoreValidators(t *testing.T) {
 	if good == 0 || wrong > 4 {
 		t.Errorf("%d of %d judged otherwise", wrong, good+bad)
 	}
+}
+
+// isNationalID reports whether t is a person's number under a country's
+// scheme, "<cc>.<name>": the class that policy calls national_id.
+func isNationalID(t string) bool {
+	return len(t) > 3 && t[2] == '.' && t[0] >= 'a' && t[0] <= 'z' && t[1] >= 'a' && t[1] <= 'z'
 }

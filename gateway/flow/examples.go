@@ -138,27 +138,19 @@ func DiffExamples(before, after *Judge, in io.Reader, out io.Writer, asJSON bool
 	n := 0
 	lines := json.NewEncoder(out)
 	err := eachExample(in, func(e example) error {
-		x := before.judgeExample(e)
-		y := after.judgeExample(e)
-		if x.Action == y.Action {
+		d, differ := policy.Diff(before.judgeExample(e), after.judgeExample(e))
+		if !differ {
 			return nil
 		}
 		n++
 		if asJSON {
-			return lines.Encode(map[string]any{"id": e.ID, "old": x.Action, "old_rules": x.Rules, "new": y.Action, "new_rules": y.Rules})
+			return lines.Encode(struct {
+				ID string `json:"id"`
+				policy.Difference
+			}{e.ID, d})
 		}
-		_, err := fmt.Fprintf(out, "%s: %s (%s) -> %s (%s)\n", e.ID, x.Action, because(x), y.Action, because(y))
+		_, err := fmt.Fprintf(out, "%s: %s\n", e.ID, d)
 		return err
 	})
 	return n, err
-}
-
-func because(v gateway.Verdict) string {
-	if v.Failed {
-		return "on_error"
-	}
-	if len(v.Rules) == 0 {
-		return "default"
-	}
-	return strings.Join(v.Rules, ", ")
 }

@@ -21,16 +21,6 @@ type Resolver interface {
 	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
 }
 
-// ServerResolver asks one DNS server, "host:port", instead of the system's.
-func ServerResolver(server string) Resolver {
-	return &net.Resolver{
-		PreferGo: true,
-		Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, network, server)
-		},
-	}
-}
-
 // target is one address of a next hop and the name that its certificate must
 // have.
 type target struct {

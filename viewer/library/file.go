@@ -91,9 +91,6 @@ func kindOf(mediaType string) Kind {
 	return Other
 }
 
-// CanShow reports whether a browser may show the kind in place.
-func (k Kind) CanShow() bool { return k == Picture || k == Sound || k == Video || k == PDF }
-
 // sniffed is as many octets as http.DetectContentType looks at.
 const sniffed = 512
 

@@ -39,9 +39,6 @@ func nulSides(b []byte) (even, odd int) {
 	return even, odd
 }
 
-// UTF16 reads b, big or little endian by its mark or by the side of its NULs.
-func UTF16(b []byte) string { return fromUTF16(b, "") }
-
 func fromUTF16(b []byte, label string) string {
 	even, odd := nulSides(b)
 	order := unicode.BigEndian

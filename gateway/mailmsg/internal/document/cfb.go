@@ -17,11 +17,7 @@ const (
 type compound struct {
 	raw     []byte
 	sector  int // octets
-	mini    int // octets
-	cutoff  uint32
 	fat     []uint32
-	minifat []uint32
-	ministr []byte
 	entries []cfbStream
 }
 
@@ -29,8 +25,6 @@ type compound struct {
 type cfbStream struct {
 	name  string
 	kind  byte // 1 storage, 2 stream, 5 root
-	start uint32
-	size  uint32
 }
 
 // openCompound reads the tables; ok is false when they do not fit the file.
@@ -42,17 +36,13 @@ func openCompound(b []byte) (*compound, bool) {
 	if shift < 7 || shift > 14 || mini > shift || mini < 4 {
 		return nil, false
 	}
-	c := &compound{raw: b, sector: 1 << shift, mini: 1 << mini, cutoff: binary.LittleEndian.Uint32(b[0x38:])}
+	c := &compound{raw: b, sector: 1 << shift}
 	c.readFAT()
 	dir := c.chain(binary.LittleEndian.Uint32(b[0x30:]), len(b))
 	if len(dir) < cfbEntry {
 		return nil, false
 	}
 	c.readEntries(dir)
-	c.minifat = words(c.chain(binary.LittleEndian.Uint32(b[0x3c:]), len(b)))
-	if len(c.entries) > 0 && c.entries[0].kind == 5 {
-		c.ministr = c.chain(c.entries[0].start, int(c.entries[0].size))
-	}
 	return c, true
 }
 
@@ -118,40 +108,6 @@ func (c *compound) readEntries(dir []byte) {
 		for i := 0; i+1 < min(n, 64) && (e[i] != 0 || e[i+1] != 0); i += 2 {
 			units = append(units, binary.LittleEndian.Uint16(e[i:]))
 		}
-		c.entries = append(c.entries, cfbStream{
-			name: string(utf16.Decode(units)), kind: e[66],
-			start: binary.LittleEndian.Uint32(e[116:]), size: binary.LittleEndian.Uint32(e[120:]),
-		})
+		c.entries = append(c.entries, cfbStream{name: string(utf16.Decode(units)), kind: e[66]})
 	}
-}
-
-// read returns the octets of a stream.
-func (c *compound) read(s cfbStream) []byte {
-	if s.size >= c.cutoff {
-		return c.chain(s.start, int(s.size))
-	}
-	var out []byte
-	size := min(int(s.size), len(c.ministr))
-	for n := s.start; n < cfbEnd && len(out) < size; {
-		from := int64(n) * int64(c.mini)
-		if from >= int64(len(c.ministr)) {
-			break
-		}
-		out = append(out, c.ministr[from:min(from+int64(c.mini), int64(len(c.ministr)))]...)
-		if int(n) >= len(c.minifat) {
-			break
-		}
-		n = c.minifat[n]
-	}
-	return out[:min(len(out), size)]
-}
-
-// find returns the first stream of that name.
-func (c *compound) find(name string) ([]byte, bool) {
-	for _, e := range c.entries {
-		if e.kind == 2 && e.name == name {
-			return c.read(e), true
-		}
-	}
-	return nil, false
 }
