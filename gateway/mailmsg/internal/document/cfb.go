@@ -23,8 +23,8 @@ type compound struct {
 
 // cfbStream is one directory entry.
 type cfbStream struct {
-	name  string
-	kind  byte // 1 storage, 2 stream, 5 root
+	name string
+	kind byte // 1 storage, 2 stream, 5 root
 }
 
 // openCompound reads the tables; ok is false when they do not fit the file.
