@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -34,9 +35,31 @@ const trailer = "Gatepost-Error"
 
 type uidKey struct{}
 
-// serveControl listens on the socket until ctx ends.
+// longestSocket is what fits into a sockaddr_un, less its final NUL.
+const longestSocket = 107
+
+// socketPath is where the socket of dataDir is, for bind and connect. A path
+// that is too long for them is reached through the open directory; done
+// releases it.
+func socketPath(dataDir string) (path string, done func(), err error) {
+	path = filepath.Join(dataDir, socketName)
+	if len(path) <= longestSocket {
+		return path, func() {}, nil
+	}
+	dir, err := os.Open(dataDir)
+	if err != nil {
+		return "", nil, err
+	}
+	return fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), socketName), func() { _ = dir.Close() }, nil
+}
+
+// serveControl listens on the socket until the returned function is called,
+// which returns when no operation runs any more: what they use is closed next.
 func serveControl(ctx context.Context, dataDir string, ops flow.Operations) (func(), error) {
-	path := filepath.Join(dataDir, socketName)
+	path, done, err := socketPath(dataDir)
+	if err != nil {
+		return nil, err
+	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
@@ -46,8 +69,15 @@ func serveControl(ctx context.Context, dataDir string, ops flow.Operations) (fun
 	if err != nil {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	handler := controlHandler(ops)
 	srv := &http.Server{
-		Handler:           controlHandler(ops),
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			running.Add(1)
+			defer running.Done()
+			handler.ServeHTTP(w, r)
+		}),
 		ReadHeaderTimeout: 5 * time.Second,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
@@ -55,8 +85,22 @@ func serveControl(ctx context.Context, dataDir string, ops flow.Operations) (fun
 		},
 	}
 	go func() { _ = srv.Serve(l) }()
-	return func() { _ = srv.Close() }, nil
+	return func() {
+		patience, stop := context.WithTimeout(context.Background(), controlPatience)
+		defer stop()
+		if srv.Shutdown(patience) != nil {
+			cancel()
+			_ = srv.Close()
+		}
+		running.Wait()
+		cancel()
+		done()
+	}, nil
 }
+
+// controlPatience is how long an operation may go on when the server ends;
+// then its context ends.
+const controlPatience = 5 * time.Second
 
 // peerUID is the uid of the process at the other end, -1 when unknown.
 func peerUID(c net.Conn) int {
@@ -125,7 +169,11 @@ var errNoServer = errors.New("no server is running for this data_dir")
 
 // remote calls an operation of the running server.
 func remote(ctx context.Context, dataDir, name string, args url.Values, in io.Reader, out io.Writer) error {
-	path := filepath.Join(dataDir, socketName)
+	path, done, err := socketPath(dataDir)
+	if err != nil {
+		return errNoServer
+	}
+	defer done()
 	client := &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var d net.Dialer

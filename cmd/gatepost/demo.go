@@ -27,6 +27,7 @@ type demoCmd struct {
 func (d demoCmd) Run(ctx context.Context, env environment) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, os.Interrupt)
 	defer stop()
+	context.AfterFunc(ctx, stop)
 	dir := d.Dir
 	if dir == "" {
 		tmp, err := os.MkdirTemp("", "gatepost-demo-")

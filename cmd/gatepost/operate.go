@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
 	"os"
+	"slices"
 	"sort"
 	"strings"
 
@@ -152,6 +154,12 @@ func cell(v any) string {
 			return "-"
 		}
 		return strings.Join(parts, ",")
+	case map[string]any:
+		var parts []string
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			parts = append(parts, k+"="+cell(v[k]))
+		}
+		return strings.Join(parts, " ")
 	case float64:
 		return strings.TrimSuffix(fmt.Sprintf("%.3f", v), ".000")
 	default:

@@ -38,6 +38,7 @@ func (serveCmd) Run(ctx context.Context, env environment) error {
 	}
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, os.Interrupt)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends what drains too long
 	return serve(ctx, c, env, func() {})
 }
 
