@@ -59,7 +59,7 @@ func (f *Flow) take(ctx context.Context, body io.Reader) (*taken, error) {
 		return t, nil
 	}
 	if err := t.load(ctx, f); err != nil {
-		f.discard(t)
+		f.discard(t, nil)
 		return nil, err
 	}
 	return t, nil
@@ -108,15 +108,16 @@ func (t *taken) release(f *Flow) {
 
 func (t *taken) record() gateway.Body { return gateway.Body{Blob: t.ref, Size: t.size} }
 
-// discard removes the file of a body that nothing will reference. What it
-// cannot remove the collector finds.
-func (f *Flow) discard(t *taken) {
+// discard removes the body of a mail that was not accepted because of err.
+// When nobody knows whether it was, the body stays: the collector removes it
+// if nothing refers to it.
+func (f *Flow) discard(t *taken, err error) {
+	if errors.Is(err, store.ErrUnknown) {
+		return
+	}
 	var b store.Batch
 	f.Blobs.Delete(&b, t.ref)
-	if len(t.body.Ops) == 0 || len(b.Ops) > 0 {
-		b.Ops = nil // nothing of it was ever committed
-	}
-	b.Done()
+	b.Done() // without a commit: no record of it was ever written
 }
 
 // readBody opens a body whole.

@@ -74,7 +74,7 @@ func (f *Flow) Accept(ctx context.Context, s gateway.Submission, body io.Reader)
 	defer t.release(f)
 	id, err := f.accept(ctx, s, t)
 	if err != nil {
-		f.discard(t)
+		f.discard(t, err)
 		f.metrics.refused(gateway.FaultOf(err))
 		return gateway.MessageID{}, storage(err)
 	}

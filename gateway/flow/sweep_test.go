@@ -168,6 +168,14 @@ func mailJourneys() []journey {
 			check: checkAccepted,
 		},
 		{
+			name: "accept a large mail", covers: []string{"Accept"},
+			run: func(ctx context.Context, _ *testing.T, _ *world, f *Flow) error {
+				_, err := accept(ctx, f, submissionTo(fiveWays...), testMail+strings.Repeat("a line of a large mail\r\n", 20_000))
+				return err
+			},
+			check: checkAccepted,
+		},
+		{
 			name: "deliver", covers: []string{"Deliver", "Settle"},
 			prepare: func(t *testing.T, w *world, kv store.Store) {
 				w.acceptInto(t, kv, submissionTo("p@pass.example", "s@secure.example", "x@plain.example", "gone@bounce.example"), testMail)
