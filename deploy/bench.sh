@@ -9,6 +9,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
+chmod 755 "$work" # Postfix runs as another user
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 
