@@ -390,3 +390,23 @@ func freeze(t *testing.T, ctx context.Context, f *Flow, w *world, secret gateway
 	}
 	t.Fatal("fifty wrong codes did not freeze the link")
 }
+
+// Rules may tell accounts by their role.
+func TestGroupOfAnAccount(t *testing.T) {
+	w := newWorld(t)
+	err := w.in(t, emptyStore(), func(ctx context.Context, f *Flow) error {
+		name := url.Values{"name": {"ann@clinic.example"}, "role": {"compliance"}}
+		if _, err := operation(ctx, f, "user.add", name, "a long pass phrase"); err != nil {
+			return err
+		}
+		for account, want := range map[string]string{"ann@clinic.example": "compliance", "bob@clinic.example": "", "": ""} {
+			if got, err := f.group(ctx, account); err != nil || got != want {
+				t.Errorf("group of %q is %q, %v", account, got, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -56,18 +56,38 @@ type judgement struct {
 }
 
 // prepare reads what all recipients of an arrival share.
-func (f *Flow) prepare(_ context.Context, a *arrival) (*judgement, error) {
+func (f *Flow) prepare(ctx context.Context, a *arrival) (*judgement, error) {
 	if !inside(a.sub.Peer) {
 		return nil, nil // nothing of it is judged as outbound mail
 	}
 	start := f.Now()
 	j := f.judge.Load()
 	facts := j.facts(a.reading, a.sub.From, a.taken.size, a.now.In(a.set.zone()), a.tagsBind())
+	var err error
+	if facts.Sender.Group, err = f.group(ctx, a.sub.Peer.Account); err != nil {
+		return nil, err
+	}
 	f.metrics.judging.Observe(f.Now().Sub(start).Seconds())
 	return &judgement{
 		flow: f, prepared: j.policy.Prepare(facts),
 		thread: policy.Thread{Exists: !a.conversation.ID.IsZero(), Secured: a.conversation.Secured},
 	}, nil
+}
+
+// group is the role of an account, "" for a peer without one.
+func (f *Flow) group(ctx context.Context, account string) (string, error) {
+	if account == "" {
+		return "", nil
+	}
+	name, err := gateway.ParseAddress(account)
+	if err != nil {
+		return "", nil
+	}
+	u, err := f.People.FindUser(ctx, name)
+	if errors.Is(err, people.ErrUnknown) {
+		return "", nil
+	}
+	return string(u.Role), err
 }
 
 func (j *judgement) forRecipient(ctx context.Context, e *gateway.Envelope) (gateway.Verdict, error) {

@@ -127,6 +127,15 @@ func (d *Directory) commitUser(ctx context.Context, b *store.Batch, name gateway
 	return store.Write(ctx, d.store, b)
 }
 
+// FindUser returns the user of that name; ErrUnknown when there is none.
+func (d *Directory) FindUser(ctx context.Context, name gateway.Address) (User, error) {
+	u, _, err := store.GetRecord[User](ctx, d.store, d.userKey(name))
+	if errors.Is(err, store.ErrNotFound) {
+		return User{}, ErrUnknown
+	}
+	return u, err
+}
+
 // ListUsers returns all users in no particular order.
 func (d *Directory) ListUsers(ctx context.Context) ([]User, error) {
 	var users []User
