@@ -247,6 +247,25 @@ func TestCutOffRestoreIsNotServed(t *testing.T) {
 	r.must("user", "list")
 }
 
+// TestRestoreBesideRunningServer: a server whose data_dir was moved away still
+// holds the keys; the restore waits for its end.
+func TestRestoreBesideRunningServer(t *testing.T) {
+	_, next := outside(t)
+	r := newRig(t, next).start()
+	backup := filepath.Join(r.dir, "backup")
+	r.must("backup", backup)
+	aside := r.data + ".aside"
+	if err := os.Rename(r.data, aside); err != nil {
+		t.Fatal(err)
+	}
+	if _, errs, code := r.run("restore", backup); code != exitTemporary || !strings.Contains(errs, "in use") {
+		t.Errorf("restore beside a server: %d %s", code, errs)
+	}
+	_ = r.stop()
+	r.must("restore", backup)
+	r.start()
+}
+
 // TestFailedStoreIsNotReady: after a failed fsync nothing is accepted, readyz
 // is red, and the log says that a restart is needed.
 func TestFailedStoreIsNotReady(t *testing.T) {

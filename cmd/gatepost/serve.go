@@ -71,18 +71,24 @@ func serve(ctx context.Context, c *config.Config, env environment, ready func())
 	defer signal.Stop(hup)
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
-	if err := s.start(work); err != nil {
-		s.closeListeners()
+	if err := s.begin(ctx, work); err != nil {
+		s.halt(stopWork, func(context.Context) {}) // what did start must not outlive the store
 		return err
-	}
-	if err := s.record(ctx, s.started()...); err != nil {
-		s.closeListeners()
-		return exit{exitUnavailable, err}
 	}
 	s.log.Info("serving", "version", version(), "mode", c.Mode.String())
 	ready()
 	s.waitForEnd(ctx, hup)
 	s.drain(stopWork)
+	return nil
+}
+
+func (s *server) begin(ctx, work context.Context) error {
+	if err := s.start(work); err != nil {
+		return err
+	}
+	if err := s.record(ctx, s.started()...); err != nil {
+		return exit{exitUnavailable, err}
+	}
 	return nil
 }
 
@@ -257,6 +263,22 @@ func (s *server) serveHTTP(h *http.Server, l net.Listener) {
 // drain stops listening, lets running work end, and leaves evidence of it.
 func (s *server) drain(stopWork context.CancelFunc) {
 	s.log.Info("draining")
+	s.halt(stopWork, func(ctx context.Context) {
+		if err := s.record(ctx, gateway.Record{Event: gateway.EventStopped, Actor: "system"}); err != nil {
+			s.log.Error("the end was not recorded", "error", err)
+		}
+	})
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	if _, err := s.audit.Fold(ctx); err != nil {
+		s.log.Error("evidence not folded yet, the next start does", "error", err)
+	}
+	s.log.Info("stopped")
+}
+
+// halt closes all listeners and waits for what runs. last is called when
+// nothing is accepted or delivered any more.
+func (s *server) halt(stopWork context.CancelFunc, last func(context.Context)) {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
 	var sessions sync.WaitGroup
@@ -270,15 +292,9 @@ func (s *server) drain(stopWork context.CancelFunc) {
 	sessions.Wait()
 	s.flow.Work().Drain(ctx)
 	s.closeListeners()
-	if err := s.record(ctx, gateway.Record{Event: gateway.EventStopped, Actor: "system"}); err != nil {
-		s.log.Error("the end was not recorded", "error", err)
-	}
+	last(ctx)
 	stopWork()
 	s.draining.Wait()
-	if _, err := s.audit.Fold(ctx); err != nil {
-		s.log.Error("evidence not folded yet, the next start does", "error", err)
-	}
-	s.log.Info("stopped")
 }
 
 func (s *server) closeListeners() {

@@ -166,6 +166,9 @@ func (s *system) openKeys() error {
 		}
 		ring, err = seal.Create(s.config.KeyDir, o)
 	}
+	if errors.Is(err, seal.ErrLocked) {
+		return exit{exitTemporary, fmt.Errorf("key_dir %s is in use by another gatepost", s.config.KeyDir)}
+	}
 	if err != nil {
 		return exit{exitConfig, err}
 	}
