@@ -115,7 +115,7 @@ suite() {
 }
 
 gofmt_clean() { test -z "$(git ls-files '*.go' | xargs gofmt -l)"; }
-scripts_parse() { for f in deploy/*.sh; do bash -n "$f" || return 1; done; }
+scripts_parse() { for f in deploy/*.sh .ci/run; do bash -n "$f" || return 1; done; }
 
 fuzz() {
   local package target

@@ -195,7 +195,7 @@ func TestJSONKeysAreDocumented(t *testing.T) {
 
 // TestHelp: every command explains itself.
 func TestHelp(t *testing.T) {
-	for _, command := range []string{"init", "serve", "demo", "check", "doctor", "explain", "policy test", "policy diff", "policy show", "queue list", "queue retry", "held release", "message show", "user add", "contact import", "audit verify", "key destroy", "backup", "restore", "sendmail"} {
+	for _, command := range []string{"", "init", "serve", "demo", "check", "doctor", "explain", "policy test", "policy diff", "policy show", "queue list", "queue retry", "held release", "message show", "user add", "contact import", "audit verify", "key destroy", "backup", "restore", "sendmail"} {
 		out, err := output(t, time.Minute, binary, append(strings.Fields(command), "--help")...)
 		if err != nil || !strings.Contains(out, "Usage: gatepost") || !strings.Contains(out, "Examples:") && command != "policy show" {
 			t.Errorf("gatepost %s --help: %v\n%.600s", command, err, out)
