@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -138,8 +139,11 @@ func exitCode(env environment, err error) int {
 type versionCmd struct{}
 
 func (versionCmd) Run(env environment) error {
-	fmt.Fprintln(env.out, "gatepost", version())
-	return nil
+	if env.json {
+		return json.NewEncoder(env.out).Encode(map[string]string{"version": version()})
+	}
+	_, err := fmt.Fprintln(env.out, "gatepost", version())
+	return err
 }
 
 // version is the module's version, or the commit it was built from.

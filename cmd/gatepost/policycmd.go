@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"gatepost/gateway"
@@ -31,18 +32,36 @@ func (k checkCmd) Run(_ context.Context, env environment) error {
 	if err != nil {
 		return err
 	}
-	if _, err := loadJudge(c, [16]byte{}); err != nil {
+	judge, err := loadJudge(c, [16]byte{})
+	if err != nil {
 		return err
 	}
 	if k.Effective {
 		_, err := env.out.Write(c.Effective())
 		return err
 	}
+	if env.json {
+		return checked(env, c, judge.Policy())
+	}
 	for _, w := range c.Warnings() {
 		fmt.Fprintln(env.err, "warning:", w)
 	}
 	fmt.Fprintf(env.out, "%s: ok, mode %s\n", env.config, c.Mode)
 	return nil
+}
+
+func checked(env environment, c *config.Config, p *policy.Policy) error {
+	warnings := []string{}
+	for _, w := range c.Warnings() {
+		warnings = append(warnings, w.String())
+	}
+	return json.NewEncoder(env.out).Encode(struct {
+		File     string   `json:"file"`
+		Mode     string   `json:"mode"`
+		Policy   string   `json:"policy"`
+		Digest   string   `json:"digest"`
+		Warnings []string `json:"warnings"`
+	}{env.config, c.Mode.String(), p.Name(), p.Digest(), warnings})
 }
 
 type explainCmd struct {
@@ -111,6 +130,11 @@ func readFile(env environment, path string) ([]byte, error) {
 
 func printVerdict(w io.Writer, v gateway.Verdict, r *gateway.Reading) {
 	fmt.Fprintf(w, "action: %s\n", v.Action)
+	for _, x := range v.Results {
+		if slices.Contains(v.Rules, x.ID) {
+			fmt.Fprintf(w, "  because of %s: %s\n", x.ID, x.Reason)
+		}
+	}
 	if v.Failed {
 		fmt.Fprintf(w, "judging failed (%s): on_error decides\n", v.Error)
 	}
