@@ -2,6 +2,7 @@ package pebblestore_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -37,10 +38,11 @@ func TestBackupUnderWriters(t *testing.T) {
 			}
 		})
 	}
-	for _, dir := range []string{"copy1", "copy2", "copy3", "copy4"} {
+	for n := range 12 {
 		for acked[0].Load() < 40 && !t.Failed() {
-			put(t, s, "pace", dir)
+			put(t, s, "pace", "")
 		}
+		dir := fmt.Sprintf("copy%d", n)
 		var known [3]uint32
 		for w := range acked {
 			known[w] = acked[w].Load()
@@ -48,7 +50,11 @@ func TestBackupUnderWriters(t *testing.T) {
 		if err := s.Backup(t.Context(), dir); err != nil {
 			t.Fatalf("Backup: %v", err)
 		}
-		wantCopy(t, open(t, dir, pebblestore.Options{FS: fs}), known)
+		after := open(t, dir, pebblestore.Options{FS: fs})
+		wantCopy(t, after, known)
+		if err := errors.Join(after.Close(), fs.RemoveAll(dir)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	stop.Store(true)
 	wg.Wait()
@@ -131,5 +137,62 @@ func TestABackupThatFailsLeavesTheStoreAlone(t *testing.T) {
 	put(t, s, "a", "goes on")
 	if failures < 5 {
 		t.Errorf("only %d faults made a backup fail", failures)
+	}
+}
+
+// slowCopyFS lets others write on while a log is being copied: between each two
+// reads of a log of the store, meanwhile runs.
+type slowCopyFS struct {
+	vfs.FS
+	meanwhile func()
+}
+
+func (s *slowCopyFS) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
+	f, err := s.FS.Open(name, opts...)
+	if err != nil || s.meanwhile == nil || !strings.HasSuffix(name, ".log") {
+		return f, err
+	}
+	return &slowFile{f, s.meanwhile}, nil
+}
+
+type slowFile struct {
+	vfs.File
+	meanwhile func()
+}
+
+func (f *slowFile) Read(p []byte) (int, error) {
+	n, err := f.File.Read(p)
+	f.meanwhile()
+	return n, err
+}
+
+// TestALogThatIsWrittenWhileItIsCopied: the log is a recycled one, so behind
+// what was written stands an older log. A copy that took some of that, and then
+// more of the new one, could not be opened.
+func TestALogThatIsWrittenWhileItIsCopied(t *testing.T) {
+	fs := &slowCopyFS{FS: vfs.NewMem()}
+	s := open(t, "db", pebblestore.Options{FS: fs, MemTable: 1 << 20})
+	n := uint32(0)
+	commit := func(count int) {
+		for range count {
+			if err := commitOne(s, store.Key(store.Messages, store.Uint32(n))); err != nil {
+				t.Errorf("Commit: %v", err)
+			}
+			n++
+		}
+	}
+	commit(3000)                        // 3 kB each
+	fs.meanwhile = func() { commit(7) } // so slowly that the copy comes to the end of the log
+	for copies := range 4 {
+		dir, known := fmt.Sprintf("copy%d", copies), n
+		if err := s.Backup(t.Context(), dir); err != nil {
+			t.Fatalf("Backup: %v", err)
+		}
+		after := open(t, dir, pebblestore.Options{FS: fs.FS})
+		for i := range known {
+			if _, err := after.Get(t.Context(), store.Key(store.Messages, store.Uint32(i))); err != nil {
+				t.Fatalf("%s: record %d of %d that were acknowledged: %v", dir, i, known, err)
+			}
+		}
 	}
 }

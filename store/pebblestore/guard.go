@@ -35,6 +35,7 @@ type guard struct {
 	waits   atomic.Int32
 	once    sync.Once
 	closing chan struct{}
+	logs    liveLogs
 
 	copyMu  sync.Mutex
 	copyErr error // of the backup that is being made
@@ -164,7 +165,12 @@ func (g *guard) make(name string, category vfs.DiskWriteCategory, open func() (v
 	if err != nil {
 		return nil, err
 	}
-	return &guardedFile{File: file, guard: g, patient: patient}, nil
+	guarded := guardedFile{File: file, guard: g, patient: patient}
+	if !isLog(name) {
+		return &guarded, nil
+	}
+	g.logs.begin(name)
+	return &logFile{guardedFile: guarded, name: name}, nil
 }
 
 // Create implements vfs.FS.
