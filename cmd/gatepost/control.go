@@ -167,6 +167,18 @@ func operationCode(err error) int {
 // errNoServer: nothing listens on the socket.
 var errNoServer = errors.New("no server is running for this data_dir")
 
+// dialed says what it means that a call got no answer.
+func dialed(err error) error {
+	var op *net.OpError
+	switch {
+	case errors.Is(err, os.ErrPermission):
+		return exit{exitNoPerm, errors.New("the control socket belongs to somebody else: run this as the user of the server")}
+	case errors.As(err, &op) && op.Op == "dial":
+		return errNoServer
+	}
+	return exit{exitTemporary, fmt.Errorf("control socket: %w", err)}
+}
+
 // remote calls an operation of the running server.
 func remote(ctx context.Context, dataDir, name string, args url.Values, in io.Reader, out io.Writer) error {
 	path, done, err := socketPath(dataDir)
@@ -190,11 +202,7 @@ func remote(ctx context.Context, dataDir, name string, args url.Values, in io.Re
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		var op *net.OpError
-		if errors.As(err, &op) && op.Op == "dial" {
-			return errNoServer
-		}
-		return exit{exitTemporary, fmt.Errorf("control socket: %w", err)}
+		return dialed(err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -65,6 +67,49 @@ func TestControl(t *testing.T) {
 		if err := remote(t.Context(), dir, "echo", nil, nil, &out); !errors.Is(err, errNoServer) {
 			t.Errorf("%s: after the end: %v", name, err)
 		}
+	}
+}
+
+// TestStaleSocket: what a killed server leaves is no server.
+func TestStaleSocket(t *testing.T) {
+	r := newRig(t, "127.0.0.1:9")
+	r.must("user", "list")
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(r.data, socketName)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.SetUnlinkOnClose(false)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r.must("user", "list")
+	r.start()
+	r.must("queue", "list")
+}
+
+// TestForeignFiles: root does not write into the data of another user, and who
+// may not use the socket is told so.
+func TestForeignFiles(t *testing.T) {
+	r := newRig(t, "127.0.0.1:9")
+	r.must("user", "list")
+	c, err := loadConfig(environment{config: r.config})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := notAsRoot(c, os.Geteuid()); err != nil {
+		t.Error(err)
+	}
+	if os.Geteuid() == 0 {
+		if err := os.Chown(r.data, 4711, 4711); err != nil {
+			t.Fatal(err)
+		}
+		if _, errs, code := r.run("user", "list"); code != exitNoPerm || !strings.Contains(errs, "sudo -u '#4711'") {
+			t.Errorf("root in the data of another: %d %s", code, errs)
+		}
+	}
+	var e exit
+	if err := dialed(&net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.EACCES)}); !errors.As(err, &e) || e.code != exitNoPerm {
+		t.Errorf("a socket of somebody else: %v", err)
 	}
 }
 

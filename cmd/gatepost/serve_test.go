@@ -98,7 +98,33 @@ func TestReload(t *testing.T) {
 	if got := box.to(t, "y@secure.example"); !strings.Contains(got.Raw, "See you on Tuesday.") {
 		t.Error("observe changed the mail")
 	}
+	other, next := outside(t)
+	was := r.next
+	r.next = next
+	r.write()
+	r.hup(taken)
+	r.send("ann@clinic.example", "rerouted@out.example", plainMail)
+	other.to(t, "rerouted@out.example")
+	r.next = was
+	r.write()
+	r.reconfigure(func(s string) string { return strings.Replace(s, "127.0.0.0/8", "192.0.2.0/24", 1) })
+	r.hup(taken)
+	if answer := r.sent("ann@clinic.example", "y@out.example", plainMail); !strings.HasPrefix(answer, "550") {
+		t.Errorf("a peer that is trusted no more: %s", answer)
+	}
+	r.write()
+	r.hup(taken)
 	r.refusesReload()
+}
+
+// reconfigure rewrites the configuration file.
+func (r *rig) reconfigure(change func(string) string) {
+	r.t.Helper()
+	raw, err := os.ReadFile(r.config)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	writeFile(r.t, r.config, change(string(raw)))
 }
 
 // refusesReload breaks the configuration in many ways; the running one stays.
@@ -139,8 +165,8 @@ func (r *rig) refusesReload() {
 	if !strings.Contains(r.log.String(), "restart") {
 		r.t.Error("the log does not say what needs a restart")
 	}
-	if events := r.must("audit", "export"); strings.Count(events, `"config.loaded"`) != 3 {
-		r.t.Errorf("evidence of %d reloads, not 3", strings.Count(events, `"config.loaded"`))
+	if events := r.must("audit", "export"); strings.Count(events, `"config.loaded"`) != 6 {
+		r.t.Errorf("evidence of %d reloads, not 6", strings.Count(events, `"config.loaded"`))
 	}
 	writeFile(r.t, r.config, strings.Replace(string(good), "clinic.example]", "clinic.example, second.example]", 1))
 	r.hup(taken)
