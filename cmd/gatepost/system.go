@@ -93,7 +93,7 @@ func (s *system) open(ctx context.Context, why purpose) error {
 	if why != forRestore && restoreUnfinished(s.config) {
 		return exit{exitConfig, fmt.Errorf("a restore into %s was cut off: run it again", s.config.DataDir)}
 	}
-	if why != forServer {
+	if why == forOperator { // who restores puts a whole directory in place and says whose it is
 		if err := notAsRoot(s.config, os.Geteuid()); err != nil {
 			return err
 		}
