@@ -72,7 +72,6 @@ func TestExportVerifiesElsewhere(t *testing.T) {
 		writeFile(t, filepath.Join(dir, name), text)
 		return filepath.Join(dir, name)
 	}
-	before := file("before.note", r.must("audit", "export", "--checkpoint"))
 	export := r.must("audit", "export")
 	after := file("after.note", r.must("audit", "export", "--checkpoint"))
 	key := strings.TrimSpace(r.must("audit", "export", "--key"))
@@ -84,10 +83,8 @@ func TestExportVerifiesElsewhere(t *testing.T) {
 	}
 	elsewhere := &rig{t: t, config: filepath.Join(dir, "none.yaml")}
 	good := file("good.jsonl", export)
-	for _, checkpoint := range []string{before, after} {
-		if out, errs, code := elsewhere.run("audit", "verify", "--export", good, "--key", key, "--checkpoint", checkpoint); code != 0 {
-			t.Errorf("%s: %d %s%s", checkpoint, code, out, errs)
-		}
+	if out, errs, code := elsewhere.run("audit", "verify", "--export", good, "--key", key, "--checkpoint", after); code != 0 {
+		t.Errorf("an export as it was made: %d %s%s", code, out, errs)
 	}
 	lines := strings.SplitAfter(export, "\n")
 	for what, text := range map[string]string{
@@ -98,16 +95,16 @@ func TestExportVerifiesElsewhere(t *testing.T) {
 		if text == export {
 			t.Fatalf("%s: nothing was changed", what)
 		}
-		if out, errs, code := elsewhere.run("audit", "verify", "--export", file("bad.jsonl", text), "--key", key, "--checkpoint", before); code != exitData {
+		if out, errs, code := elsewhere.run("audit", "verify", "--export", file("bad.jsonl", text), "--key", key, "--checkpoint", after); code != exitData {
 			t.Errorf("%s: %d %s%s", what, code, out, errs)
 		}
 	}
-	for _, args := range [][]string{{"--export", good}, {"--export", good, "--key", key}, {"--export", good, "--key", "nonsense", "--checkpoint", before}} {
+	for _, args := range [][]string{{"--export", good}, {"--export", good, "--key", key}, {"--export", good, "--key", "nonsense", "--checkpoint", after}} {
 		if _, errs, code := elsewhere.run(append([]string{"audit", "verify"}, args...)...); code != exitUsage {
 			t.Errorf("%v: %d %s", args, code, errs)
 		}
 	}
-	if _, _, code := elsewhere.run("audit", "verify", "--export", filepath.Join(dir, "absent"), "--key", key, "--checkpoint", before); code != exitNoInput {
+	if _, _, code := elsewhere.run("audit", "verify", "--export", filepath.Join(dir, "absent"), "--key", key, "--checkpoint", after); code != exitNoInput {
 		t.Errorf("no export: %d", code)
 	}
 	if _, err := os.Stat(elsewhere.config); err == nil {
