@@ -55,13 +55,13 @@ const (
 // strangers, so it holds no address, no name, no subject and no word of a
 // message; persons stand as PersonRef.
 type Record struct {
-	At       time.Time
-	Event    Event
-	Actor    string            `json:",omitempty"` // "uid:0", "account", "correspondent", "system", "peer"
-	Message  MessageID         `json:",omitzero"`
-	Envelope string            `json:",omitempty"` // EnvelopeID
-	Thread   ThreadID          `json:",omitzero"`
-	Link     LinkID            `json:",omitzero"`
-	Persons  []PersonRef       `json:",omitempty"` // sender first, then recipients
-	Detail   map[string]string `json:",omitempty"` // constant keys; values without personal data
+	At       time.Time         `json:"at"`
+	Event    Event             `json:"event"`
+	Actor    string            `json:"actor,omitempty"` // "uid:0", "account", "correspondent", "system", "peer"
+	Message  MessageID         `json:"message,omitzero"`
+	Envelope string            `json:"envelope,omitempty"` // EnvelopeID
+	Thread   ThreadID          `json:"thread,omitzero"`
+	Link     LinkID            `json:"link,omitzero"`
+	Persons  []PersonRef       `json:"persons,omitempty"` // sender first, then recipients
+	Detail   map[string]string `json:"detail,omitempty"`  // constant keys; values without personal data
 }

@@ -4,30 +4,30 @@ package gateway
 // the clear: Masked is for people, Value only tells equal values from
 // different ones.
 type Finding struct {
-	Type   string // "ssn", "card", "es.nif", or the name of an own detector
-	Part   int    // index into the parts that were scanned
-	Kind   PartKind
-	Path   string
-	Start  int // code points into Part.Text; End is exclusive
-	End    int
-	Level  Level
-	Masked string
-	Value  uint64 // hash of the canonical value under a key of the process
-	Steps  []Step // how Level came about, in order
+	Type   string   `json:"type"` // "ssn", "card", "es.nif", or the name of an own detector
+	Part   int      `json:"part"` // index into the parts that were scanned
+	Kind   PartKind `json:"kind"`
+	Path   string   `json:"path"`
+	Start  int      `json:"start"` // code points into Part.Text; End is exclusive
+	End    int      `json:"end"`
+	Level  Level    `json:"level"`
+	Masked string   `json:"masked"`
+	Value  uint64   `json:"value"` // hash of the canonical value under a key of the process
+	Steps  []Step   `json:"steps"` // how Level came about, in order
 }
 
 // Step is one named step of a confidence.
 type Step struct {
-	Name   string // constant word: "checksum", "label near", "order word near"
-	Weight int
+	Name   string `json:"name"` // constant word: "checksum", "label near", "order word near"
+	Weight int    `json:"weight"`
 }
 
 // TopicScore is how much a message speaks of health, finance or legal matters.
 type TopicScore struct {
-	Name  string
-	Level Level
-	Score int
-	Terms []string // the lexicon's terms that were met; ours, not the message's words
+	Name  string   `json:"name"`
+	Level Level    `json:"level"`
+	Score int      `json:"score"`
+	Terms []string `json:"terms"` // the lexicon's terms that were met; ours, not the message's words
 }
 
 // Detections is everything that detection says of one message.

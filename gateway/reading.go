@@ -86,8 +86,8 @@ type Part struct {
 
 // Unreadable is content that could not be turned into text.
 type Unreadable struct {
-	Kind string // one of the Unreadable… constants
-	Path string
+	Kind string `json:"kind"` // one of the Unreadable… constants
+	Path string `json:"path"`
 }
 
 // Kinds of unreadable content, as the policy spells them.

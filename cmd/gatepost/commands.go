@@ -251,7 +251,7 @@ type auditShowCmd struct {
 }
 
 func (a auditShowCmd) Run(ctx context.Context, env environment) error {
-	return operate(ctx, env, "audit.show", url.Values{"id": {a.ID}}, nil, true, table("SEQ=seq", "AT=At", "EVENT=Event", "BY=Actor", "PEOPLE=people", "DETAIL=Detail"))
+	return operate(ctx, env, "audit.show", url.Values{"id": {a.ID}}, nil, true, table("SEQ=seq", "AT=at", "EVENT=event", "BY=actor", "PEOPLE=people", "DETAIL=detail"))
 }
 
 type auditVerifyCmd struct {

@@ -50,6 +50,9 @@ func (s *system) auditVerify(ctx context.Context, c flow.Call) error {
 	if err != nil {
 		return err
 	}
+	if report.Problems == nil {
+		report.Problems = []audit.Problem{}
+	}
 	if err := answer(c, report); err != nil {
 		return err
 	}
@@ -182,7 +185,11 @@ func (s *system) destroy(k seal.GroupInfo) error {
 	err := errors.New("metadata keys cannot be destroyed: the store is sealed with them")
 	switch k.Kind {
 	case "group":
-		err = s.keyring.Destroy(k.ID)
+		// From here on nothing more is wrapped for it; what is being accepted
+		// at this moment may still be, so it counts as in use for the grace.
+		if err = s.keyring.Retire(k.ID); err == nil {
+			err = s.keyring.Destroy(k.ID)
+		}
 	case "spool":
 		err = s.keyring.DestroySpool(k.ID)
 	}

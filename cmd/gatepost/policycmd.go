@@ -97,8 +97,8 @@ func (e explainCmd) Run(_ context.Context, env environment) error {
 	if env.json {
 		return json.NewEncoder(env.out).Encode(struct {
 			gateway.Verdict
-			Uncertain  []string
-			Unreadable []gateway.Unreadable
+			Uncertain  []string             `json:"uncertain"`
+			Unreadable []gateway.Unreadable `json:"unreadable"`
 		}{verdict, reading.Uncertain, reading.Unreadable})
 	}
 	printVerdict(env.out, verdict, reading)

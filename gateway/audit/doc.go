@@ -8,7 +8,7 @@
 // by golang.org/x/mod/sumdb/tlog), and the new root is signed, all in one
 // commit.
 //
-// A leaf is the JSON object of its Entry: the field "Seq", then the fields of
+// A leaf is the JSON object of its Entry: the field "seq", then the fields of
 // gateway.Record in their order, empty ones left out, the time in UTC as in
 // RFC 3339, the keys of Detail sorted, and "<", ">", "&", U+2028 and U+2029
 // escaped as encoding/json does. Its octets are stored as they were hashed,

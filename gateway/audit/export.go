@@ -126,7 +126,7 @@ func (o *ExportOptions) named(e Entry) ([]byte, error) {
 	}
 	line, err := json.Marshal(struct {
 		Entry
-		Names map[string]string `json:",omitempty"`
+		Names map[string]string `json:"names,omitempty"`
 	}{e, names})
 	if err != nil {
 		return nil, fmt.Errorf("encoding evidence: %w", err)

@@ -102,13 +102,13 @@ func TestExportFormats(t *testing.T) {
 	b.stage(t, 4, 1)
 	b.fold(t)
 	for want, o := range map[string]ExportOptions{
-		`{"Seq":0,"At":"2026-03-01T10:00:00Z","Event":"envelope.delivered","Actor":"system",` +
-			`"Message":"00000000000000000000000004","Envelope":"00000000000000000000000004.1",` +
-			`"Persons":["0g000000000000000000000000"],"Detail":{"n":"4","phase":"\u003cdot\u003e \u0026 more"}}` + "\n": {},
-		`{"Seq":0,"At":"2026-03-01T10:00:00Z","Event":"envelope.delivered","Actor":"system",` +
-			`"Message":"00000000000000000000000004","Envelope":"00000000000000000000000004.1",` +
-			`"Persons":["0g000000000000000000000000"],"Detail":{"n":"4","phase":"\u003cdot\u003e \u0026 more"},` +
-			`"Names":{"0g000000000000000000000000":"Pat \"]\\"}}` + "\n": {Name: func(gateway.PersonRef) string { return `Pat "]\` }},
+		`{"seq":0,"at":"2026-03-01T10:00:00Z","event":"envelope.delivered","actor":"system",` +
+			`"message":"00000000000000000000000004","envelope":"00000000000000000000000004.1",` +
+			`"persons":["0g000000000000000000000000"],"detail":{"n":"4","phase":"\u003cdot\u003e \u0026 more"}}` + "\n": {},
+		`{"seq":0,"at":"2026-03-01T10:00:00Z","event":"envelope.delivered","actor":"system",` +
+			`"message":"00000000000000000000000004","envelope":"00000000000000000000000004.1",` +
+			`"persons":["0g000000000000000000000000"],"detail":{"n":"4","phase":"\u003cdot\u003e \u0026 more"},` +
+			`"names":{"0g000000000000000000000000":"Pat \"]\\"}}` + "\n": {Name: func(gateway.PersonRef) string { return `Pat "]\` }},
 		`<109>1 2026-03-01T10:00:00.000000Z gate.example gatepost - envelope.delivered [gatepost@32473 seq="0" actor="system" ` +
 			`message="00000000000000000000000004" envelope="00000000000000000000000004.1" person="0g000000000000000000000000" ` +
 			`name="Pat \"\]\\" detail.n="4" detail.phase="<dot> & more"]` + "\n": {Format: Syslog, Host: "gate.example", Name: func(gateway.PersonRef) string { return `Pat "]\` }},
@@ -147,7 +147,7 @@ func FuzzVerifyExport(f *testing.F) {
 	b.fill(f, 3)
 	out, head, _ := b.export(f, ExportOptions{})
 	f.Add(out)
-	f.Add([]byte("{}\n{\"Seq\":18446744073709551615,\"Event\":\"x\"}\n{\"Seq\":0,\"Event\":\"x\"}"))
+	f.Add([]byte("{}\n{\"seq\":18446744073709551615,\"event\":\"x\"}\n{\"seq\":0,\"event\":\"x\"}"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		r, err := VerifyExport(bytes.NewReader(raw), b.key.Verifier(), head)
 		if err == nil && r.OK() != bytes.Equal(bytes.TrimSuffix(raw, []byte{'\n'}), bytes.TrimSuffix(out, []byte{'\n'})) {

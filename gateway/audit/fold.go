@@ -18,7 +18,7 @@ const keepHead = time.Minute
 
 // Entry is a record with its place in the log.
 type Entry struct {
-	Seq uint64
+	Seq uint64 `json:"seq"`
 	gateway.Record
 }
 

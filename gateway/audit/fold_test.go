@@ -79,9 +79,9 @@ func TestLeafOctets(t *testing.T) {
 	b := newLog(t)
 	b.stage(t, 4, 1)
 	b.fold(t)
-	const want = `{"Seq":0,"At":"2026-03-01T10:00:00Z","Event":"envelope.delivered","Actor":"system",` +
-		`"Message":"00000000000000000000000004","Envelope":"00000000000000000000000004.1",` +
-		`"Persons":["0g000000000000000000000000"],"Detail":{"n":"4","phase":"\u003cdot\u003e \u0026 more"}}`
+	const want = `{"seq":0,"at":"2026-03-01T10:00:00Z","event":"envelope.delivered","actor":"system",` +
+		`"message":"00000000000000000000000004","envelope":"00000000000000000000000004.1",` +
+		`"persons":["0g000000000000000000000000"],"detail":{"n":"4","phase":"\u003cdot\u003e \u0026 more"}}`
 	if got := string(b.leafOf(t, 0)); got != want {
 		t.Errorf("leaf\n%s\nwant\n%s", got, want)
 	}

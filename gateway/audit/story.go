@@ -15,7 +15,7 @@ import (
 // sequence number yet.
 type Told struct {
 	Entry
-	Staged bool `json:",omitempty"`
+	Staged bool `json:"staged,omitempty"`
 }
 
 // Story returns everything that was recorded of a message, in order, what is
