@@ -1,13 +1,16 @@
 package pebblestore_test
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
@@ -16,11 +19,16 @@ import (
 	"gatepost/store/pebblestore"
 )
 
-// TestBackupUnderWriters copies the store while others commit pairs: a copy
-// holds everything that was acknowledged before it began, and whole pairs only.
+// slots is how many pairs each writer of TestBackupUnderWriters has, which it
+// writes again and again: a store that grew would make each copy slower.
+const slots = 200
+
+// TestBackupUnderWriters copies the store while others commit numbered pairs: a
+// copy opens, and holds everything that was acknowledged before it began, and
+// whole pairs only.
 func TestBackupUnderWriters(t *testing.T) {
 	fs := vfs.NewMem()
-	s := open(t, "db", pebblestore.Options{FS: fs, MemTable: 64 << 10})
+	s := open(t, "db", pebblestore.Options{FS: fs, MemTable: 64 << 10, Patience: 5 * time.Minute})
 	var acked [3]atomic.Uint32
 	var stop atomic.Bool
 	var wg sync.WaitGroup
@@ -28,8 +36,8 @@ func TestBackupUnderWriters(t *testing.T) {
 		wg.Go(func() {
 			for n := uint32(0); !stop.Load(); n++ {
 				var b store.Batch
-				b.Put(store.Key(store.Messages, []byte{w}, store.Uint32(n)), make([]byte, 700))
-				b.Put(store.Key(store.Envelopes, []byte{w}, store.Uint32(n)), make([]byte, 70))
+				b.Put(store.Key(store.Messages, []byte{w}, store.Uint32(n%slots)), append(store.Uint32(n), make([]byte, 700)...))
+				b.Put(store.Key(store.Envelopes, []byte{w}, store.Uint32(n%slots)), store.Uint32(n))
 				if err := s.Commit(t.Context(), &b); err != nil {
 					t.Errorf("Commit: %v", err)
 					return
@@ -39,7 +47,7 @@ func TestBackupUnderWriters(t *testing.T) {
 		})
 	}
 	for n := range 12 {
-		for acked[0].Load() < 40 && !t.Failed() {
+		for acked[0].Load() < 2*slots && !t.Failed() {
 			put(t, s, "pace", "")
 		}
 		dir := fmt.Sprintf("copy%d", n)
@@ -51,7 +59,10 @@ func TestBackupUnderWriters(t *testing.T) {
 			t.Fatalf("Backup: %v", err)
 		}
 		after := open(t, dir, pebblestore.Options{FS: fs})
-		wantCopy(t, after, known)
+		for w := range byte(len(known)) {
+			wantCopy(t, after, w, known[w])
+		}
+		put(t, after, "a", "the copy is a store")
 		if err := errors.Join(after.Close(), fs.RemoveAll(dir)); err != nil {
 			t.Fatal(err)
 		}
@@ -60,21 +71,30 @@ func TestBackupUnderWriters(t *testing.T) {
 	wg.Wait()
 }
 
-func wantCopy(t *testing.T, s store.Store, known [3]uint32) {
+// wantCopy demands of the pairs of writer w that they are the newest of each
+// slot up to some number which is not before the known acknowledged ones.
+func wantCopy(t *testing.T, s store.Store, w byte, known uint32) {
 	t.Helper()
-	for w := range byte(len(known)) {
-		var counts [2]uint32
-		for i, table := range []store.Table{store.Messages, store.Envelopes} {
-			err := s.Scan(t.Context(), store.Prefix(table, []byte{w}), func(store.Item) bool { counts[i]++; return true })
-			if err != nil {
-				t.Error(err)
-			}
-		}
-		if counts[0] != counts[1] || counts[0] < known[w] {
-			t.Errorf("the copy has %d and %d records of writer %d, which had committed %d", counts[0], counts[1], w, known[w])
+	var halves [2][]uint32
+	for i, table := range []store.Table{store.Messages, store.Envelopes} {
+		err := s.Scan(t.Context(), store.Prefix(table, []byte{w}), func(item store.Item) bool {
+			halves[i] = append(halves[i], binary.BigEndian.Uint32(item.Value))
+			return true
+		})
+		if err != nil {
+			t.Error(err)
 		}
 	}
-	put(t, s, "a", "the copy is a store")
+	pairs := halves[0]
+	if !slices.Equal(pairs, halves[1]) {
+		t.Errorf("writer %d: half a pair: %v and %v", w, pairs, halves[1])
+	}
+	if slices.Sort(pairs); len(pairs) == 0 || pairs[len(pairs)-1]+1 < known || known >= slots && len(pairs) != slots {
+		t.Fatalf("writer %d had committed %d pairs; the copy ends with %v", w, known, pairs)
+	}
+	if first, last := pairs[0], pairs[len(pairs)-1]; last-first != uint32(len(pairs)-1) {
+		t.Errorf("writer %d: a commit is missing between %d and %d: %v", w, first, last, pairs)
+	}
 }
 
 func TestBackupRefusesWhatExists(t *testing.T) {
