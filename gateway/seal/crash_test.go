@@ -277,7 +277,7 @@ func TestDeathAtEveryStep(t *testing.T) {
 	check(t, k.Close())
 	for _, forgets := range []bool{false, true} {
 		steps := 0
-		for n := 1; ; n++ {
+		for n := 1; ; n += stride {
 			m := &mortal{dieAt: n, forgets: forgets}
 			s := base
 			s.c, s.mem, s.taken = newClock(), storetest.NewMemory(), make(map[string]bool)
@@ -288,7 +288,7 @@ func TestDeathAtEveryStep(t *testing.T) {
 				k.Close()
 			}
 			if !m.dead {
-				steps = n - 1
+				steps = len(m.steps)
 				break
 			}
 			k, err := Open(dir, s.options(disk{unsynced: true}))
@@ -312,7 +312,7 @@ func TestDeathAtEveryStep(t *testing.T) {
 // TestDeathWhileCreating: no keyring, or a whole one.
 func TestDeathWhileCreating(t *testing.T) {
 	for _, forgets := range []bool{false, true} {
-		for n := 1; ; n++ {
+		for n := 1; ; n += stride {
 			m := &mortal{dieAt: n, forgets: forgets}
 			dir := filepath.Join(t.TempDir(), "keys")
 			o := options(newClock())

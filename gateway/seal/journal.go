@@ -63,6 +63,7 @@ type Journal struct {
 	log      *slog.Logger
 	disk     disk
 	readOnly bool
+	turn     int64 // octets of a file, behind which the next is begun
 
 	mu       sync.Mutex
 	flushed  sync.Cond // of mu: broadcast after each flush
@@ -80,7 +81,7 @@ type Journal struct {
 }
 
 func openJournal(dir, keyring string, o Options, readOnly bool) (*Journal, error) {
-	j := &Journal{dir: dir, keyring: keyring, now: o.Now, log: o.Logger, disk: o.disk, readOnly: readOnly}
+	j := &Journal{dir: dir, keyring: keyring, now: o.Now, log: o.Logger, disk: o.disk, readOnly: readOnly, turn: maxSegment}
 	j.flushed.L = &j.mu
 	if readOnly {
 		return j, nil
@@ -244,7 +245,7 @@ func (j *Journal) flushLocked() {
 
 // write appends lines to the current file, or to a new one when that is long.
 func (j *Journal) write(lines []byte) error {
-	if j.size > maxSegment {
+	if j.size > j.turn {
 		old := j.f
 		if err := j.openSegment(j.n + 1); err != nil {
 			return err
