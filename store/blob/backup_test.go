@@ -243,7 +243,7 @@ func TestABackupThatFails(t *testing.T) {
 		keep(t, s, kv, octets(n, 1))
 	}
 	failed := 0
-	for at := int64(1); ; at++ {
+	for at := int64(1); ; at += stride {
 		countdown.Store(at)
 		doomed := keep(t, s, kv, octets(inFile, uint64(at)))
 		err := s.Backup(t.Context(), "copy", func(context.Context) error { remove(t, s, kv, doomed); return nil })

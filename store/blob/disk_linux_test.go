@@ -119,7 +119,7 @@ func smallDevice(t *testing.T, size string) string {
 // there is read and deleted, and then there is room again.
 func TestAFullDevice(t *testing.T) {
 	dev := smallDevice(t, "64m")
-	kv, err := pebblestore.Open(filepath.Join(dev, "db"), pebblestore.Options{Patience: 2 * time.Second})
+	kv, err := pebblestore.Open(filepath.Join(dev, "db"), pebblestore.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func TestAFullDevice(t *testing.T) {
 	if err := os.Remove(stuffing); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(200 * time.Millisecond) // the engine notices
+	wantBody(t, s, keepPatiently(t, s, kv, octets(100, 1)), octets(100, 1)) // the engine notices
 	for ref := range refs {
 		remove(t, s, kv, ref)
 	}
