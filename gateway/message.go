@@ -74,10 +74,12 @@ type Message struct {
 	UTF8      bool      `json:",omitempty"`
 	EightBit  bool      `json:",omitempty"`
 	Body      Body
-	BodyHash  []byte `json:",omitempty"` // SHA-256 of what follows the header
-	Spool     Wrap   `json:",omitzero"`  // lets couriers read the original
-	Staff     Wrap   `json:",omitzero"`  // lets staff read it until retention ends
-	Edits     []Edit `json:",omitempty"`
+	// Hash is the SHA-256 of the message as it leaves, Edits applied: what
+	// follows our Received line.
+	Hash  []byte `json:",omitempty"`
+	Spool Wrap   `json:",omitzero"` // lets couriers read the original
+	Staff Wrap   `json:",omitzero"` // lets staff read it until retention ends
+	Edits []Edit `json:",omitempty"`
 	// Thread is zero for a message that never was part of a conversation.
 	Thread    ThreadID `json:",omitzero"`
 	Envelopes int

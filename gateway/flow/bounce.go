@@ -180,7 +180,8 @@ func (f *Flow) stageBounce(ctx context.Context, b *store.Batch, id gateway.Envel
 	e.State = gateway.Bounced
 	e.Last = gateway.Outcome{
 		Result: gateway.Failed, At: f.Now(), Code: 550, Status: report.Status,
-		Text: "the notice was taken by " + gateway.Sensitive(e.Last.Host) + " and then returned: " + report.Diagnostic,
+		// Nothing of the report's own words: anybody who got the notice can write one.
+		Text: "the notice was taken by " + gateway.Sensitive(e.Last.Host) + " and later returned as undeliverable",
 	}
 	b.RequireVersion(envelopeKey(id), version)
 	if err := b.PutRecord(envelopeKey(id), e); err != nil {

@@ -16,7 +16,7 @@ import (
 // it repeats the Message-ID and Auto-Submitted, nothing that people wrote.
 func (f *Flow) composeNotice(set *Settings, s securing, link gateway.Link, secret gateway.LinkSecret, replyTo gateway.Address, language string) (raw []byte, headerID string, err error) {
 	from := s.message.From
-	if from.IsNull() || set.Signer(from.Domain()) == nil {
+	if from.IsNull() || !from.IsASCII() || set.Signer(from.Domain()) == nil {
 		from = set.notices()
 	}
 	if headerID, err = mailmsg.HeaderID(from.Domain(), f.Random); err != nil {

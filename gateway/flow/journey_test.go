@@ -410,3 +410,120 @@ func TestGroupOfAnAccount(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// The mark of a harmless message lets nothing else through: not another
+// subject, not a body read another way, not a message without a blank line.
+func TestMarkOfAnotherMessage(t *testing.T) {
+	const head = "From: Ann <ann@clinic.example>\r\nTo: x@y.example\r\n"
+	for name, mails := range map[string][2]string{
+		"subject":       {head + "Subject: hi\r\n\r\nlunch\r\n", head + "Subject: zebrafinch\r\n\r\nlunch\r\n"},
+		"encoding":      {head + "\r\nemVicmFmaW5jaA==\r\n", head + "Content-Transfer-Encoding: base64\r\n\r\nemVicmFmaW5jaA==\r\n"},
+		"no blank line": {head + "\r\n", head + "the zebrafinch results\r\n"},
+		"on top":        {head + "\r\nlunch\r\n", "TOP" + head + "\r\nlunch\r\n"},
+	} {
+		w := newWorld(t)
+		w.mode = gateway.Observe
+		kv := emptyStore()
+		send := func(raw string) string {
+			w.hop.forget()
+			err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+				_, err := accept(ctx, f, submissionTo("s@secure.example"), raw)
+				deliverAll(ctx, f, time.Minute)
+				return err
+			})
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			return strings.Join(w.hop.mail("s@secure.example"), "")
+		}
+		left := send(mails[0])
+		ours := strings.TrimSuffix(left, mails[0])
+		w.mode = gateway.Enforce
+		forged := ours + mails[1]
+		if rest, top := strings.CutPrefix(mails[1], "TOP"); top {
+			forged = "Subject: zebrafinch\r\n" + ours + rest
+		}
+		if got := send(forged); got != "" && !strings.Contains(got, "/m/") {
+			t.Errorf("%s: left unjudged", name)
+		}
+		if got := send("Received: from a relay\r\n\tby another\r\n" + left); !strings.HasSuffix(got, mails[0]) {
+			t.Errorf("%s: our own message did not come back as such", name)
+		}
+	}
+}
+
+// Spellings of one recipient are one recipient: one return each message.
+func TestReturnsOnceForAllSpellings(t *testing.T) {
+	w := newWorld(t)
+	w.mode = gateway.Observe
+	kv := emptyStore()
+	send := func(raw string, to ...string) {
+		err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+			_, err := accept(ctx, f, submissionTo(to...), raw)
+			deliverAll(ctx, f, time.Minute)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	send(testMail, "s@secure.example")
+	left := w.hop.mail("s@secure.example")[0]
+	w.mode = gateway.Enforce
+	w.hop.forget()
+	send(left, "s@secure.example", "S@secure.example", "s@SECURE.example")
+	clear := 0
+	for _, mails := range w.hop.got {
+		for _, raw := range mails {
+			if strings.Contains(raw, "ebrafinch") {
+				clear++
+			}
+		}
+	}
+	if clear != 1 {
+		t.Errorf("%d copies left unjudged", clear)
+	}
+}
+
+// A stranger's local part that names another way is refused, whoever would
+// follow it.
+func TestStrangersCannotRoute(t *testing.T) {
+	w := newWorld(t)
+	_ = w.in(t, emptyStore(), func(ctx context.Context, f *Flow) error {
+		set := w.settings()
+		set.InboundRelay = true
+		f.Configure(set, testJudge())
+		for to, want := range map[string]bool{
+			"bob@clinic.example": true, "bob%evil.example@clinic.example": false, "evil.example!bob@clinic.example": false,
+			`"bob@evil.example"@clinic.example`: false, `"|sh"@clinic.example`: false, `/etc/passwd@clinic.example`: false, "bob@evil.example": false,
+		} {
+			s := stranger("x@out.example", "bob@clinic.example")
+			a, err := gateway.ParseAddress(to)
+			if err != nil {
+				continue // refused before it comes here
+			}
+			if err := f.Recipient(ctx, &s, gateway.Recipient{Address: a}); (err == nil) != want {
+				t.Errorf("%s: %v", to, err)
+			}
+		}
+		return nil
+	})
+}
+
+// A report about a notice can be written by anybody who got the notice: none
+// of its words reach the sender.
+func TestForgedReportBringsNoWords(t *testing.T) {
+	w := newWorld(t)
+	kv := emptyStore()
+	w.secured(t, kv, "s@secure.example")
+	err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+		s := stranger("", w.hop.from["s@secure.example"])
+		_, err := accept(ctx, f, s, strings.Replace(testBounce, "no such user", "click http://evil.example/ now", 1))
+		deliverAll(ctx, f, time.Minute)
+		return err
+	})
+	report := w.hop.mail("ann@clinic.example")
+	if err != nil || len(report) != 1 || strings.Contains(report[0], "evil.example") || !strings.Contains(report[0], "5.1.1") {
+		t.Errorf("%v: %q", err, report)
+	}
+}

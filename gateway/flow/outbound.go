@@ -51,10 +51,20 @@ func (f *Flow) Recipient(ctx context.Context, s *gateway.Submission, r gateway.R
 	if inside(s.Peer) {
 		return nil
 	}
+	if routed(r.Address.Local()) {
+		return gateway.FaultNoRelay
+	}
 	if s.Peer.Listener == "inbound" && set.InboundRelay && r.Address.In(set.Domains) {
 		return nil
 	}
 	return gateway.FaultNoRelay
+}
+
+// routed reports whether a local part names another way or a program, as old
+// mail servers read it: user%host, host!user, "user@host", |command, /file.
+// The server inside may trust us and follow it; a stranger must not use that.
+func routed(local string) bool {
+	return strings.ContainsAny(local, "%!@") || strings.HasPrefix(strings.Trim(local, `"`), "|") || strings.HasPrefix(strings.Trim(local, `"`), "/")
 }
 
 // inside reports whether a peer may relay outward. The inbound listener never
@@ -128,7 +138,8 @@ type arrival struct {
 	envelopes    []gateway.Envelope
 	reports      []gateway.EnvelopeID // whose notices this mail reports about
 	once         store.Batch          // what may happen once and happens now
-	hash         []byte               // of the body, once needed
+	passed       []passed             // the messages of ours that this one may be
+	back         map[string]bool      // recipients whose one return is used up by this mail
 }
 
 // judge makes an envelope of every recipient. It writes nothing but persons.
@@ -146,6 +157,7 @@ func (a *arrival) judge(ctx context.Context) error {
 	if err != nil && !errors.Is(err, thread.ErrUnknown) {
 		return err
 	}
+	a.passed = f.passedBefore(a.taken.raw)
 	j, err := f.prepare(ctx, a)
 	if err != nil {
 		return err
@@ -319,7 +331,7 @@ func (a *arrival) message() (*gateway.Message, error) {
 	m := &gateway.Message{
 		ID: t.id, Channel: gateway.Email, Direction: a.direction(), Accepted: a.now, Peer: a.sub.Peer,
 		Sender: a.sub.From, Subject: r.Subject, HeaderID: r.MessageID, EnvID: a.sub.EnvID, Return: a.sub.Return,
-		UTF8: a.sub.UTF8, EightBit: a.sub.EightBit, Body: t.record(), BodyHash: a.bodyHash(), Envelopes: len(a.envelopes),
+		UTF8: a.sub.UTF8, EightBit: a.sub.EightBit, Body: t.record(), Envelopes: len(a.envelopes),
 		Verdicts: a.verdicts, Retain: retainDay(a.now, a.set.Retain),
 	}
 	if len(r.From) > 0 {
@@ -333,6 +345,9 @@ func (a *arrival) message() (*gateway.Message, error) {
 	}
 	var err error
 	if a.needsSpool() {
+		if m.Hash, err = hashLeaving(t.raw, m.Edits); err != nil {
+			return nil, err
+		}
 		if m.Spool, err = f.Sealer.WrapSpool(t.key, m.ID); err != nil {
 			return nil, err
 		}
