@@ -214,7 +214,9 @@ func TestCloseWaitsForCommits(t *testing.T) {
 			acked <- n
 		}
 	}()
-	time.Sleep(20 * time.Millisecond)
+	for len(acked) < 10 && !t.Failed() {
+		time.Sleep(time.Millisecond)
+	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
