@@ -106,6 +106,7 @@ type element struct {
 	small  bool // font size zero: a size within undoes it
 	quoted bool
 	pre    bool
+	styled bool // has a style of its own
 	color  color
 	back   color
 }
@@ -212,13 +213,17 @@ func (p *page) declaration(src string) int {
 	return n
 }
 
-// comment reads the inside of a comment, deeper ones as plain text.
+// comment reads the inside of a comment, deeper ones as plain text, with and
+// without their tags.
 func (p *page) comment(body string) {
 	if strings.TrimSpace(body) == "" {
 		return
 	}
 	if p.comments >= maxComments || strings.IndexByte(body, '<') < 0 {
 		p.aside(html.UnescapeString(body))
+		if strings.IndexByte(body, '<') >= 0 {
+			p.aside(XML(body, nil))
+		}
 		return
 	}
 	inner := newPage()

@@ -23,14 +23,14 @@ func kindOf(name string) kind {
 	switch name {
 	case "p", "div", "tr", "li", "ul", "ol", "dl", "dt", "dd", "h1", "h2", "h3", "h4", "h5", "h6", "table", "tbody", "thead",
 		"tfoot", "blockquote", "pre", "center", "form", "fieldset", "section", "article", "header", "footer", "main", "nav",
-		"aside", "address", "figure", "figcaption", "caption", "title", "body", "html", "head", "select", "option", "textarea", "button",
+		"aside", "address", "figure", "figcaption", "caption", "body", "html", "head", "select", "option", "button",
 		"listing", "details", "summary", "legend", "dir", "menu", "o:p":
 		return block
 	case "br", "hr":
 		return brk
 	case "td", "th":
 		return cell
-	case "script", "style", "xmp":
+	case "script", "style", "xmp", "title", "textarea", "iframe", "noembed", "noframes", "plaintext":
 		return raw
 	case "img", "input", "meta", "link", "area", "base", "col", "embed", "param", "source", "track", "wbr", "bgsound", "frame", "keygen", "image":
 		return void
@@ -81,10 +81,10 @@ func (p *page) startTag(src string) int {
 	case void:
 		return n
 	case raw:
-		return n + p.rawText(name, src[n:])
+		return n + p.rawText(name, src[n:], e.styled || p.within("select"))
 	}
-	e.pre = e.pre || name == "pre" || name == "listing" || name == "textarea"
-	e.hidden = e.hidden || name == "title" || name == "template"
+	e.pre = e.pre || name == "pre" || name == "listing"
+	e.hidden = e.hidden || name == "template"
 	if len(p.stack) < maxOpen {
 		p.stack = append(p.stack, e)
 	}
@@ -144,40 +144,6 @@ func (p *page) boundary(name string) {
 	}
 }
 
-// rawText takes the content of script, style and xmp up to its end tag.
-func (p *page) rawText(name, src string) int {
-	end, n := len(src), len(src)
-	for at := 0; ; {
-		i := strings.Index(src[at:], "</")
-		if i < 0 {
-			break
-		}
-		at += i
-		if hasFold(src[at+2:], name) {
-			end = at
-			n = at + p.bogus(src[at:])
-			break
-		}
-		at += 2
-	}
-	body := src[:end]
-	switch {
-	case name == "style":
-		p.sheet.add(body)
-		p.aside(strings.Join(p.sheet.contents(body), "\n"))
-		if end == len(src) {
-			p.comment(body) // never closed: other readers show what follows
-		}
-	case name == "xmp":
-		p.shown().pre(body)
-	case end == len(src):
-		p.comment(body)
-	default:
-		p.aside(body)
-	}
-	return n
-}
-
 // hasFold reports whether s begins with the lower-case prefix in any case.
 func hasFold(s, prefix string) bool {
 	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
@@ -210,6 +176,9 @@ func (p *page) attributes(src string, at int, e *element) (end int, closed bool)
 			}
 		}
 		p.attribute(e, name, value)
+		if strings.ContainsAny(value, "<>") {
+			p.described(value) // a reader that ends the tag within the quotes shows the rest
+		}
 	}
 	return len(src), false
 }
@@ -239,6 +208,7 @@ func attrValue(src string, at int) (string, int) {
 func (p *page) attribute(e *element, name, value string) {
 	switch lower(name) {
 	case "style":
+		e.styled = true
 		e.style(value)
 	case "class":
 		p.class(e, value)
