@@ -12,7 +12,8 @@ const maxMailboxes = 10000
 
 // Mailboxes reads an address list (RFC 5322 section 3.4): groups give their
 // members, comments and routes are dropped, and what is malformed is read as
-// far as it goes.
+// far as it goes: where readers take different addresses out of the same text
+// ("<a@x> <b@x>", "a@x <b@x>"), the list holds all of them.
 func Mailboxes(raw string) []Mailbox {
 	a := addressScanner{s: Unfold(raw)}
 	for a.s != "" && len(a.list) < maxMailboxes {
@@ -26,6 +27,7 @@ type addressScanner struct {
 	s       string
 	list    []Mailbox
 	phrase  strings.Builder // words before "<", or a bare address
+	words   strings.Builder // those of phrase that were not quoted
 	comment string
 	angle   string
 }
@@ -45,6 +47,9 @@ func (a *addressScanner) step() {
 		a.quoted(text, a.s[:n])
 		a.s = a.s[n:]
 	case '<':
+		if a.angle != "" {
+			a.finish()
+		}
 		inner, rest, _ := strings.Cut(a.s[1:], ">")
 		a.angle, a.s = route(inner), rest
 	case ',', ';':
@@ -52,7 +57,9 @@ func (a *addressScanner) step() {
 		a.s = a.s[1:]
 	case ':':
 		// A group's name came before; the members follow.
+		a.stray()
 		a.phrase.Reset()
+		a.words.Reset()
 		a.s = a.s[1:]
 	default:
 		n := strings.IndexAny(a.s, `("<,;:`)
@@ -60,6 +67,7 @@ func (a *addressScanner) step() {
 			n = len(a.s)
 		}
 		a.phrase.WriteString(a.s[:n])
+		a.words.WriteString(a.s[:n])
 		a.s = a.s[n:]
 	}
 }
@@ -68,18 +76,34 @@ func (a *addressScanner) step() {
 func (a *addressScanner) quoted(text, source string) {
 	if strings.HasPrefix(a.s[len(source):], "@") {
 		text = source
+		a.words.WriteString(source)
 	}
 	a.phrase.WriteString(text)
 }
 
-// route drops the source route of RFC 5322 section 4.4.
+// route drops the source route of RFC 5322 section 4.4. What is none stays and
+// is no address.
 func route(s string) string {
-	if strings.HasPrefix(s, "@") {
-		if _, after, ok := strings.Cut(s, ":"); ok {
-			s = after
+	if before, after, ok := strings.Cut(s, ":"); ok && strings.HasPrefix(s, "@") {
+		for _, domain := range strings.Split(before, ",") {
+			if domain = strings.Trim(domain, " \t"); strings.LastIndexByte(domain, '@') > 0 {
+				return s
+			}
 		}
+		s = after
 	}
 	return strings.Trim(s, " \t")
+}
+
+// stray adds the addresses that stand where a name should, unquoted, and are
+// not the one in angles: RFC 5322 allows no "@" there, and readers differ.
+func (a *addressScanner) stray() {
+	for _, w := range strings.Fields(a.words.String()) {
+		local, domain, ok := strings.Cut(w, "@")
+		if ok && local != "" && strings.IndexByte(domain, '.') > 0 && !strings.EqualFold(w, a.angle) && len(a.list) < maxMailboxes {
+			a.list = append(a.list, Mailbox{Addr: w})
+		}
+	}
 }
 
 func (a *addressScanner) finish() {
@@ -91,7 +115,11 @@ func (a *addressScanner) finish() {
 	if m.Addr != "" || m.Name != "" {
 		a.list = append(a.list, m)
 	}
+	if a.angle != "" {
+		a.stray()
+	}
 	a.phrase.Reset()
+	a.words.Reset()
 	a.comment, a.angle = "", ""
 }
 

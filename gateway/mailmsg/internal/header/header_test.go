@@ -99,6 +99,18 @@ func TestMailboxes(t *testing.T) {
 		{`=?utf-8?q?J=C3=B6rg?= <j@x>`, `{Jörg j@x}`},
 		{`<a@b`, `{ a@b}`},
 		{`"a <b@c>`, `{ a <b@c>}`},
+		{`<ceo@a.b> <ann@a.b>`, `{ ceo@a.b} { ann@a.b}`},
+		{`Boss <ceo@a.b><ann@a.b>`, `{Boss ceo@a.b} { ann@a.b}`},
+		{`ceo@a.b <ann@a.b>`, `{ceo@a.b ann@a.b} { ceo@a.b}`},
+		{`<ann@a.b> ceo@a.b`, `{ceo@a.b ann@a.b} { ceo@a.b}`},
+		{`ceo@a.b (x) <ann@a.b>`, `{ceo@a.b ann@a.b} { ceo@a.b}`},
+		{`"ceo"@a.b <ann@a.b>`, `{"ceo"@a.b ann@a.b} { "ceo"@a.b}`},
+		{`ceo@a.b: ann@a.b;`, `{ ceo@a.b} { ann@a.b}`},
+		{`<@ceo@a.b:ann@a.b>`, `{ @ceo@a.b:ann@a.b}`},
+		{`Ann@a.b <ann@A.b>`, `{Ann@a.b ann@A.b}`},
+		{`"ceo@a.b" <ann@a.b>`, `{ceo@a.b ann@a.b}`},
+		{`Ann@Home (ceo@a.b) <ann@a.b>`, `{Ann@Home ann@a.b}`},
+		{`G: <a@b>;`, `{ a@b}`},
 		{``, ``},
 	}
 	for _, c := range cases {
