@@ -1,9 +1,6 @@
 package viewer
 
-import (
-	"net"
-	"sync"
-)
+import "net"
 
 // Limits of connections. One host is a household or a clinic behind one
 // address; loopback is a proxy of ours that speaks for everybody.
@@ -13,12 +10,13 @@ const (
 )
 
 // Confine limits the connections that l hands out: total at once, and perHost
-// of one network address, loopback excepted. One too many is closed as soon as
-// it is accepted, so that those who hold connections open cannot keep others
-// from being heard. Zero limits take the defaults.
+// of one network address (IPv6: of one /64), loopback excepted. One too many is
+// closed as soon as it is accepted, so that those who hold connections open
+// cannot keep others from being heard. Zero limits take the defaults.
 //
 // It belongs directly on the TCP listener, below TLS: a connection counts from
-// its first packet, not from its handshake.
+// its first packet, not from its handshake. How many requests the connections
+// carry at once is NewServer's to limit.
 func Confine(l net.Listener, total, perHost int) net.Listener {
 	if total <= 0 {
 		total = DefaultConnections
@@ -26,16 +24,12 @@ func Confine(l net.Listener, total, perHost int) net.Listener {
 	if perHost <= 0 {
 		perHost = DefaultPerHost
 	}
-	return &confined{Listener: l, total: total, perHost: perHost, hosts: map[string]int{}}
+	return &confined{Listener: l, crowd: newCrowd(total, perHost)}
 }
 
 type confined struct {
 	net.Listener
-	total, perHost int
-
-	mu    sync.Mutex // for what follows
-	open  int
-	hosts map[string]int
+	*crowd
 }
 
 // Accept implements net.Listener.
@@ -45,32 +39,10 @@ func (c *confined) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		host := hostOf(conn.RemoteAddr().String())
-		if c.enter(host) {
-			return &counted{Conn: conn, leave: sync.OnceFunc(func() { c.leave(host) })}, nil
+		if leave, ok := c.enter(neighbourOf(conn.RemoteAddr().String())); ok {
+			return &counted{Conn: conn, leave: leave}, nil
 		}
 		_ = conn.Close() // nobody is owed an answer here
-	}
-}
-
-func (c *confined) enter(host string) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	near := net.ParseIP(host).IsLoopback()
-	if c.open >= c.total || !near && c.hosts[host] >= c.perHost {
-		return false
-	}
-	c.open++
-	c.hosts[host]++
-	return true
-}
-
-func (c *confined) leave(host string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.open--
-	if c.hosts[host]--; c.hosts[host] == 0 {
-		delete(c.hosts, host)
 	}
 }
 

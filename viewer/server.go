@@ -10,7 +10,7 @@ import (
 // ServerConfig of the HTTP server around the viewer. Zero fields take the
 // default that stands beside them.
 type ServerConfig struct {
-	Concurrent int // 256: requests served at once; more are told to come back
+	Concurrent int // 256: requests served at once, a quarter of them forms; more are told to come back
 	Logger     *slog.Logger
 }
 
@@ -20,44 +20,35 @@ type ServerConfig struct {
 const (
 	headerTime = 10 * time.Second
 	readTime   = 30 * time.Second
+	bodyTime   = 5 * time.Second
 	idleTime   = 2 * time.Minute
 	pageTime   = time.Minute
 	maxHeaders = 16 << 10
 )
 
-// NewServer puts h behind timeouts and a limit of concurrency. The caller adds
-// TLSConfig and serves.
+// Limits of HTTP/2. A page needs a handful of requests at once; without a limit
+// one connection is a hundred. Nothing that is sent here is large.
+const (
+	streams = 16
+	ahead   = 64 << 10 // octets that the other side may send ahead
+)
+
+// NewServer puts h behind timeouts and limits of concurrency: of all, and of
+// one network address, loopback excepted. The caller adds TLSConfig and serves.
 func NewServer(c ServerConfig, h http.Handler) *http.Server {
 	if c.Concurrent <= 0 {
 		c.Concurrent = 256
 	}
 	s := &http.Server{
-		Handler:           limited(h, c.Concurrent),
+		Handler:           newDoor(h, c.Concurrent),
 		ReadHeaderTimeout: headerTime,
 		ReadTimeout:       readTime,
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    maxHeaders,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: streams, MaxReceiveBufferPerConnection: ahead, MaxReceiveBufferPerStream: ahead},
 		ErrorLog:          log.New(quiet{c.Logger}, "", 0),
 	}
 	return s
-}
-
-// limited serves at most n requests at once.
-func limited(h http.Handler, n int) http.Handler {
-	room := make(chan struct{}, n)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		select {
-		case room <- struct{}{}:
-			defer func() { <-room }()
-			// Fails only where the server below has no deadlines, as in tests.
-			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(pageTime))
-			h.ServeHTTP(w, r)
-		default:
-			w.Header().Set("Retry-After", "5")
-			w.Header().Set("Cache-Control", "no-store")
-			http.Error(w, "Too many visitors at this moment. Please try again in a few seconds.", http.StatusServiceUnavailable)
-		}
-	})
 }
 
 // quiet takes the server's own complaints, which quote what strangers sent,

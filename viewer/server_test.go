@@ -97,32 +97,6 @@ func TestSlowHeadersEnd(t *testing.T) {
 	}
 }
 
-func TestTooManyAtOnce(t *testing.T) {
-	release, entered := make(chan struct{}), make(chan struct{})
-	h := limited(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		entered <- struct{}{}
-		<-release
-	}), 2)
-	server := &http.Server{Handler: h}
-	raw, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	go func() { _ = server.Serve(raw) }()
-	defer server.Close()
-	request := "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-	var wg sync.WaitGroup
-	for range 2 {
-		wg.Go(func() { exchange(t, raw.Addr().String(), request) })
-		<-entered
-	}
-	if got := exchange(t, raw.Addr().String(), request); got != "HTTP/1.1 503 Service Unavailable" {
-		t.Errorf("the third: %q", got)
-	}
-	close(release)
-	wg.Wait()
-}
-
 // far makes connections of one listener look as if they came from afar.
 type far struct {
 	net.Listener

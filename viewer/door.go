@@ -1,0 +1,122 @@
+package viewer
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"time"
+)
+
+// door stands before the pages. It takes a request in whole before it gives it
+// one of the places inside, so that who sends slowly holds up nobody, and it
+// keeps each neighbour to a few places.
+//
+// Those who look and those who send forms have places of their own: neither
+// can shut the other out, not even behind a proxy where all are one neighbour.
+type door struct {
+	next    http.Handler
+	looking *crowd // requests without a body that are served
+	sending *crowd // requests with a body that are served
+	reading *crowd // bodies that are read
+}
+
+// Places of one neighbour, of each kind.
+const placesEach = 32
+
+// newDoor has places for n requests at once, n/4 of them for forms.
+func newDoor(next http.Handler, n int) *door {
+	forms := max(1, n/4)
+	return &door{next: next, looking: newCrowd(max(1, n-forms), placesEach), sending: newCrowd(forms, placesEach), reading: newCrowd(4*n, placesEach)}
+}
+
+// ServeHTTP implements http.Handler.
+func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	control := http.NewResponseController(w)
+	// Fails only where the server below has no deadlines, as in tests.
+	_ = control.SetWriteDeadline(time.Now().Add(bodyTime + pageTime))
+	neighbour, places := neighbourOf(r.RemoteAddr), d.looking
+	if r.ContentLength != 0 {
+		places = d.sending
+		if !d.takeBody(w, r, control, neighbour) {
+			return
+		}
+	}
+	// The request is here: what is left of its time to arrive must not end the
+	// answer (a deadline that passes cancels the request's context).
+	_ = control.SetReadDeadline(time.Time{})
+	leave, ok := places.enter(neighbour)
+	if !ok {
+		tooMany(w)
+		return
+	}
+	defer leave()
+	_ = control.SetWriteDeadline(time.Now().Add(pageTime))
+	d.next.ServeHTTP(w, r)
+}
+
+// takeBody reads the body of r into memory; false when that failed and was
+// answered. A body that is larger than any form becomes one that says so to
+// its reader.
+func (d *door) takeBody(w http.ResponseWriter, r *http.Request, control *http.ResponseController, neighbour string) bool {
+	leave, ok := d.reading.enter(neighbour)
+	if !ok {
+		hangUp(w, r)
+		tooMany(w)
+		return false
+	}
+	defer leave()
+	if r.ContentLength > maxForm {
+		hangUp(w, r)
+		r.Body = tooLarge{}
+		return true
+	}
+	_ = control.SetReadDeadline(time.Now().Add(bodyTime))
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxForm+1))
+	switch {
+	case err != nil:
+		hangUp(w, r)
+		status := http.StatusBadRequest
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			status = http.StatusRequestTimeout
+		}
+		plain(w, status, "The form did not arrive. Please send it again.")
+		return false
+	case len(body) > maxForm:
+		hangUp(w, r)
+		r.Body = tooLarge{}
+	default:
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	return true
+}
+
+// hangUp ends the connection after the answer: else HTTP/1 would wait for the
+// rest of the body before it answers. HTTP/2 gives up the one stream.
+func hangUp(w http.ResponseWriter, r *http.Request) {
+	if r.ProtoMajor == 1 {
+		w.Header().Set("Connection", "close")
+	}
+}
+
+// tooMany answers one who finds no place.
+func tooMany(w http.ResponseWriter) {
+	w.Header().Set("Retry-After", "5")
+	plain(w, http.StatusServiceUnavailable, "Too many visitors at this moment. Please try again in a few seconds.")
+}
+
+// plain answers outside of the pages, which may cost nothing here.
+func plain(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Cache-Control", "no-store")
+	http.Error(w, text, status)
+}
+
+// tooLarge is a body that was not read.
+type tooLarge struct{}
+
+// Read implements io.Reader.
+func (tooLarge) Read([]byte) (int, error) { return 0, &http.MaxBytesError{Limit: maxForm} }
+
+// Close implements io.Closer.
+func (tooLarge) Close() error { return nil }
