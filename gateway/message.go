@@ -144,6 +144,10 @@ type Envelope struct {
 type Notice struct {
 	Body  Body
 	Spool Wrap
+	// Alone says that Spool is under a key of its own, which ends when the
+	// notice has left: with it ends the last way to a message without a staff
+	// copy that does not go through its link.
+	Alone bool `json:",omitempty"`
 }
 
 // Result of an attempt. The zero value is Deferred: nothing is known to have

@@ -67,7 +67,7 @@ func (f *Flow) stageOwn(ctx context.Context, b *store.Batch, o own) error {
 	if err != nil {
 		return err
 	}
-	notice, err := f.keep(ctx, b, id, raw)
+	notice, err := f.keep(ctx, b, id, raw, f.Sealer.WrapSpool)
 	if err != nil {
 		return err
 	}

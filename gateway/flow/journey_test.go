@@ -244,7 +244,22 @@ func TestReadByCode(t *testing.T) {
 func TestNoStaffCopy(t *testing.T) {
 	w := newWorld(t)
 	kv := emptyStore()
-	_, id := w.secured(t, kv, "x@nocopy.example")
+	id := w.acceptInto(t, kv, submissionTo("x@nocopy.example"), testMail)
+	backup := kv.Copy()
+	w.settle(t, kv)
+	if len(w.hop.mail("x@nocopy.example")) != 1 {
+		t.Fatal("no notice left")
+	}
+	_ = w.in(t, backup, func(ctx context.Context, f *Flow) error {
+		e, err := f.envelope(ctx, gateway.EnvelopeID{Message: id})
+		if err != nil {
+			return err
+		}
+		if _, err := f.Spool.Open(e.Notice.Spool, id); err == nil {
+			t.Error("a backup from before and the keyring open the notice, and with its link the message")
+		}
+		return nil
+	})
 	_ = w.in(t, kv, func(ctx context.Context, f *Flow) error {
 		m, _, err := store.GetRecord[gateway.Message](ctx, f.Store, messageKey(id))
 		if err != nil {

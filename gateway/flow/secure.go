@@ -70,9 +70,15 @@ func (f *Flow) secure(ctx context.Context, b *store.Batch, s securing, e *gatewa
 	if err != nil {
 		return err
 	}
-	if e.Notice, err = f.keep(ctx, b, m.ID, notice); err != nil {
+	wrapFor := f.Sealer.WrapSpool
+	alone := s.options.StaffCopy == "none"
+	if alone {
+		wrapFor = f.Sealer.WrapAlone
+	}
+	if e.Notice, err = f.keep(ctx, b, m.ID, notice, wrapFor); err != nil {
 		return err
 	}
+	e.Notice.Alone = alone
 	e.Action, e.Link = gateway.Secure, link.ID
 	if e.Sender, err = gateway.ParseAddress(bounce + "@" + set.ReplyDomain); err != nil {
 		return err
@@ -113,7 +119,9 @@ func (f *Flow) reference() (string, error) {
 }
 
 // keep seals a mail of ours for the courier, under a data key of its own.
-func (f *Flow) keep(ctx context.Context, b *store.Batch, id gateway.MessageID, raw []byte) (*gateway.Notice, error) {
+func (f *Flow) keep(ctx context.Context, b *store.Batch, id gateway.MessageID, raw []byte,
+	wrapFor func(seal.Key, gateway.MessageID) (gateway.Wrap, error),
+) (*gateway.Notice, error) {
 	key, err := f.Sealer.NewKey()
 	if err != nil {
 		return nil, err
@@ -132,7 +140,7 @@ func (f *Flow) keep(ctx context.Context, b *store.Batch, id gateway.MessageID, r
 	if err != nil {
 		return nil, err
 	}
-	wrap, err := f.Sealer.WrapSpool(key, id)
+	wrap, err := wrapFor(key, id)
 	return &gateway.Notice{Body: gateway.Body{Blob: ref, Size: int64(len(raw))}, Spool: wrap}, err
 }
 

@@ -101,6 +101,11 @@ func (f *Flow) finished(ctx context.Context, e gateway.Envelope, tidied bool) {
 	if err := f.Journal.Later(done); err != nil {
 		f.Log.Error("journal beside the keyring not written", "error", err)
 	}
+	if n := e.Notice; n != nil && n.Alone {
+		if err := f.Keys.DestroySpool(n.Spool.Group); err != nil && !errors.Is(err, seal.ErrInUse) {
+			f.Log.Warn("key of a notice that has left not destroyed yet", "error", err)
+		}
+	}
 	if tidied {
 		f.fresh.drop(e.ID.Message)
 		return

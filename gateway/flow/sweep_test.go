@@ -202,6 +202,21 @@ func mailJourneys() []journey {
 			},
 		},
 		{
+			name: "secure without a staff copy", covers: []string{"Accept", "Settle"},
+			run: func(ctx context.Context, _ *testing.T, _ *world, f *Flow) error {
+				_, err := accept(ctx, f, submissionTo("n@nocopy.example"), testMail)
+				deliverAll(ctx, f, 5*time.Second)
+				return err
+			},
+			check: func(t *testing.T, w *world, kv store.Store, answer error) {
+				w.settle(t, kv)
+				if n := len(w.hop.mail("n@nocopy.example")); answer == nil && n < 1 {
+					t.Error("no notice left")
+				}
+				w.nothingReadable(t, "n@nocopy.example")
+			},
+		},
+		{
 			name: "late", covers: []string{"Delayed"},
 			prepare: func(t *testing.T, w *world, kv store.Store) {
 				w.acceptInto(t, kv, submissionTo("p@pass.example"), testMail)

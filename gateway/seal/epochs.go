@@ -16,6 +16,7 @@ type epoch struct {
 	n       uint32
 	created time.Time
 	since   time.Time // from when on it was the current one in this process
+	alone   bool      // spool: of one wrap, never the current one
 	secret  *secret
 	aead    cipher.AEAD // spool: of secret itself
 	values  *values     // metadata: keys derived for store values
@@ -45,28 +46,37 @@ func parseEpochID(id string) (kind string, n uint32, ok bool) {
 
 // add takes over the secret of a key file.
 func (e *epochs) add(k keyFile) error {
-	_, n, ok := parseEpochID(k.ID)
-	if !ok {
-		return fmt.Errorf("%w: name of an epoch", ErrDamaged)
-	}
-	s, err := secretOf(k)
+	next, err := e.read(k)
 	if err != nil {
 		return err
 	}
-	next := &epoch{n: n, created: k.Created, since: k.Created, secret: s}
+	e.all[next.n] = next
+	if next.alone {
+		return nil
+	}
+	if e.current == nil || e.current.n < next.n {
+		e.current = next
+	}
+	return nil
+}
+
+// read makes an epoch of a key file.
+func (e *epochs) read(k keyFile) (*epoch, error) {
+	_, n, ok := parseEpochID(k.ID)
+	if !ok {
+		return nil, fmt.Errorf("%w: name of an epoch", ErrDamaged)
+	}
+	s, err := secretOf(k)
+	if err != nil {
+		return nil, err
+	}
+	next := &epoch{n: n, created: k.Created, since: k.Created, secret: s, alone: k.Alone}
 	if e.kind == kindSpool {
 		next.aead, err = s.aead()
 	} else {
 		next.values = newValues(s)
 	}
-	if err != nil {
-		return err
-	}
-	e.all[n] = next
-	if e.current == nil || e.current.n < n {
-		e.current = next
-	}
-	return nil
+	return next, err
 }
 
 func (e *epochs) wipe() {
@@ -91,7 +101,7 @@ func (e *epochs) find(n uint32) (*epoch, error) {
 // current one.
 func (e *epochs) superseded(n uint32) (at time.Time, ok bool) {
 	for m := n + 1; e.current != nil && m <= e.current.n; m++ {
-		if next := e.all[m]; next != nil {
+		if next := e.all[m]; next != nil && !next.alone {
 			return next.since, true
 		}
 	}
@@ -165,13 +175,9 @@ func (k *Keyring) rotateHeld(e *epochs) (string, error) {
 
 // makeEpoch makes the key id the current one of e.
 func (k *Keyring) makeEpoch(e *epochs, id string) error {
-	s, err := newSecret(k.o.Rand)
+	file, err := k.epochFile(keyFile{Kind: e.kind, ID: id})
 	if err != nil {
 		return err
-	}
-	file := keyFile{Kind: e.kind, ID: id, Created: k.o.Now().UTC(), Secret: s[:]}
-	if err := writeKeyFile(k.o.disk, k.path(""), id+fileExt, file); err != nil {
-		return fmt.Errorf("rotating to %s: %w", id, err)
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -185,7 +191,20 @@ func (k *Keyring) makeEpoch(e *epochs, id string) error {
 	return nil
 }
 
-// nextEpoch is the id of the key after the current one. It passes over every
+// epochFile writes the file of a new key, durably.
+func (k *Keyring) epochFile(file keyFile) (keyFile, error) {
+	s, err := newSecret(k.o.Rand)
+	if err != nil {
+		return keyFile{}, err
+	}
+	file.Created, file.Secret = k.o.Now().UTC(), s[:]
+	if err := writeKeyFile(k.o.disk, k.path(""), file.ID+fileExt, file); err != nil {
+		return keyFile{}, fmt.Errorf("making %s: %w", file.ID, err)
+	}
+	return file, nil
+}
+
+// nextEpoch is the id of the key after the newest one. It passes over every
 // id that was destroyed: beside an older copy of the keyring such ids may lie
 // ahead, and a key under one of them would be destroyed by the next Open.
 func (k *Keyring) nextEpoch(e *epochs) (string, error) {
@@ -195,8 +214,8 @@ func (k *Keyring) nextEpoch(e *epochs) (string, error) {
 		return "", ErrClosed
 	}
 	n := k.gone.newest(e.kind)
-	if e.current != nil {
-		n = max(n, e.current.n)
+	for m := range e.all {
+		n = max(n, m)
 	}
 	return epochID(e.kind, n+1), nil
 }
@@ -237,8 +256,12 @@ func (k *Keyring) DestroySpool(id string) error {
 func (k *Keyring) spoolIdle(n uint32) error {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
-	if _, err := k.spool.find(n); err != nil {
+	e, err := k.spool.find(n)
+	if err != nil {
 		return err
+	}
+	if e.alone {
+		return nil // its one wrap was handed out with it
 	}
 	at, ok := k.spool.superseded(n)
 	if !ok || k.o.Now().Sub(at) < k.o.Grace {

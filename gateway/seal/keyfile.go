@@ -35,6 +35,7 @@ type keyFile struct {
 	Created time.Time
 	Secret  []byte `json:",omitempty"`
 	Public  string `json:",omitempty"` // evidence: the verifier's key
+	Alone   bool   `json:",omitempty"` // spool: key of one wrap, never the current one
 	// Sum is the SHA-256 of the rest. It tells damage from a key; it is no
 	// defence against someone who can write here.
 	Sum []byte
@@ -44,6 +45,9 @@ func (k *keyFile) sum() []byte {
 	h := sha256.New()
 	for _, part := range []string{k.Kind, k.ID, k.Created.UTC().Format(time.RFC3339Nano), k.Public, string(k.Secret)} {
 		fmt.Fprintf(h, "%d:%s", len(part), part)
+	}
+	if k.Alone {
+		io.WriteString(h, "alone")
 	}
 	return h.Sum(nil)
 }
