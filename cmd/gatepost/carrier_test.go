@@ -72,8 +72,8 @@ func TestExportVerifiesElsewhere(t *testing.T) {
 		writeFile(t, filepath.Join(dir, name), text)
 		return filepath.Join(dir, name)
 	}
-	export := r.must("audit", "export")
-	after := file("after.note", r.must("audit", "export", "--checkpoint"))
+	after := filepath.Join(dir, "exact.note")
+	export := r.must("audit", "export", "--note", after)
 	key := strings.TrimSpace(r.must("audit", "export", "--key"))
 	if strings.Contains(export, "x@hold.example") || !strings.Contains(r.must("audit", "export", "--names"), "x@hold.example") {
 		t.Error("names are in the export that nobody asked them of, or not in the one that they were asked of")

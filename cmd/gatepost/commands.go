@@ -280,9 +280,13 @@ type auditExportCmd struct {
 	Checkpoint bool   `help:"Write the newest signed checkpoint instead of the records."`
 	Key        bool   `help:"Write the public key that verifies checkpoints."`
 	Names      bool   `help:"Name the persons that are still known. Such an export is for reading; it does not verify."`
+	Note       string `placeholder:"FILE" help:"Also write the signed checkpoint of exactly these records, with which the export verifies anywhere."`
 }
 
 func (a auditExportCmd) Run(ctx context.Context, env environment) error {
+	if a.Note != "" {
+		return a.withNote(ctx, env)
+	}
 	return operate(ctx, env, "audit.export", url.Values{
 		"format": {a.Format}, "checkpoint": {strconv.FormatBool(a.Checkpoint)},
 		"key": {strconv.FormatBool(a.Key)}, "names": {strconv.FormatBool(a.Names)},

@@ -65,7 +65,7 @@ func allExamples() map[string][]string {
 		"contact show":   {"gatepost contact show pat@out.example"},
 		"audit show":     {"gatepost audit show 0cs9k2l7v3o1j4u8m5t6q9r2ng"},
 		"audit verify":   {"gatepost audit verify", "gatepost audit verify --checkpoint last-month.note", "gatepost audit verify --export today.jsonl --checkpoint today.note --key \"$KEY\""},
-		"audit export":   {"gatepost audit export --format rfc5424 > evidence.log", "gatepost audit export --checkpoint > today.note; gatepost audit export > today.jsonl", "gatepost audit export --checkpoint > this-month.note"},
+		"audit export":   {"gatepost audit export --format rfc5424 > evidence.log", "gatepost audit export --note today.note > today.jsonl", "gatepost audit export --checkpoint > this-month.note"},
 		"key list":       {"gatepost key list"},
 		"key rotate":     {"gatepost key rotate spool"},
 		"key destroy":    {"gatepost key destroy 20270521.K1MU0QB510DFCMDF --yes"},

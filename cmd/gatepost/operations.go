@@ -84,8 +84,10 @@ func (s *system) auditExport(ctx context.Context, c flow.Call) error {
 	if c.Args.Get("format") == "rfc5424" {
 		o.Format = audit.Syslog
 	}
-	// The record of the export comes into the log before the export, which so
-	// fits a checkpoint that is taken next.
+	if c.Args.Get("note") == "true" {
+		o.Head = func(checkpoint []byte) error { return answer(c, headLine{string(checkpoint)}) }
+	}
+	// The record of the export comes into the log before the export.
 	if err := s.record(ctx, gateway.Record{Event: gateway.EventExported, Actor: c.Actor}); err != nil {
 		return err
 	}

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -149,11 +151,47 @@ func copyPart(from, to, part string) error {
 	if _, err := os.Stat(filepath.Join(from, part)); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	if err := os.CopyFS(partial, os.DirFS(filepath.Join(from, part))); err != nil {
+	if err := copyTree(partial, filepath.Join(from, part)); err != nil {
 		return err
 	}
 	if err := os.RemoveAll(filepath.Join(to, part)); err != nil {
 		return err
 	}
 	return os.Rename(partial, filepath.Join(to, part))
+}
+
+// copyTree copies plain files and directories, private to us whatever their
+// modes were. Anything else does not belong into a backup: a link could bring
+// in any file of this machine.
+func copyTree(to, from string) error {
+	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		switch target := filepath.Join(to, name); {
+		case d.IsDir():
+			return os.Mkdir(target, 0o700)
+		case d.Type().IsRegular():
+			return copyFile(target, path)
+		}
+		return fmt.Errorf("%s is neither a file nor a directory", path)
+	})
+}
+
+func copyFile(to, from string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Sync(), out.Close())
 }
