@@ -25,60 +25,102 @@ type tag struct {
 }
 
 // findTags finds the tags of a subject, wherever they stand. A group counts
-// only when each of its words means something: "[secure shell]" is no tag.
+// only when each of its words means something ("[secure shell]" is no tag), or
+// when it is a tag with a mistake in it (mistyped.go).
 func findTags(subject string) []tag {
 	var tags []tag
 	for at := 0; at < len(subject); at++ {
-		closing := closer(subject[at])
-		if closing == 0 {
+		g, ok := groupAt(subject[at:])
+		if !ok {
 			continue
 		}
-		n := strings.IndexByte(subject[at:min(len(subject), at+maxGroup)], closing)
-		if n < 0 {
-			continue
-		}
-		if said, ok := parseTag(subject[at+1 : at+n]); ok {
-			tags = append(tags, tag{from: at, to: at + n + 1, said: said})
-			at += n
+		if said, ok := g.read(); ok {
+			tags = append(tags, tag{from: at, to: at + g.length, said: said})
+			at += g.length - 1
 		}
 	}
 	return tags
 }
 
-func closer(c byte) byte {
-	switch c {
-	case '[':
-		return ']'
-	case '(':
-		return ')'
-	case '{':
-		return '}'
+// group is a bracket and what stands in it.
+type group struct {
+	inside string
+	length int  // octets, brackets included
+	closed bool // else inside goes on to the next bracket or to the end
+}
+
+// groupAt reads the group that s begins with.
+func groupAt(s string) (group, bool) {
+	opening, closing := brackets(s)
+	if opening == "" {
+		return group{}, false
 	}
-	return 0
+	inside := s[len(opening):]
+	end := len(inside)
+	if next := strings.Index(inside, opening); next >= 0 {
+		end = next
+	}
+	if n := strings.Index(inside[:min(end, maxGroup)], closing); n >= 0 {
+		return group{inside[:n], len(opening) + n + len(closing), true}, true
+	}
+	return group{inside[:end], len(opening) + end, false}, true
+}
+
+// read says what a group means. Of one that is not closed, length becomes that
+// of the words which belong to the tag.
+func (g *group) read() (gateway.Tags, bool) {
+	if g.closed {
+		if said, ok := parseTag(g.inside); ok {
+			return said, true
+		}
+	}
+	return g.mistyped()
+}
+
+// brackets are the bracket that s begins with, "" when it begins with none, and
+// the one that closes it. Those of East Asian keyboards mean the same.
+func brackets(s string) (opening, closing string) {
+	for _, b := range [...][2]string{{"[", "]"}, {"(", ")"}, {"{", "}"}, {"［", "］"}, {"（", "）"}, {"【", "】"}, {"｛", "｝"}} {
+		if strings.HasPrefix(s, b[0]) {
+			return b[0], b[1]
+		}
+	}
+	return "", ""
 }
 
 // parseTag reads the inside of a group.
 func parseTag(inside string) (said gateway.Tags, ok bool) {
-	words := strings.FieldsFunc(strings.ToLower(inside), func(c rune) bool { return c == ' ' || c == ',' || c == '\t' || c == '\u00a0' })
+	words := strings.FieldsFunc(strings.ToLower(inside), between)
 	for _, w := range words {
-		key, value, _ := strings.Cut(w, ":")
-		switch {
-		case key == "secure" && value == "":
-			said.Secure = true
-		case key == "urgent" && value == "":
-			said.Urgent = true
-		case key == "pin":
-			said.Secure, said.PIN = true, pin(value)
-		case key == "expire" || key == "expires":
-			said.Expires = days(value)
-		case strings.HasPrefix(w, "+") && said.Secure, said.Phone != "" && isPhone(w):
-			said.Phone += gateway.Sensitive(w)
-		default:
+		if !sayWord(&said, w) {
 			return gateway.Tags{}, false
 		}
 	}
 	said.Phone = phone(said.Phone.Reveal())
 	return said, len(words) > 0
+}
+
+// between reports whether c stands between the words of a tag.
+func between(c rune) bool { return c == ' ' || c == ',' || c == '\t' || c == '\u00a0' || c == '\u3000' }
+
+// sayWord adds what one word of a tag says; false means that it says nothing.
+func sayWord(said *gateway.Tags, w string) bool {
+	key, value, _ := strings.Cut(strings.Replace(w, "：", ":", 1), ":")
+	switch {
+	case key == "secure" && value == "":
+		said.Secure = true
+	case key == "urgent" && value == "":
+		said.Urgent = true
+	case key == "pin":
+		said.Secure, said.PIN = true, pin(value)
+	case key == "expire" || key == "expires":
+		said.Expires = days(value)
+	case strings.HasPrefix(w, "+") && said.Secure, said.Phone != "" && isPhone(w):
+		said.Phone += gateway.Sensitive(w)
+	default:
+		return false
+	}
+	return true
 }
 
 func isPhone(s string) bool { return strings.Trim(s, "0123456789-.()") == "" }
@@ -151,11 +193,11 @@ func leadIn(s string) int {
 	if s[0] == ' ' || s[0] == '\t' {
 		return 1
 	}
-	closing := closer(s[0])
-	if closing == 0 {
-		return 0
+	opening, closing := brackets(s)
+	if n := strings.Index(s, closing); opening != "" && n >= 0 {
+		return n + len(closing)
 	}
-	return strings.IndexByte(s, closing) + 1
+	return 0
 }
 
 // isReply reports whether s begins with a mark of an answer or of forwarding,
@@ -201,9 +243,10 @@ func merge(t *gateway.Tags, said gateway.Tags) {
 func bindField(t *gateway.Tags, name, value string) {
 	value = strings.TrimSpace(value)
 	yes := value == "1" || strings.EqualFold(value, "yes") || strings.EqualFold(value, "true")
+	no := value == "0" || strings.EqualFold(value, "no") || strings.EqualFold(value, "false") || strings.EqualFold(value, "off")
 	switch name {
 	case "secure":
-		merge(t, gateway.Tags{Secure: yes})
+		merge(t, gateway.Tags{Secure: !no}) // whatever else it says is meant so
 	case "urgent":
 		merge(t, gateway.Tags{Urgent: yes})
 	case "pin":

@@ -1,0 +1,87 @@
+package mailmsg_test
+
+import (
+	"strings"
+	"testing"
+
+	"gatepost/gateway/mailmsg"
+)
+
+// TestMistypedTagsProtect: a tag with a mistake in it secures the message, and
+// its PIN does not leave with the subject.
+func TestMistypedTagsProtect(t *testing.T) {
+	for subject, left := range map[string]string{
+		"[secure pin:987654 hi":                        "hi",
+		"hi [secure pin:987654":                        "hi",
+		"[secure pn:987654] hi":                        "hi",
+		"[secure pin 987654] hi":                       "hi",
+		"[secure pin=987654] hi":                       "hi",
+		"[secure pin987654] hi":                        "hi",
+		"[secure 987654] hi":                           "hi",
+		"[secure: hi] hi":                              "hi",
+		"[secure pin] hi":                              "hi",
+		"[secure!] hi":                                 "hi",
+		"[secure hi":                                   "hi",
+		"[secure":                                      "",
+		"[secure) hi":                                  "hi",
+		"[secure pin:987654) hi":                       "hi",
+		"(secure pin:987654] hi":                       "hi",
+		"[secrue] hi":                                  "hi",
+		"[Secur] hi":                                   "hi",
+		"[secue pin:987654] hi":                        "hi",
+		"[sceure pin:987654 hi":                        "hi",
+		"[securepin:987654] hi":                        "hi",
+		"[secure-pin:987654] hi":                       "hi",
+		"[secure/urgent] hi":                           "hi",
+		"[pin 987654] hi":                              "hi",
+		"[pin:987654 hi":                               "hi",
+		"[please pin:987654] hi":                       "hi",
+		"[secure [pin:987654] hi":                      "hi",
+		"[secure pin:987654 [urgent] hi":               "hi",
+		"[secure +1 555 123 4567 hi":                   "hi",
+		"［secure pin：987654］ hi":                       "hi",
+		"【secure】 hi":                                  "hi",
+		"[secure\r\n pin:987654 hi":                    "hi",
+		"=?utf-8?q?[secure_pin:987654_hi?=":            "hi",
+		"[secure pin:987654 hi] you":                   "you",
+		"[secure " + strings.Repeat("x ", 60) + "] hi": strings.Repeat("x ", 60) + "] hi",
+	} {
+		raw := "From: <a@b>\r\nSubject: " + subject + "\r\n\r\nx\r\n"
+		if !mailmsg.Read([]byte(raw)).Tags.Secure {
+			t.Errorf("%s: does not secure", subject)
+		}
+		if got := string(mailmsg.Read([]byte(edited(t, raw, true))).Subject); got != left {
+			t.Errorf("%s: leaves %q, not %q", subject, got, left)
+		}
+	}
+}
+
+func TestMistypedTagsSayWhatTheyCan(t *testing.T) {
+	tags := mailmsg.Read([]byte("Subject: [secure pin:987654 expire:3d +15551234567 hi\r\n\r\n")).Tags
+	if tags.PIN != "987654" || tags.Expires != 3 || tags.Phone != "+15551234567" {
+		t.Errorf("%v %v %v", tags.PIN.Reveal(), tags.Expires, tags.Phone.Reveal())
+	}
+}
+
+// TestProseIsNoTag: words about security stay, and bind nothing.
+func TestProseIsNoTag(t *testing.T) {
+	for _, subject := range []string{
+		"[secure shell] hi", "(secure web-gateway) hi", "[Secure/Email] hi", "[secured loan] hi", "[obscure 1] hi", "[security: 3 alerts] hi", "[SecureMail #123] hi",
+		"hi (secure in transit)", "[urgent call 5] hi", "[x pin] hi", "[opinion 2024] hi", "secure pin", "Re: [secure pin:987654 hi", "[x] Re: [secrue] hi", "[spin 3] hi", "[hi secure 3",
+		"[] hi", "[", "(", "【",
+	} {
+		raw := "From: <a@b>\r\nSubject: " + subject + "\r\n\r\nx\r\n"
+		if mailmsg.Read([]byte(raw)).Tags.Secure || edited(t, raw, true) != raw {
+			t.Errorf("%s: is a tag", subject)
+		}
+	}
+}
+
+// TestMistypedFieldProtects: what is not a clear no to protection is a yes.
+func TestMistypedFieldProtects(t *testing.T) {
+	for value, want := range map[string]bool{"yes": true, "yse": true, "on": true, "": true, "ja": true, "no": false, "0": false, "False": false, " off ": false} {
+		if got := mailmsg.Read([]byte("X-Gatepost-Secure: " + value + "\r\n\r\n")).Tags.Secure; got != want {
+			t.Errorf("%q: %v", value, got)
+		}
+	}
+}
