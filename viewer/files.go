@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"gatepost/gateway"
@@ -126,7 +127,21 @@ func (v *viewer) serveFile(w http.ResponseWriter, r *http.Request, show bool) {
 	}
 	v.fileHeaders(w.Header(), f, show)
 	w.Header().Set("ETag", v.tag(l, n))
-	http.ServeContent(w, r, "", time.Time{}, &deadlineReader{ReadSeeker: content, control: http.NewResponseController(w)})
+	http.ServeContent(w, oneRange(r), "", time.Time{}, timed(content, w))
+}
+
+// oneRange is r without a Range header of several ranges, which a server may
+// ignore (RFC 9110 section 14.2). Players and download managers ask for one at
+// a time. ServeContent would serve thousands of a few octets each, a seek and a
+// header for every one, and it reads them in a goroutine that can outlive the
+// request: with HTTP/2 that touches an answer which is gone.
+func oneRange(r *http.Request) *http.Request {
+	if !strings.Contains(r.Header.Get("Range"), ",") {
+		return r
+	}
+	r = r.Clone(r.Context())
+	r.Header.Del("Range")
+	return r
 }
 
 // tag names the octets of file n for ever, for nothing of a message changes

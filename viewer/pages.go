@@ -127,8 +127,7 @@ func (v *viewer) send(w http.ResponseWriter, r *http.Request, status int, page [
 	h := w.Header()
 	release, ok := v.room.hold(len(page))
 	if !ok {
-		h.Set("Retry-After", "5")
-		http.Error(w, "Too many visitors at this moment. Please try again in a few seconds.", http.StatusServiceUnavailable)
+		tooMany(w)
 		return
 	}
 	defer release()
@@ -137,7 +136,7 @@ func (v *viewer) send(w http.ResponseWriter, r *http.Request, status int, page [
 	h.Add("Vary", "Accept-Language, Cookie")
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
-		_, _ = io.Copy(struct{ io.Writer }{w}, &deadlineReader{ReadSeeker: bytes.NewReader(page), control: http.NewResponseController(w)})
+		_, _ = io.Copy(struct{ io.Writer }{w}, timed(bytes.NewReader(page), w))
 	}
 }
 

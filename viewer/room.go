@@ -56,16 +56,35 @@ func (r *room) hold(n int) (release func(), ok bool) {
 	return func() { r.leaving.Release(weight) }, true
 }
 
+// minRate is what the slowest line takes on average, in octets per second:
+// half of what the oldest mobile networks gave. Who takes less is cut off, and
+// may go on from there with a range.
+const minRate = 2 << 10
+
 // deadlineReader gives each piece of an answer its own time to leave, so that
-// a slow line is served and a dead one is not.
+// a slow line is served and a dead one is not, and all pieces together as much
+// as minRate allows, so that nobody keeps a place for ever.
 type deadlineReader struct {
 	io.ReadSeeker
 	control *http.ResponseController
+	begun   time.Time
+	read    int64 // octets since then
+}
+
+// timed is source read at the pace of the line behind w.
+func timed(source io.ReadSeeker, w http.ResponseWriter) *deadlineReader {
+	return &deadlineReader{ReadSeeker: source, control: http.NewResponseController(w), begun: time.Now()}
 }
 
 // Read implements io.Reader.
 func (d *deadlineReader) Read(p []byte) (int, error) {
+	n, err := d.ReadSeeker.Read(p)
+	d.read += int64(n)
+	deadline := time.Now().Add(pageTime)
+	if end := d.begun.Add(pageTime + time.Duration(d.read)*time.Second/minRate); end.Before(deadline) {
+		deadline = end
+	}
 	// Fails only where the server below has no deadlines, as in tests.
-	_ = d.control.SetWriteDeadline(time.Now().Add(pageTime))
-	return d.ReadSeeker.Read(p)
+	_ = d.control.SetWriteDeadline(deadline)
+	return n, err
 }
