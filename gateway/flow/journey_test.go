@@ -542,3 +542,24 @@ func TestForgedReportBringsNoWords(t *testing.T) {
 		t.Errorf("%v: %q", err, report)
 	}
 }
+
+// A bounce from inside, to who wrote the mail that it quotes, is not judged;
+// the null sender opens no way out.
+func TestBouncesFromInside(t *testing.T) {
+	w := newWorld(t)
+	kv := emptyStore()
+	err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+		s := submissionTo("ann@clinic.example", "s@secure.example")
+		s.From = gateway.Address{}
+		_, err := accept(ctx, f, s, "Subject: [secure] Undelivered\r\n\r\n"+secretBody+"\r\n")
+		deliverAll(ctx, f, time.Minute)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := w.hop.mail("ann@clinic.example"); len(got) != 1 || !strings.Contains(got[0], secretBody) {
+		t.Errorf("the sender got %q", got)
+	}
+	w.nothingReadable(t, "s@secure.example")
+}

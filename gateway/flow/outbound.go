@@ -184,6 +184,10 @@ func (a *arrival) decide(ctx context.Context, e *gateway.Envelope, j *judgement)
 	case !inside(a.sub.Peer):
 		e.Action, e.Decided = gateway.Pass, gateway.Pass // inbound relay: it goes inside, not out
 		return nil
+	case a.sub.From.IsNull() && e.Recipient.In(a.set.Domains):
+		// A bounce on its way to who wrote the mail that it quotes.
+		e.Action, e.Decided, e.Rules = gateway.Pass, gateway.Pass, []string{"bounce"}
+		return nil
 	case a.returned(ctx, e):
 		e.Action, e.Decided, e.Rules = gateway.Pass, gateway.Pass, []string{"returned"}
 		return nil
@@ -237,7 +241,9 @@ func (a *arrival) refuse(ctx context.Context) error {
 	if err := store.Write(ctx, a.flow.Store, &b); err != nil {
 		return err
 	}
-	return faultPolicy
+	a.flow.Log.Info("refused", "id", a.taken.id, "listener", a.sub.Peer.Listener, "rules", strings.Join(a.envelopes[0].Rules, " "), "count", len(a.envelopes))
+	// The id leads to the evidence: audit show.
+	return gateway.NewFault(faultPolicy.Code, faultPolicy.Status, faultPolicy.Text+" ("+a.taken.id.String()+")")
 }
 
 // commit writes everything that follows from the mail in one batch. After a
