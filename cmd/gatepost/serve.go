@@ -57,6 +57,7 @@ type server struct {
 // all listeners accept.
 func serve(ctx context.Context, c *config.Config, env environment, ready func()) error {
 	debug.SetMemoryLimit(memoryLimit)
+	debug.SetGCPercent(gcPercent)
 	sys, err := openSystem(ctx, c, env, forServer)
 	if err != nil {
 		return err
@@ -92,9 +93,13 @@ func (s *server) begin(ctx, work context.Context) error {
 	return nil
 }
 
-// memoryLimit is the soft limit of the heap: the runtime collects harder
-// before a burst of large messages grows beyond it. Octets.
-const memoryLimit = 320 << 20
+// Limits of the heap. It may grow by half between two collections, and from
+// the soft limit on (octets) the runtime collects harder before a burst of
+// mail grows it further: what lives is little, garbage comes fast.
+const (
+	gcPercent   = 50
+	memoryLimit = 160 << 20
+)
 
 func (s *server) started() []gateway.Record {
 	p := s.flow.Policy()
