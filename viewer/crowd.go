@@ -45,7 +45,7 @@ func (c *crowd) leave(neighbour string) {
 }
 
 // neighbourOf is what one household or one stranger has of the network: an
-// IPv4 address, or the /64 of an IPv6 address, of which anybody has 2^64.
+// IPv4 address, or the /56 of an IPv6 address, as much as one customer often gets.
 func neighbourOf(address string) string {
 	host := hostOf(address)
 	ip, err := netip.ParseAddr(host)
@@ -56,9 +56,9 @@ func neighbourOf(address string) string {
 	if ip.Is4() || ip.IsLoopback() {
 		return ip.String()
 	}
-	net64, err := ip.Prefix(64)
+	prefix, err := ip.Prefix(56)
 	if err != nil {
 		return host
 	}
-	return net64.String()
+	return prefix.String()
 }

@@ -92,13 +92,37 @@ func (v *viewer) download(w http.ResponseWriter, r *http.Request) { v.serveFile(
 // one that cannot run and its octets agree with the type.
 func (v *viewer) showFile(w http.ResponseWriter, r *http.Request) { v.serveFile(w, r, true) }
 
+// errManyFiles: more files of one link, or of all, are on their way than there
+// is room for.
+var errManyFiles = errors.New("too many files at once")
+
+// files finds the files of a message, for which it is read once to its end:
+// some 100 ms for 30 MB, which must not be asked for in any number at once.
+func (v *viewer) files(ctx context.Context, g gateway.Grant, s gateway.LinkSecret) (*library.Reading, error) {
+	leave, err := v.room.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return v.library.Files(ctx, g, s)
+}
+
 func (v *viewer) serveFile(w http.ResponseWriter, r *http.Request, show bool) {
 	n, err := strconv.Atoi(r.PathValue("n"))
 	if err != nil || n < 0 || n > 9999 {
 		v.none(w, r)
 		return
 	}
-	reading, l := v.opened(w, r, n, v.library.Files)
+	gone := func() {}
+	defer func() { gone() }()
+	reading, l := v.opened(w, r, n, func(ctx context.Context, g gateway.Grant, s gateway.LinkSecret) (*library.Reading, error) {
+		leave, ok := v.room.files.enter(s.Path())
+		if !ok {
+			return nil, errManyFiles
+		}
+		gone = leave
+		return v.files(ctx, g, s)
+	})
 	if reading == nil {
 		return
 	}

@@ -10,7 +10,7 @@ const (
 )
 
 // Confine limits the connections that l hands out: total at once, and perHost
-// of one network address (IPv6: of one /64), loopback excepted. One too many is
+// of one network address (IPv6: of one /56), loopback excepted. One too many is
 // closed as soon as it is accepted, so that those who hold connections open
 // cannot keep others from being heard. Zero limits take the defaults.
 //

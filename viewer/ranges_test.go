@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -77,7 +78,7 @@ func TestSlowLinesAreServedAndDeadOnesNot(t *testing.T) {
 		least  int64 // octets that are served before the line is cut off
 	}{
 		"fast": {time.Millisecond, true, size}, "4 KiB/s": {8 * time.Second, true, size},
-		"1 KiB/s": {32 * time.Second, false, 64 << 10}, "a piece in 59 s": {59 * time.Second, false, 32 << 10}, "dead": {2 * time.Hour, false, 0},
+		"1.5 KiB/s": {21 * time.Second, false, 64 << 10}, "a piece in 29 s": {29 * time.Second, false, 32 << 10}, "dead": {2 * time.Hour, false, 0},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			w := &deadlines{}
@@ -100,5 +101,55 @@ func TestSlowLinesAreServedAndDeadOnesNot(t *testing.T) {
 				t.Errorf("%s: a place is kept for %v", name, took)
 			}
 		})
+	}
+}
+
+// waitingFile is one that comes only when the test says so.
+type waitingFile struct {
+	*bytes.Reader
+	begun chan<- struct{}
+	until <-chan struct{}
+}
+
+func (f waitingFile) Read(p []byte) (int, error) {
+	f.begun <- struct{}{}
+	<-f.until
+	return f.Reader.Read(p)
+}
+
+func (waitingFile) Close() error { return nil }
+
+// TestManyFilesAtOnce: one too many of a link is told to come back, and pages
+// are served meanwhile.
+func TestManyFilesAtOnce(t *testing.T) {
+	c := newClinic(t)
+	begun, until := make(chan struct{}, 100), make(chan struct{})
+	c.mail.Files[2].Open = func() (io.ReadSeekCloser, error) {
+		return waitingFile{bytes.NewReader(make([]byte, 10)), begun, until}, nil
+	}
+	b := c.visit(false)
+	c.enter(b)
+	var wg sync.WaitGroup
+	for range filesOfLink {
+		wg.Go(func() {
+			if a := b.get(c.path() + "/file/2"); a.StatusCode != 200 {
+				t.Errorf("a file: %d", a.StatusCode)
+			}
+		})
+	}
+	for range filesOfLink {
+		<-begun
+	}
+	a := b.get(c.path() + "/file/1")
+	if a.StatusCode != http.StatusServiceUnavailable || a.Header.Get("Retry-After") == "" {
+		t.Errorf("one too many: %d %v", a.StatusCode, a.Header)
+	}
+	if page := b.get(c.path()); page.StatusCode != 200 {
+		t.Errorf("the message: %d", page.StatusCode)
+	}
+	close(until)
+	wg.Wait()
+	if a := b.get(c.path() + "/file/1"); a.StatusCode != 200 {
+		t.Errorf("afterwards: %d", a.StatusCode)
 	}
 }

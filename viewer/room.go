@@ -21,14 +21,22 @@ const (
 	renderWaits = 10 * time.Second
 )
 
+// Limits of files on their way: these take long, pages do not, and a reader who
+// asks for many must leave places for those who come to read.
+const (
+	filesAtOnce = 96
+	filesOfLink = 8
+)
+
 // room keeps the memory of many readers of large messages bounded.
 type room struct {
 	rendering *semaphore.Weighted // messages that are taken apart
 	leaving   *semaphore.Weighted // octets of large pages
+	files     *crowd              // files on their way, by link
 }
 
 func newRoom() *room {
-	return &room{rendering: semaphore.NewWeighted(int64(2 * max(2, runtime.GOMAXPROCS(0)))), leaving: semaphore.NewWeighted(largePages)}
+	return &room{rendering: semaphore.NewWeighted(int64(2 * max(2, runtime.GOMAXPROCS(0)))), leaving: semaphore.NewWeighted(largePages), files: newCrowd(filesAtOnce, filesOfLink)}
 }
 
 // enter waits for room to take a message apart. The caller calls leave, once or

@@ -22,7 +22,7 @@ const (
 	readTime   = 30 * time.Second
 	bodyTime   = 5 * time.Second
 	idleTime   = 2 * time.Minute
-	pageTime   = time.Minute
+	pageTime   = 30 * time.Second
 	maxHeaders = 16 << 10
 )
 
