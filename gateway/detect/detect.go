@@ -73,6 +73,9 @@ func (d *Detector) Scan(parts []gateway.Part) *gateway.Detections {
 		}
 		budget -= len(text)
 		s.part(i, p, text)
+		if shown, ok := turned(text); ok {
+			s.again(i, p, shown)
+		}
 	}
 	out := s.finish()
 	d.pool.Put(s)

@@ -158,7 +158,7 @@ var hostile = map[string]string{
 	"local parts": "a.", "URLs": "http://a.b/ ", "slashes": "://", "colons": ":", "hex": "a:", "tokens": "ghp_", "AKIA": "AKIA", "eyJ": "eyJ.", "keys": "-----BEGIN PRIVATE KEY-----",
 	"dashes": "-----BEGIN ", "passwords": "password: ", "secrets": "password is aB3$xy ", "entities": "&#48;", "ampersands": "&", "soft breaks": "=\n", "equals": "=",
 	"zero width": "\u200b", "accents": "é", "Cyrillic": "а", "mixed": "аa", "ideographs": "中", "invalid": "\xff", "ligatures": "ﷺ", "full width": "０", "March": "March 1 ",
-	"streets": "1 A Street ", "street": "street ", "one word": "a", "questions": "?", "dollars": "$1", "x": "x1", "OIl": "0OIl",
+	"streets": "1 A Street ", "street": "street ", "one word": "a", "questions": "?", "dollars": "$1", "overrides": "\u202e1", "turns": "\u202e1\u202d", "runs": "\u202e1\u202c", "run": "\u202e1\u202c \u202e1", "x": "x1", "OIl": "0OIl",
 }
 
 // TestHostileTexts: none of them fails; BenchmarkScanHostile measures them.

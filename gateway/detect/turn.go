@@ -1,0 +1,136 @@
+package detect
+
+import (
+	"slices"
+	"strings"
+
+	"gatepost/gateway"
+)
+
+// The marks of UAX #9 section 2 that matter here.
+const (
+	leftEmbedding  = '\u202a'
+	rightEmbedding = '\u202b'
+	popDirection   = '\u202c'
+	leftOverride   = '\u202d'
+	rightOverride  = '\u202e'
+	maxTurns       = 8 // overrides within overrides; deeper ones turn nothing
+)
+
+// turned is text in the order in which it is shown, where right-to-left
+// overrides make that another one; ok is false where there are none. Each code
+// point of the result stands for one of text, on the same line.
+func turned(text string) (shown string, ok bool) {
+	if !strings.Contains(text, string(rightOverride)) {
+		return "", false
+	}
+	t := turner{out: make([]rune, 0, len(text)), ended: -1}
+	for _, c := range text {
+		t.rune(c)
+	}
+	t.line()
+	return string(t.out), true
+}
+
+type turner struct {
+	out   []rune
+	open  []turn
+	ended int // where the run begins that the latest mark ended, not turned yet; -1 when none
+}
+
+// turn is an embedding or an override that is open.
+type turn struct {
+	from  int  // its first code point
+	right bool // in it text runs to the left
+	flips bool // around it it does not
+}
+
+func (t *turner) rune(c rune) {
+	switch c {
+	case leftEmbedding, rightEmbedding:
+		t.begin(t.right())
+	case leftOverride:
+		t.begin(false)
+	case rightOverride:
+		t.begin(true)
+	case popDirection:
+		t.flush()
+		t.out = append(t.out, c)
+		t.end()
+		return
+	case '\n', '\u2029':
+		t.line()
+	}
+	t.flush()
+	t.out = append(t.out, c)
+}
+
+// right reports the direction at hand.
+func (t *turner) right() bool { return len(t.open) > 0 && t.open[len(t.open)-1].right }
+
+// begin opens a run. One that begins where another like it ended continues it,
+// as UAX #9 joins what has the same level.
+func (t *turner) begin(right bool) {
+	e := turn{from: len(t.out), right: t.right()}
+	if right != e.right && len(t.open) < maxTurns {
+		e.right, e.flips = right, true
+		if t.ended >= 0 {
+			e.from, t.ended = t.ended, -1
+		}
+	}
+	t.flush()
+	if len(t.open) < 1<<10 {
+		t.open = append(t.open, e)
+	}
+}
+
+// end closes the latest run.
+func (t *turner) end() {
+	if len(t.open) == 0 {
+		return
+	}
+	if e := t.open[len(t.open)-1]; e.flips {
+		t.ended = e.from
+	}
+	t.open = t.open[:len(t.open)-1]
+}
+
+// flush turns the run that ended.
+func (t *turner) flush() {
+	if t.ended >= 0 {
+		slices.Reverse(t.out[t.ended:])
+		t.ended = -1
+	}
+}
+
+// line ends all that is open.
+func (t *turner) line() {
+	for len(t.open) > 0 {
+		t.flush()
+		t.end()
+	}
+	t.flush()
+}
+
+// again scans a part in its other order and keeps what is new.
+func (s *scan) again(index int, p gateway.Part, text string) {
+	type place struct {
+		typ        string
+		start, end int
+		value      uint64
+	}
+	before, known := len(s.out.Findings), map[place]bool{}
+	for _, f := range s.out.Findings {
+		if f.Part == index {
+			known[place{f.Type, f.Start, f.End, f.Value}] = true
+		}
+	}
+	s.part(index, p, text)
+	kept := s.out.Findings[:before]
+	for _, f := range s.out.Findings[before:] {
+		if !known[place{f.Type, f.Start, f.End, f.Value}] {
+			kept = append(kept, f)
+		}
+	}
+	s.out.Findings = kept
+}
