@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,11 +34,7 @@ type route struct {
 }
 
 func newCarrier(c *config.Config, log *slog.Logger, reg prometheus.Registerer) (*carrier, error) {
-	host, err := os.Hostname()
-	if err != nil {
-		return nil, err
-	}
-	k := &carrier{client: relay.New(relay.Config{Hostname: host, Idle: relay.Idle{For: 2 * time.Second, OnDemand: true}, Resolver: resolver(c.DNS.Server), Own: own(c), Logger: log, Metrics: reg})}
+	k := &carrier{client: relay.New(relay.Config{Hostname: c.Hostname, Idle: relay.Idle{For: 2 * time.Second, OnDemand: true}, Resolver: resolver(c.DNS.Server), Own: own(c), Logger: log, Metrics: reg})}
 	return k, k.load(c)
 }
 

@@ -96,10 +96,7 @@ func makeCertificate(c *config.Config) error {
 }
 
 func certNames(c *config.Config) []string {
-	names := []string{"localhost"}
-	if h, err := os.Hostname(); err == nil {
-		names = append(names, h)
-	}
+	names := []string{"localhost", c.Hostname}
 	if u, err := url.Parse(c.Viewer.URL); err == nil && u.Hostname() != "" && net.ParseIP(u.Hostname()) == nil {
 		names = append(names, u.Hostname())
 	}

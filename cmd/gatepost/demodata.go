@@ -17,6 +17,7 @@ import (
 
 // demoConfig is what an organization would write, with the demo's addresses.
 const demoConfig = `mode: enforce
+hostname: gate.clinic.example
 organization: {name: Example Clinic, domains: [clinic.example], help: "+1 555 010 0100"}
 data_dir: %s/data
 key_dir: %s/keys

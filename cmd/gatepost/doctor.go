@@ -225,6 +225,11 @@ func (d *doctor) records(ctx context.Context) {
 	dns := resolver(d.c.DNS.Server)
 	ctx, cancel := context.WithTimeout(ctx, 4*lookTime)
 	defer cancel()
+	if addrs, err := dns.LookupHost(ctx, d.c.Hostname); err != nil || len(addrs) == 0 {
+		d.say("DNS hostname", stateWarn, "%s does not resolve: next hops that look names up refuse mail from it", d.c.Hostname)
+	} else {
+		d.say("DNS hostname", stateOK, "%s: %s", d.c.Hostname, strings.Join(addrs, " "))
+	}
 	reply := d.c.Replies.Domain
 	mx, err := dns.LookupMX(ctx, reply)
 	if d.published("DNS MX", "no MX for "+reply+": answers and bounces cannot come back", err, len(mx)) {
@@ -300,10 +305,8 @@ func dkimRecord(c *config.Config, domain string) (string, error) {
 // printRecords prints what the DNS must say, as lines of a zone file.
 func printRecords(w io.Writer, c *config.Config) error {
 	var b strings.Builder
-	host, err := os.Hostname()
-	if err != nil {
-		return err
-	}
+	host := c.Hostname
+	fmt.Fprintf(&b, "  %s.  A    the address from which Gatepost sends\n", host)
 	fmt.Fprintf(&b, "  %s.  MX   10 %s.\n", c.Replies.Domain, host)
 	fmt.Fprintf(&b, "  %s.  TXT  \"v=spf1 a:%s -all\"\n", c.Replies.Domain, host)
 	if u, err := url.Parse(c.Viewer.URL); err == nil && net.ParseIP(u.Hostname()) == nil {
@@ -316,6 +319,6 @@ func printRecords(w io.Writer, c *config.Config) error {
 		}
 		fmt.Fprintf(&b, "  %s._domainkey.%s.  TXT  %s\n", dkimSelector, domain, mailauth.ZoneText(text))
 	}
-	_, err = io.WriteString(w, b.String())
+	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 
 	"gatepost/gateway"
@@ -13,13 +14,14 @@ import (
 )
 
 type initCmd struct {
-	Domain []string `required:"" help:"Mail domain of the organization; repeat for more."`
-	Name   string   `help:"Name of the organization as correspondents know it."`
-	Via    string   `help:"Where mail goes next: host:port of a mail server or smart host, or mx." default:"mx"`
-	Inside string   `help:"host:port of the organization's own mail server, for answers."`
-	Trust  []string `help:"Network or address that may relay through Gatepost; repeat for more."`
-	URL    string   `help:"How the world reaches the viewer. Absent: https://secure.<domain>."`
-	Force  bool     `help:"Overwrite the configuration file."`
+	Domain   []string `required:"" help:"Mail domain of the organization; repeat for more."`
+	Name     string   `help:"Name of the organization as correspondents know it."`
+	Via      string   `help:"Where mail goes next: host:port of a mail server or smart host, or mx." default:"mx"`
+	Inside   string   `help:"host:port of the organization's own mail server, for answers."`
+	Trust    []string `help:"Network or address that may relay through Gatepost; repeat for more."`
+	Hostname string   `help:"Name of this gateway in EHLO, Received and DNS, such as gate.x.example. Absent: the system's, if it has a public domain."`
+	URL      string   `help:"How the world reaches the viewer. Absent: https://secure.<domain>."`
+	Force    bool     `help:"Overwrite the configuration file."`
 }
 
 // Run writes a configuration that observes, makes what serve would make, and
@@ -34,11 +36,7 @@ func (i initCmd) Run(ctx context.Context, env environment) error {
 		return exit{exitCantCreate, fmt.Errorf("%s exists already (--force overwrites it)", env.config)}
 	}
 	text := i.configuration()
-	parsed, err := config.Parse(env.config, []byte(text))
-	if err == nil {
-		err = parsed.Check()
-	}
-	if err != nil {
+	if err := i.check(env.config, text); err != nil {
 		return exit{exitUsage, fmt.Errorf("nothing was written: %w", err)}
 	}
 	if err := writeNew(env.config, []byte(text)); err != nil {
@@ -56,6 +54,41 @@ func (i initCmd) Run(ctx context.Context, env environment) error {
 	fmt.Fprintf(env.out, "Wrote %s (mode: observe). Keys are in %s: back them up apart from %s.\n\n", env.config, c.KeyDir, c.DataDir)
 	fmt.Fprintln(env.out, "Publish in the DNS:")
 	return errors.Join(printRecords(env.out, c), printNext(env.out))
+}
+
+// check finds what the flags got wrong, and says it of the flags: nobody has
+// seen the file yet.
+func (i initCmd) check(file, text string) error {
+	parsed, err := config.Parse(file, []byte(text))
+	if err == nil {
+		err = parsed.Check()
+	}
+	var found config.Problems
+	if !errors.As(err, &found) {
+		return err
+	}
+	var lines []string
+	for _, p := range found {
+		name := p.Path
+		for path, flag := range map[string]string{"hostname": "--hostname", "organization.name": "--name", "organization.domains": "--domain", "relay.trusted": "--trust", "viewer.url": "--url"} {
+			if strings.HasPrefix(p.Path, path) {
+				name = flag
+			}
+		}
+		if strings.HasPrefix(p.Path, "routes[") {
+			name = i.routeFlag(p.Path)
+		}
+		lines = append(lines, name+": "+p.Text)
+	}
+	return errors.New(strings.Join(lines, "\n"))
+}
+
+// routeFlag is the flag of which a route was made.
+func (i initCmd) routeFlag(path string) string {
+	if i.Inside != "" && !strings.HasPrefix(path, fmt.Sprintf("routes[%d]", len(i.Domain))) {
+		return "--inside"
+	}
+	return "--via"
 }
 
 func printNext(w io.Writer) error {
@@ -81,9 +114,12 @@ func (i initCmd) configuration() string {
 	line("organization:")
 	line("  name: %q", name)
 	line("  domains: [%s]", strings.ToLower(strings.Join(i.Domain, ", ")))
+	if i.Hostname != "" {
+		line("hostname: %q", i.Hostname)
+	}
 	line("data_dir: ./gatepost-data")
 	line("key_dir: ./gatepost-keys")
-	line("relay: {trusted: [%s]}   # who may relay through Gatepost without AUTH", strings.Join(i.Trust, ", "))
+	line("relay: {trusted: [%s]}   # who may relay through Gatepost without AUTH", quoted(i.Trust))
 	line("routes:")
 	if i.Inside != "" {
 		for _, d := range i.Domain {
@@ -95,4 +131,13 @@ func (i initCmd) configuration() string {
 		line("viewer: {url: %q}", i.URL)
 	}
 	return b.String()
+}
+
+// quoted makes a list of words that YAML takes for nothing but words.
+func quoted(words []string) string {
+	var list []string
+	for _, w := range words {
+		list = append(list, strconv.Quote(w))
+	}
+	return strings.Join(list, ", ")
 }

@@ -33,6 +33,7 @@ type mailbox struct {
 
 type captured struct {
 	At      time.Time
+	Hello   string // what the peer called itself
 	From    string
 	To      []string
 	Subject string
@@ -46,17 +47,20 @@ type captured struct {
 const mailboxLimit = 200
 
 // NewSession implements smtp.Backend.
-func (m *mailbox) NewSession(*smtp.Conn) (smtp.Session, error) { return &delivery{box: m}, nil }
+func (m *mailbox) NewSession(c *smtp.Conn) (smtp.Session, error) {
+	return &delivery{box: m, hello: c.Hostname()}, nil
+}
 
 type delivery struct {
-	box  *mailbox
-	mail captured
+	box   *mailbox
+	hello string
+	mail  captured
 }
 
 func (d *delivery) Reset()        { d.mail = captured{} }
 func (d *delivery) Logout() error { return nil }
 func (d *delivery) Mail(from string, _ *smtp.MailOptions) error {
-	d.mail = captured{From: from}
+	d.mail = captured{Hello: d.hello, From: from}
 	return nil
 }
 func (d *delivery) Rcpt(to string, _ *smtp.RcptOptions) error {
@@ -185,6 +189,6 @@ article{border:1px solid #d0d7de;border-radius:8px;padding:.5rem 1rem;margin:1re
 pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#f6f8fa;padding:.6rem;border-radius:6px}a{color:#0a58ca}small{color:#57606a}
 .code{font-size:1.6rem;letter-spacing:.15em}</style>
 <h1>What arrived outside</h1><p>This is the mailbox of everybody outside the organization, and the next hop of the gateway. The page renews itself.</p>
-{{range $i, $m := .}}<article><h2>{{.Subject}}</h2><small>to {{range .To}}{{.}} {{end}}· envelope sender &lt;{{.From}}&gt; · {{.At.Format "15:04:05"}} · <a href="/raw/{{$i}}">every octet</a></small>
+{{range $i, $m := .}}<article><h2>{{.Subject}}</h2><small>to {{range .To}}{{.}} {{end}}· envelope sender &lt;{{.From}}&gt; from {{.Hello}} · {{.At.Format "15:04:05"}} · <a href="/raw/{{$i}}">every octet</a></small>
 {{if .Link}}<p><a href="{{.Link}}">Open the secure message</a></p>{{end}}{{if .Code}}<p class="code">{{.Code}}</p>{{end}}<pre>{{.Text}}</pre></article>
 {{else}}<p>Nothing yet.</p>{{end}}</html>`))

@@ -131,7 +131,7 @@ func (s sendmailCmd) Run(ctx context.Context, env environment) error {
 	if err != nil {
 		return exit{exitUsage, err}
 	}
-	return submit(ctx, reachable(c.Listen.Relay), from, to, raw)
+	return submit(ctx, c, from, to, raw)
 }
 
 func (s sendmailCmd) sender(domain string) (string, error) {
@@ -227,9 +227,9 @@ func withoutBcc(head []byte) []byte {
 
 // submit hands the mail over; a temporary refusal is exit code 75, so that
 // the caller may try again.
-func submit(ctx context.Context, addr, from string, to []string, raw []byte) error {
+func submit(ctx context.Context, c *config.Config, from string, to []string, raw []byte) error {
 	dialer := net.Dialer{Timeout: 10 * time.Second}
-	conn, err := dialer.DialContext(ctx, "tcp", addr)
+	conn, err := dialer.DialContext(ctx, "tcp", reachable(c.Listen.Relay))
 	if err != nil {
 		return exit{exitTemporary, fmt.Errorf("the relay listener does not answer: %w", err)}
 	}
@@ -239,11 +239,7 @@ func submit(ctx context.Context, addr, from string, to []string, raw []byte) err
 		return smtpExit(err)
 	}
 	defer client.Close()
-	host, err := os.Hostname()
-	if err != nil {
-		host = "localhost"
-	}
-	if err := client.Hello(host); err != nil {
+	if err := client.Hello(c.Hostname); err != nil {
 		return smtpExit(err)
 	}
 	return smtpExit(transact(client, from, to, raw))

@@ -161,10 +161,6 @@ func listen(what, addr string) (net.Listener, error) {
 func (s *server) listenSMTP() error {
 	c := s.config
 	metrics := smtpd.NewMetrics(s.registry)
-	host, err := os.Hostname()
-	if err != nil {
-		return err
-	}
 	var clients *x509.CertPool
 	if c.Relay.ClientCA != "" {
 		raw, err := os.ReadFile(c.Relay.ClientCA)
@@ -181,7 +177,7 @@ func (s *server) listenSMTP() error {
 			continue
 		}
 		server, err := smtpd.New(smtpd.Config{
-			Listener: l.name, Hostname: host, Domain: c.Organization.Domains[0], MaxMessage: int64(c.Relay.MaxMessage),
+			Listener: l.name, Hostname: c.Hostname, Domain: c.Organization.Domains[0], MaxMessage: int64(c.Relay.MaxMessage),
 			TLS: s.cert.config(nil), ClientCAs: clients, Trusted: c.Relay.Trusted, Logger: s.log, Metrics: metrics,
 		}, s.flow)
 		if err != nil {

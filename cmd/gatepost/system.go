@@ -325,17 +325,13 @@ func (s *system) configure(c *config.Config) (*flow.Judge, flow.Settings, error)
 	if err != nil {
 		return nil, flow.Settings{}, exit{exitConfig, err}
 	}
-	host, err := os.Hostname()
-	if err != nil {
-		host = c.Replies.Domain
-	}
 	zone, err := c.Organization.Location()
 	if err != nil {
 		return nil, flow.Settings{}, exit{exitConfig, err}
 	}
 	return judge, flow.Settings{
 		Mode: c.Mode, Organization: c.Organization.Name, Help: c.Organization.Help, Domains: c.Organization.Domains,
-		Hostname: host, ReplyDomain: c.Replies.Domain, ViewerURL: strings.TrimSuffix(c.Viewer.URL, "/"), InboundRelay: c.Inbound.Relay,
+		Hostname: c.Hostname, ReplyDomain: c.Replies.Domain, ViewerURL: strings.TrimSuffix(c.Viewer.URL, "/"), InboundRelay: c.Inbound.Relay,
 		LinkExpires: c.Links.Expires, Retain: c.Retention.Secured, MaxHops: maxHops, Signer: sign, Location: zone,
 	}, nil
 }

@@ -53,6 +53,9 @@ func (k *checker) organization() {
 			k.bad(fmt.Sprintf("organization.domains[%d]", i), "%s is no domain", quote(d))
 		}
 	}
+	if _, set := k.at["hostname"]; set && !fullName(k.Hostname) {
+		k.bad("hostname", "%s is no host name with a domain (write gate.clinic.example)", quote(k.Hostname))
+	}
 	if k.Replies.Domain != "" && !isDomain(k.Replies.Domain) {
 		k.bad("replies.domain", "%s is no domain", quote(k.Replies.Domain))
 	}

@@ -13,6 +13,7 @@ import (
 type Config struct {
 	Mode         gateway.Mode `yaml:"mode" doc:"enforce: verdicts act; observe: judge and record, everything passes byte-exact. Absent: enforce"`
 	Organization Organization `yaml:"organization" doc:"whose mail this is"`
+	Hostname     string       `yaml:"hostname" doc:"the name in EHLO, greeting and Received; publish its address. Absent: the system's name if it has a public domain, else replies.domain"`
 	DataDir      string       `yaml:"data_dir" path:"true" doc:"store, blobs, evidence. Relative paths are relative to this file"`
 	KeyDir       string       `yaml:"key_dir" path:"true" doc:"keyring, TLS and DKIM keys; never inside data_dir"`
 	Policy       string       `yaml:"policy" path:"true" doc:"the policy file. Absent: the built-in default policy"`
@@ -31,6 +32,8 @@ type Config struct {
 	Links        Links        `yaml:"links" doc:"links to secured messages"`
 	Retention    Retention    `yaml:"retention" doc:"how long things are kept"`
 	Recall       Recall       `yaml:"recall" doc:"taking a message back"`
+
+	systemName string // what the machine calls itself; "" if that is unknown
 
 	file string
 	at   map[string]position // of every value that the file holds, by path

@@ -124,6 +124,39 @@ func TestDefaultsOfAnAlmostEmptyFile(t *testing.T) {
 	}
 }
 
+// TestHostname: a name that next hops refuse never becomes ours by itself, and
+// one that was configured is taken as it is or refused.
+func TestHostname(t *testing.T) {
+	for system, want := range map[string]string{
+		"vm": "reply.clinic.example", "": "reply.clinic.example", "vm.local": "reply.clinic.example", "localhost.localdomain": "reply.clinic.example",
+		"vm.home.arpa": "reply.clinic.example", "my_box.example": "reply.clinic.example", "gate.elsewhere.example": "gate.elsewhere.example",
+	} {
+		c := Defaults()
+		c.systemName, c.Organization.Domains = system, []string{"clinic.example"}
+		c.derive()
+		if c.Hostname != want {
+			t.Errorf("system name %q: called %q", system, c.Hostname)
+		}
+		warned := false
+		for _, w := range c.Warnings() {
+			warned = warned || w.Path == "hostname"
+		}
+		if warned != (want != system) {
+			t.Errorf("system name %q: warned %v", system, warned)
+		}
+	}
+	c, err := load(t, "organization: {domains: [clinic.example]}\nhostname: Gate.Clinic.example\n", nil)
+	if err != nil || c.Hostname != "gate.clinic.example" {
+		t.Errorf("configured: %v %v", c, err)
+	}
+	for _, bad := range []string{"vm", "192.0.2.1:25", "g\u00e4te.clinic.example", "gate clinic.example"} {
+		_, err := load(t, "organization: {domains: [clinic.example]}\nhostname: \""+bad+"\"\n", nil)
+		if err == nil || !strings.Contains(err.Error(), ":2:11: hostname: ") {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
+
 func TestListenNamesAllListeners(t *testing.T) {
 	c, err := Parse("g.yaml", []byte("listen: {relay: 127.0.0.1:1}\n"))
 	if err != nil {

@@ -1,6 +1,10 @@
 package config
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 const day = 24 * time.Hour
 
@@ -69,7 +73,27 @@ func (c *Config) derive() {
 			*v.value = v.text
 		}
 	}
+	if c.Hostname == "" {
+		c.Hostname = c.Replies.Domain // a name that is published in any case: its MX leads here
+		if public(c.systemName) {
+			c.Hostname = c.systemName
+		}
+	}
 	if c.SMS != nil && c.SMS.Domain == "" {
 		c.SMS.Domain = "sms." + first
 	}
+}
+
+// public reports whether next hops may be told the name: many refuse an EHLO
+// that is no fully qualified name (RFC 5321 section 4.1.1.1) or that the DNS
+// can never know (RFC 6762, RFC 8375 and what routers invent).
+func public(name string) bool {
+	private := []string{"localdomain", "local", "lan", "internal", "home", "arpa", "localhost"}
+	return fullName(name) && !slices.Contains(private, name[strings.LastIndexByte(name, '.')+1:])
+}
+
+// fullName reports whether name is a host name with a domain, as the DNS
+// spells it.
+func fullName(name string) bool {
+	return isDomain(name) && strings.Contains(name, ".") && !strings.ContainsFunc(name, func(r rune) bool { return r >= 0x80 || r == '_' })
 }

@@ -54,6 +54,9 @@ func Parse(file string, src []byte) (*Config, error) {
 		return nil, d.problems
 	}
 	c.file, c.at = file, d.at
+	if name, err := os.Hostname(); err == nil {
+		c.systemName = strings.ToLower(name)
+	}
 	dir, err := filepath.Abs(filepath.Dir(file))
 	if err != nil {
 		return nil, fmt.Errorf("finding the directory of %s: %w", file, err)
@@ -87,6 +90,7 @@ func (c *Config) normalize(dir string) {
 	for i := range c.Routes {
 		c.Routes[i].Domain = strings.ToLower(c.Routes[i].Domain)
 	}
+	c.Hostname = strings.ToLower(c.Hostname)
 	c.Replies.Domain = strings.ToLower(c.Replies.Domain)
 	c.Viewer.URL = strings.TrimRight(c.Viewer.URL, "/")
 	if c.SMS != nil {

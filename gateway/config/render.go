@@ -29,6 +29,7 @@ func Example() []byte {
 		Name: "Example Clinic", Domains: []string{"clinic.example"},
 		Help: "+1 555 000 1111", Timezone: "America/New_York",
 	}
+	c.Hostname = "gate.clinic.example"
 	c.DataDir, c.KeyDir, c.Policy = "./gatepost-data", "./gatepost-keys", "policy.yaml"
 	c.Listen.SMPP, c.Listen.IMAP = "127.0.0.1:2775", "127.0.0.1:2143"
 	c.Relay.Trusted = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}

@@ -19,6 +19,8 @@ func (c *Config) Warnings() []Problem {
 		}
 	}
 	_, named := c.at["viewer.url"]
+	_, called := c.at["hostname"]
+	warn(!called && c.Hostname != c.systemName, "hostname", "is not set, and %s is no name that the DNS can know: next hops are told %s", quote(c.systemName), c.Hostname)
 	warn(c.Mode == gateway.Observe, "mode", "observe: verdicts are recorded, everything passes unprotected")
 	warn(!named, "viewer.url", "is not set: links will begin with %s", c.Viewer.URL)
 	warn(named && c.Viewer.URL[:min(5, len(c.Viewer.URL))] == "http:", "viewer.url", "links begin with http://: something in front of the viewer must speak TLS")
@@ -66,7 +68,7 @@ type Change struct {
 // restart names what a running server has opened or handed out for good. A
 // path covers what lies below it.
 var restart = [...]string{
-	"listen", "data_dir", "key_dir", "tls.viewer", "dns", "organization.name", "organization.help", "organization.timezone",
+	"hostname", "listen", "data_dir", "key_dir", "tls.viewer", "dns", "organization.name", "organization.help", "organization.timezone",
 	"relay.client_ca", "relay.max_message", "viewer", "queue", "pins",
 }
 
