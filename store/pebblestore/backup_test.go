@@ -191,7 +191,7 @@ func (f *slowFile) Read(p []byte) (int, error) {
 // more of the new one, could not be opened.
 func TestALogThatIsWrittenWhileItIsCopied(t *testing.T) {
 	fs := &slowCopyFS{FS: vfs.NewMem()}
-	s := open(t, "db", pebblestore.Options{FS: fs, MemTable: 1 << 20})
+	s := open(t, "db", pebblestore.Options{FS: fs, MemTable: 512 << 10})
 	n := uint32(0)
 	commit := func(count int) {
 		for range count {
@@ -201,7 +201,7 @@ func TestALogThatIsWrittenWhileItIsCopied(t *testing.T) {
 			n++
 		}
 	}
-	commit(3000)                        // 3 kB each
+	commit(1000)                        // 3 kB each
 	fs.meanwhile = func() { commit(7) } // so slowly that the copy comes to the end of the log
 	for copies := range 4 {
 		dir, known := fmt.Sprintf("copy%d", copies), n
