@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -68,7 +69,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{keyDir: t.TempDir(), dir: t.TempDir(), hop: newHop(), mode: gateway.Enforce}
+	w := &world{keyDir: memoryDir(t), dir: memoryDir(t), hop: newHop(), mode: gateway.Enforce}
 	keys, err := seal.Create(w.keyDir, seal.Options{Now: time.Now, Rand: rand.Reader})
 	if err != nil {
 		t.Fatal(err)
@@ -77,6 +78,18 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	return w
+}
+
+// memoryDir is a directory in memory where the machine has one: a sweep opens
+// a keyring some thousand times, and none of it is about the device.
+func memoryDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "gatepost-flow-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }
 
 // open wires a Flow over kv; close ends it.
