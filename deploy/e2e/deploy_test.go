@@ -27,6 +27,35 @@ func TestUnitFile(t *testing.T) {
 	}
 }
 
+// TestBackupsGoWhereTheUnitMayWrite: each backup and restore of the books and
+// of --help lies in the directory that the unit file opens and that the
+// installation makes.
+func TestBackupsGoWhereTheUnitMayWrite(t *testing.T) {
+	book, unit := readFile(t, "../docs/operator.md"), readFile(t, "../systemd/gatepost.service")
+	open := regexp.MustCompile(`(?m)^ReadWritePaths=-(\S+)$`).FindStringSubmatch(unit)
+	if open == nil {
+		t.Fatal("the unit file opens no directory for backups")
+	}
+	for name, text := range map[string]string{"operator.md": book, "gatepost.service": unit} {
+		if !strings.Contains(text, "install -d -o gatepost -g gatepost -m 0700 "+open[1]+"\n") {
+			t.Errorf("%s does not make %s", name, open[1])
+		}
+	}
+	help, err := output(t, time.Minute, binary, "backup", "--help")
+	if err != nil {
+		t.Fatal(err)
+	}
+	commands := regexp.MustCompile(`gatepost (?:backup|restore) (/\S+)`).FindAllStringSubmatch(book+help, -1)
+	if len(commands) < 4 {
+		t.Fatalf("only %d backups and restores were found", len(commands))
+	}
+	for _, c := range commands {
+		if filepath.Dir(c[1]) != open[1] {
+			t.Errorf("%s is not in %s", c[0], open[1])
+		}
+	}
+}
+
 // metricNames are the names that the code registers: written out, or put
 // together of the subsystem viewer and a name.
 func metricNames(t *testing.T) map[string]bool {
