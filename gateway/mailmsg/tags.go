@@ -80,6 +80,9 @@ func (g *group) read() (gateway.Tags, bool) {
 // brackets are the bracket that s begins with, "" when it begins with none, and
 // the one that closes it. Those of East Asian keyboards mean the same.
 func brackets(s string) (opening, closing string) {
+	if s == "" || strings.IndexByte("[({\xe3\xef", s[0]) < 0 {
+		return "", ""
+	}
 	for _, b := range [...][2]string{{"[", "]"}, {"(", ")"}, {"{", "}"}, {"［", "］"}, {"（", "）"}, {"【", "】"}, {"｛", "｝"}} {
 		if strings.HasPrefix(s, b[0]) {
 			return b[0], b[1]

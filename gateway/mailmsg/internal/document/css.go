@@ -53,6 +53,8 @@ func rgb(s string) color {
 
 // style applies the declarations of a style attribute.
 func (e *element) style(decls string) {
+	empty, clipped := false, false
+	decls = cleanCSS(decls)
 	for decls != "" {
 		var d string
 		d, decls, _ = strings.Cut(decls, ";")
@@ -60,8 +62,12 @@ func (e *element) style(decls string) {
 		if !ok {
 			continue
 		}
-		e.declare(lower(strings.Trim(name, " \t\r\n")), strings.Trim(value, " \t\r\n"))
+		name, value = lower(strings.Trim(name, " \t\r\n\f")), strings.Trim(value, " \t\r\n\f")
+		empty = empty || (name == "width" || name == "height") && isZero(value)
+		clipped = clipped || strings.HasPrefix(name, "overflow") && (hasFold(value, "hidden") || hasFold(value, "clip"))
+		e.declare(name, value)
 	}
+	e.hidden = e.hidden || empty && clipped
 }
 
 func (e *element) declare(name, value string) {
@@ -78,8 +84,30 @@ func (e *element) declare(name, value string) {
 		e.back = parseColor(value)
 	case "font-size":
 		e.small = isZero(value)
+	case "font":
+		e.font(value)
+	case "direction":
+		e.turn.direct(value)
+	case "unicode-bidi":
+		e.turn.override(value)
 	default:
 		e.hidden = e.hidden || hides(name, value)
+	}
+}
+
+// font reads the size in the shorthand of a font: the length before a "/", or
+// the only number with a unit.
+func (e *element) font(value string) {
+	for _, w := range strings.Fields(value) {
+		size, _, line := strings.Cut(w, "/")
+		switch {
+		case size == "" || strings.IndexByte("0123456789.", size[0]) < 0:
+		case isZero(size):
+			e.small = true
+			return
+		case line || strings.ContainsAny(size, "abcdefghijklmnopqrstuvwxyz%"):
+			e.small = false
+		}
 	}
 }
 
@@ -119,16 +147,21 @@ const (
 	maxContent = 200
 )
 
-// sheet holds the selectors that the style sheets of a document hide: ".class"
-// and "#id", also within longer selectors. Rules of @media are left out, as
-// they depend on the screen.
-type sheet struct{ hidden map[string]bool }
+// sheet holds what the style sheets of a document hide or turn: ".class" and
+// "#id", also within longer selectors. Rules of @media are left out, as they
+// depend on the screen.
+type sheet struct{ rules map[string]rule }
 
-func (s *sheet) empty() bool                { return len(s.hidden) == 0 }
-func (s *sheet) hides(selector string) bool { return s.hidden[selector] }
+type rule struct {
+	hidden bool
+	turn   turn
+}
+
+func (s *sheet) empty() bool { return len(s.rules) == 0 }
 
 // add reads the rules of one style element.
 func (s *sheet) add(css string) {
+	css = cleanCSS(css)
 	for n := 0; n < maxRules; n++ {
 		selectors, rest, ok := strings.Cut(css, "{")
 		if !ok {
@@ -140,15 +173,12 @@ func (s *sheet) add(css string) {
 		}
 		var decls string
 		decls, css, _ = strings.Cut(rest, "}")
-		if hidden := new(element); s.hiding(hidden, decls) {
-			s.note(selectors)
+		e := new(element)
+		e.style(decls)
+		if r := (rule{hidden: e.hidden || e.small, turn: e.turn}); r != (rule{}) {
+			s.note(selectors, r)
 		}
 	}
-}
-
-func (s *sheet) hiding(e *element, decls string) bool {
-	e.style(decls)
-	return e.hidden || e.small
 }
 
 // nested is where the block that was opened before css ends.
@@ -168,36 +198,124 @@ func nested(css string) int {
 	return len(css)
 }
 
-func (s *sheet) note(selectors string) {
+func (s *sheet) note(selectors string, r rule) {
 	for _, sel := range strings.Split(selectors, ",") {
 		sel = strings.TrimSpace(sel)
 		i := strings.LastIndexAny(sel, ".#")
 		if i < 0 || strings.ContainsAny(sel[i:], " :>[") {
 			continue
 		}
-		if s.hidden == nil {
-			s.hidden = map[string]bool{}
+		if s.rules == nil {
+			s.rules = map[string]rule{}
 		}
-		s.hidden[sel[i:]] = true
+		old := s.rules[sel[i:]]
+		r.hidden = r.hidden || old.hidden
+		r.turn.add(old.turn)
+		s.rules[sel[i:]] = r
 	}
 }
 
 // contents returns the strings that "content:" declarations would show.
+// A sheet with comments or escapes is read with and without them, as a string
+// may have been taken for one.
 func (s *sheet) contents(css string) []string {
-	var texts []string
-	for len(texts) < maxContent {
-		_, rest, ok := strings.Cut(css, "content:")
-		if !ok {
-			return texts
-		}
-		css = rest
-		rest = strings.TrimLeft(rest, " \t\r\n")
-		if rest != "" && (rest[0] == '"' || rest[0] == '\'') {
-			text, _, _ := strings.Cut(rest[1:], rest[:1])
-			texts = append(texts, text)
-		}
+	texts := contentStrings(css)
+	if clean := cleanCSS(css); clean != css {
+		texts = append(texts, contentStrings(clean)...)
 	}
 	return texts
+}
+
+func contentStrings(css string) []string {
+	var texts []string
+	low := lowerASCII(css)
+	for len(texts) < maxContent {
+		i := strings.Index(low, "content")
+		if i < 0 {
+			return texts
+		}
+		value := strings.TrimLeft(css[i+len("content"):], " \t\r\n\f")
+		text, rest := "", value
+		for strings.HasPrefix(value, ":") && rest != "" && rest[0] != ';' && rest[0] != '}' {
+			var part string
+			part, rest = cssString(rest)
+			text += part
+		}
+		if text != "" {
+			texts = append(texts, text)
+		}
+		css, low = rest, low[len(low)-len(rest):]
+	}
+	return texts
+}
+
+// lowerASCII keeps the places of all octets.
+func lowerASCII(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if c >= 'A' && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
+}
+
+// cssString takes the string that css begins with, or the octet that begins none.
+func cssString(css string) (text, rest string) {
+	if css[0] != '"' && css[0] != '\'' {
+		return "", css[1:]
+	}
+	text, rest, _ = strings.Cut(css[1:], css[:1])
+	return text, rest
+}
+
+// cleanCSS takes out comments and undoes escapes (CSS Syntax sections 4.3.2 and
+// 4.3.7). An escaped quote or backslash goes, lest it end a string.
+func cleanCSS(css string) string {
+	if !strings.Contains(css, "/*") && strings.IndexByte(css, '\\') < 0 {
+		return css
+	}
+	var b strings.Builder
+	quote := byte(0)
+	for css != "" {
+		i := strings.IndexAny(css, "\\/\"'\n")
+		if i < 0 {
+			break
+		}
+		b.WriteString(css[:i])
+		css = css[i:]
+		n, text := 1, css[:1]
+		switch c := css[0]; {
+		case c == '\\':
+			n, text = cssEscape(css)
+		case c == '/' && quote == 0 && strings.HasPrefix(css, "/*"):
+			_, css, _ = strings.Cut(css[2:], "*/")
+			continue
+		case c == quote || c == '\n':
+			quote = 0
+		case c != '/' && quote == 0:
+			quote = c
+		}
+		b.WriteString(text)
+		css = css[n:]
+	}
+	b.WriteString(css)
+	return b.String()
+}
+
+// cssEscape reads the escape that css begins with: up to six hexadecimal digits
+// and a space, or any character but a line end.
+func cssEscape(css string) (n int, text string) {
+	for n = 1; n < len(css) && n < 7 && strings.IndexByte("0123456789abcdefABCDEF", css[n]) >= 0; n++ {
+	}
+	if n == 1 {
+		return min(2, len(css)), strings.Trim(css[1:min(2, len(css))], "\n\"'\\")
+	}
+	v, _ := strconv.ParseUint(css[1:n], 16, 32) // at most six digits
+	if n < len(css) && isSpace(css[n]) {
+		n++
+	}
+	return n, strings.Trim(string(rune(v)), "\n\"'\\;{}")
 }
 
 func unescapeURL(s string) string {

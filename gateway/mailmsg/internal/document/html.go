@@ -21,6 +21,7 @@ type Page struct {
 func HTML(src string) Page {
 	p := newPage()
 	p.parse(src)
+	p.turnAll()
 	p.closeHidden()
 	return Page{
 		Visible: strings.TrimSpace(string(p.visible.text)),
@@ -40,7 +41,8 @@ const (
 // stream collects text with white space collapsed as browsers do.
 type stream struct {
 	text  []byte
-	space bool // white space is due before the next text
+	space bool   // white space is due before the next text
+	turns string // overrides of direction that are open
 }
 
 // write adds a run of character data.
@@ -71,6 +73,7 @@ func (s *stream) gap() {
 
 // mark ends a line ('\n') or a table cell ('\t').
 func (s *stream) mark(c byte) {
+	s.turn("")
 	n := len(s.text)
 	for n > 0 && (s.text[n-1] == ' ' || s.text[n-1] == '\t' && c == '\n') {
 		n--
@@ -107,6 +110,7 @@ type element struct {
 	quoted bool
 	pre    bool
 	styled bool // has a style of its own
+	turn   turn
 	color  color
 	back   color
 }
@@ -120,6 +124,7 @@ type page struct {
 	runs                    int  // of hidden text that got their surroundings
 	comments                int
 	noEnd                   bool // no ">" comes any more
+	turned                  bool // text may run backwards somewhere
 }
 
 func newPage() *page {
@@ -229,6 +234,7 @@ func (p *page) comment(body string) {
 	inner := newPage()
 	inner.comments = p.comments + 1
 	inner.parse(body)
+	inner.turnAll()
 	inner.closeHidden()
 	for _, s := range []*stream{&inner.visible, &inner.quoted, &inner.hidden} {
 		p.aside(string(s.text))
@@ -261,6 +267,9 @@ func (p *page) chars(run string) {
 		p.follow(run)
 	}
 	p.inHidden = p.inHidden && strings.TrimSpace(run) == ""
+	if (e.turn.marks != "" || s.turns != "") && !isBlank(run) {
+		s.turn(e.turn.marks)
+	}
 	if e.pre {
 		s.pre(run)
 		return

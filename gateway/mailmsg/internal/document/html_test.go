@@ -62,3 +62,75 @@ func TestStyleIsNoText(t *testing.T) {
 		}
 	}
 }
+
+// TestBackwards: what styles turn around is marked as in a plain text.
+func TestBackwards(t *testing.T) {
+	const rlo, lro, pdf = "\u202e", "\u202d", "\u202c"
+	for src, want := range map[string]string{
+		"SSN: <bdo dir=rtl>6278-22-635</bdo> x":                                                   "SSN: " + rlo + "6278-22-635" + pdf + " x",
+		"<bdo dir=rtl><b>6</b><b>2</b> <i>7</i></bdo>":                                            rlo + "62 7" + pdf,
+		"<p dir=rtl><bdo>62</bdo>":                                                                rlo + "62" + pdf,
+		"<bdo dir=rtl>62</bdo> <bdo dir=rtl>78</bdo>":                                             rlo + "62" + pdf + " " + rlo + "78" + pdf,
+		"<bdo dir=rtl>62</bdo><bdo dir=rtl>78</bdo>":                                              rlo + "62" + pdf + apart + rlo + "78" + pdf,
+		"<bdo dir=rtl>62<br>78</bdo>":                                                             rlo + "62" + pdf + "\n" + rlo + "78" + pdf,
+		"<bdo dir=rtl>6278-22-<bdo dir=ltr>536</bdo></bdo>":                                       rlo + "6278-22-" + lro + "536" + pdf + pdf,
+		"<span style='unicode-bidi:bidi-override;direction:rtl'>62</span>":                        rlo + "62" + pdf,
+		"<span style='direction:RTL;unicode-bidi&colon;isolate-override!important'>62</span>":     rlo + "62" + pdf,
+		"<style>.a{direction:rtl}.b{unicode-bidi:bidi-override}</style><i class='a b'>62</i>":     rlo + "62" + pdf,
+		"<style>.a{direction:rtl}</style><p class=a><i style='unicode-bidi:bidi-override'>62</i>": rlo + "62" + pdf,
+		"<bdo dir=ltr>62</bdo>":                                                                   "62",
+		"<p dir=rtl>62</p>":                                                                       "62",
+		"<p dir=rtl><b>62</b></p>":                                                                "62",
+	} {
+		got := document.HTML(src).Visible
+		if strings.ReplaceAll(got, "\u200b", "") != strings.ReplaceAll(want, "\u200b", "") {
+			t.Errorf("%s: %q", src, got)
+		}
+	}
+	for _, src := range []string{
+		"<style>s{unicode-bidi:bidi-override;direction:rtl}</style><s>6278-22-635</s>",
+		"<style>@media screen{.s{unicode-bidi:bidi-override;direction:rtl}}</style><s class=s>6278-22-635</s>",
+		strings.Repeat("<bdo dir=rtl><bdo dir=ltr>", 4) + "<bdo dir=rtl>6278-22-635",
+	} {
+		if got := document.HTML(src).Hidden; !strings.Contains(got, "536-22-8726") {
+			t.Errorf("%s: %q", src, got)
+		}
+	}
+}
+
+const apart = "\u200b"
+
+// TestNoiseBetweenDigits: what no reader shows does not keep apart what stands
+// around it.
+func TestNoiseBetweenDigits(t *testing.T) {
+	for _, noise := range []string{
+		"<i style='display:none'>8</i>", "<i style='display/**/:/**/none'>8</i>", "<i style='d\\69splay:none'>8</i>", "<i style='d\\000069 splay:n\\6f ne'>8</i>",
+		"<i style='display&colon;none'>8</i>", "<i style='font:0/0 a'>8</i>", "<i style='font:bold 0px a'>8</i>", "<i style='font: 400 0 a'>8</i>",
+		"<i style='width:0;display:inline-block;overflow:hidden'>8</i>", "<i style='overflow:hidden;height:0'>8</i>", "<rp>8</rp>", "<i hidden>8</i>", "<script>8</script>",
+	} {
+		if got := document.HTML("SSN: " + strings.Join(strings.Split("536-22-8726", ""), noise)).Visible; got != hidden {
+			t.Errorf("%s: %q", noise, got)
+		}
+	}
+	for _, css := range []string{".a{d\\69splay:none}", ".a/**/{/*}*/display:none}", ".a{font:0/0 x}"} {
+		if got := document.HTML("<style>" + css + "</style>SSN: 536-22-<i class=a>8</i>8726").Visible; got != hidden {
+			t.Errorf("%s: %q", css, got)
+		}
+	}
+	for _, shown := range []string{"font:12px/0 a", "font:700 12px a", "width:0", "overflow:hidden", "font:inherit"} {
+		if got := document.HTML("<p style='" + shown + "'>SSN: 536-22-8726").Visible; got != hidden {
+			t.Errorf("%s: %q", shown, got)
+		}
+	}
+}
+
+// TestStringsOfStyles: what styles show is read, however it is written.
+func TestStringsOfStyles(t *testing.T) {
+	for _, value := range []string{"'SSN: 536-22-8726'", "\"SSN: 536-\" '22-8726'", "'SSN:\\20 536\\00002d22-8726'", "'SSN: 536-22-\\\n8726'", "'SSN: 53'/* x */'6-22-8726'", "'/*SSN: 536-22-8726*/'"} {
+		for _, name := range []string{"content:", "CONTENT :", "c\\6fntent:"} {
+			if got := all("<style>p:after{" + name + value + "}</style>"); !strings.Contains(got, hidden) {
+				t.Errorf("%s%s: %q", name, value, got)
+			}
+		}
+	}
+}

@@ -63,6 +63,7 @@ func (p *page) rawShown(text string) {
 // what a reader takes for style and another does not.
 func (p *page) styleText(body string, shows bool) {
 	p.sheet.add(body)
+	p.turned = p.turned || strings.Contains(lower(cleanCSS(body)), "-override")
 	p.aside(strings.Join(p.sheet.contents(body), "\n"))
 	rest := strings.NewReplacer("<!--", "", "-->", "").Replace(body) // allowed around a sheet (CSS Syntax section 4.3)
 	if shows || strings.IndexByte(rest, '<') >= 0 || !strings.ContainsAny(rest, "{@") {

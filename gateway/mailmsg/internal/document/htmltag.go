@@ -66,12 +66,14 @@ func (p *page) startTag(src string) int {
 		p.implied(name)
 	}
 	e := *p.top()
-	e.name = name
+	e.name, e.styled = name, false
+	e.turn.begin(name)
 	n, closed := p.attributes(src, n+1, &e)
 	if !closed {
 		p.aside(src)
 		return len(src)
 	}
+	p.turned = e.turn.resolve() || p.turned
 	switch k {
 	case block:
 		p.newline('\n')
@@ -84,7 +86,7 @@ func (p *page) startTag(src string) int {
 		return n + p.rawText(name, src[n:], e.styled || p.within("select"))
 	}
 	e.pre = e.pre || name == "pre" || name == "listing"
-	e.hidden = e.hidden || name == "template"
+	e.hidden = e.hidden || name == "template" || name == "rp"
 	if len(p.stack) < maxOpen {
 		p.stack = append(p.stack, e)
 	}
@@ -103,8 +105,13 @@ func (p *page) implied(name string) {
 }
 
 func (p *page) pop(to int) {
-	if to > 0 {
-		p.stack = p.stack[:to]
+	if to <= 0 {
+		return
+	}
+	marks, s := p.top().turn.marks, p.shown()
+	p.stack = p.stack[:to]
+	if p.top().turn.marks != marks {
+		s.turn(p.top().turn.marks)
 	}
 }
 
@@ -209,13 +216,13 @@ func (p *page) attribute(e *element, name, value string) {
 	switch lower(name) {
 	case "style":
 		e.styled = true
-		e.style(value)
+		e.style(html.UnescapeString(value))
 	case "class":
 		p.class(e, value)
 	case "id":
-		if p.sheet.hides("#" + value) {
-			e.hidden = true
-		}
+		p.rule(e, "#"+value)
+	case "dir":
+		e.turn.direct(value)
 	case "hidden":
 		e.hidden = true
 	case "bgcolor":
@@ -289,8 +296,15 @@ func (p *page) class(e *element, value string) {
 		return
 	}
 	for _, c := range strings.Fields(value) {
-		if p.sheet.hides("." + c) {
-			e.hidden = true
-		}
+		p.rule(e, "."+c)
+	}
+}
+
+// rule applies what style sheets say of a class or an identifier.
+func (p *page) rule(e *element, selector string) {
+	r, ok := p.sheet.rules[selector]
+	if ok {
+		e.hidden = e.hidden || r.hidden
+		e.turn.add(r.turn)
 	}
 }
