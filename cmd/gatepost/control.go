@@ -167,6 +167,24 @@ func operationCode(err error) int {
 // errNoServer: nothing listens on the socket.
 var errNoServer = errors.New("no server is running for this data_dir")
 
+// serverRuns reports whether a server listens on the socket of dataDir, also
+// one that this user may not talk to.
+func serverRuns(dataDir string) bool {
+	path, done, err := socketPath(dataDir)
+	if err != nil {
+		return false
+	}
+	defer done()
+	conn, err := net.Dial("unix", path)
+	if err == nil {
+		_ = conn.Close()
+	}
+	if errors.Is(err, os.ErrPermission) {
+		_, err = os.Lstat(path) // a directory that is closed to this user says nothing
+	}
+	return err == nil
+}
+
 // dialed says what it means that a call got no answer.
 func dialed(err error) error {
 	var op *net.OpError

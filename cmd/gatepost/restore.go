@@ -30,6 +30,12 @@ func (r restoreCmd) Run(ctx context.Context, env environment) error {
 	if err != nil {
 		return err
 	}
+	if serverRuns(c.DataDir) {
+		return exit{exitTemporary, errors.New("a server is running for this data_dir: stop it first")}
+	}
+	if err := notAsRoot(c, os.Geteuid()); err != nil {
+		return err
+	}
 	if err := r.put(c); err != nil {
 		return err
 	}

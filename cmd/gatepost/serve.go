@@ -49,6 +49,7 @@ type server struct {
 	smtp     []*smtpd.Server
 	closers  []func()
 	draining sync.WaitGroup
+	keys     keyWatch
 
 	queueFailed atomic.Pointer[error]
 }
@@ -119,6 +120,10 @@ func (s *server) start(ctx context.Context) error {
 		}
 	})
 	s.health.Add("queue", s.queueHealthy)
+	keyDir := s.config.KeyDir
+	s.lookAtKeys(keyDir) // before anything listens: a probe right after the start must not see green
+	s.health.Add("keys", s.keys.healthy)
+	s.background(func() { s.watchKeys(ctx, keyDir) })
 	s.background(func() { s.flow.Housekeep(ctx) })
 	closeControl, err := serveControl(ctx, s.config.DataDir, s.operations())
 	if err != nil {

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -93,10 +92,8 @@ func (s *system) open(ctx context.Context, why purpose) error {
 	if why != forRestore && restoreUnfinished(s.config) {
 		return exit{exitConfig, fmt.Errorf("a restore into %s was cut off: run it again", s.config.DataDir)}
 	}
-	if why == forOperator { // who restores puts a whole directory in place and says whose it is
-		if err := notAsRoot(s.config, os.Geteuid()); err != nil {
-			return err
-		}
+	if err := notAsRoot(s.config, os.Geteuid()); err != nil {
+		return err
 	}
 	if err := prepareDirs(s.config); err != nil {
 		return exit{exitCantCreate, err}
@@ -108,21 +105,6 @@ func (s *system) open(ctx context.Context, why purpose) error {
 		return err
 	}
 	return s.openParts(ctx)
-}
-
-// notAsRoot keeps root, who works on the data of a server that has ended, from
-// leaving files there that the server's own user cannot open.
-func notAsRoot(c *config.Config, uid int) error {
-	for _, dir := range []string{c.DataDir, c.KeyDir} {
-		info, err := os.Stat(dir)
-		if err != nil {
-			continue // it is made, or its absence is reported, later
-		}
-		if owner, ok := info.Sys().(*syscall.Stat_t); ok && uid == 0 && owner.Uid != 0 {
-			return exit{exitNoPerm, fmt.Errorf("%s belongs to uid %d, who could not read what root writes there: run this as that user (sudo -u '#%d' gatepost …)", dir, owner.Uid, owner.Uid)}
-		}
-	}
-	return nil
 }
 
 func prepareDirs(c *config.Config) error {
