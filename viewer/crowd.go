@@ -1,9 +1,11 @@
 package viewer
 
 import (
+	"context"
 	"net"
 	"net/netip"
 	"sync"
+	"time"
 )
 
 // crowd counts who is inside: at most total, and at most each of one
@@ -33,6 +35,21 @@ func (c *crowd) enter(neighbour string) (leave func(), ok bool) {
 	c.open++
 	c.hosts[neighbour]++
 	return sync.OnceFunc(func() { c.leave(neighbour) }), true
+}
+
+// await is enter that waits for room.
+func (c *crowd) await(ctx context.Context, neighbour string, most time.Duration) (leave func(), ok bool) {
+	const step = 10 * time.Millisecond
+	for waited := time.Duration(0); ; waited += step {
+		if leave, ok = c.enter(neighbour); ok || waited >= most {
+			return leave, ok
+		}
+		select {
+		case <-ctx.Done():
+			return nil, false
+		case <-time.After(step):
+		}
+	}
 }
 
 func (c *crowd) leave(neighbour string) {

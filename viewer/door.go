@@ -19,11 +19,15 @@ type door struct {
 	next    http.Handler
 	looking *crowd // requests without a body that are served
 	sending *crowd // requests with a body that are served
-	reading *crowd // bodies that are read
+	reading *crowd // requests whose bodies are here or on their way
 }
 
 // Places of one neighbour, of each kind.
 const placesEach = 32
+
+// patience is how long a form that has arrived waits for a place: what it says
+// should be done, and forms are quick.
+const patience = 5 * time.Second
 
 // newDoor has places for n requests at once, n/4 of them for forms.
 func newDoor(next http.Handler, n int) *door {
@@ -35,15 +39,23 @@ func newDoor(next http.Handler, n int) *door {
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	control := http.NewResponseController(w)
 	// Fails only where the server below has no deadlines, as in tests.
-	_ = control.SetWriteDeadline(time.Now().Add(bodyTime + pageTime))
-	neighbour, places := neighbourOf(r.RemoteAddr), d.looking
+	_ = control.SetWriteDeadline(time.Now().Add(bodyTime + patience + pageTime))
+	neighbour, places, wait := neighbourOf(r.RemoteAddr), d.looking, time.Duration(0)
 	if r.ContentLength != 0 {
 		places = d.sending
-		if !d.takeBody(w, r, control, neighbour) {
+		done, ok := d.reading.enter(neighbour)
+		if !ok {
+			hangUp(w, r)
+			tooMany(w)
 			return
 		}
+		defer done()
+		if !takeBody(w, r, control) {
+			return
+		}
+		wait = patience
 	}
-	leave, ok := places.enter(neighbour)
+	leave, ok := places.await(r.Context(), neighbour, wait)
 	if !ok {
 		tooMany(w)
 		return
@@ -56,14 +68,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // takeBody reads the body of r into memory; false when that failed and was
 // answered. A body that is larger than any form becomes one that says so to
 // its reader.
-func (d *door) takeBody(w http.ResponseWriter, r *http.Request, control *http.ResponseController, neighbour string) bool {
-	leave, ok := d.reading.enter(neighbour)
-	if !ok {
-		hangUp(w, r)
-		tooMany(w)
-		return false
-	}
-	defer leave()
+func takeBody(w http.ResponseWriter, r *http.Request, control *http.ResponseController) bool {
 	if r.ContentLength > maxForm {
 		hangUp(w, r)
 		r.Body = tooLarge{}
