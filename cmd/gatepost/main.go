@@ -22,7 +22,7 @@ import (
 // cli is the command line. Every command takes --config and, where a script
 // would read its output, --json.
 type cli struct {
-	Config string `default:"gatepost.yaml" help:"Configuration file." placeholder:"FILE" type:"path"`
+	Config string `env:"GATEPOST_CONFIG" help:"Configuration file. Absent: gatepost.yaml here, else /etc/gatepost/gatepost.yaml." placeholder:"FILE" type:"path"`
 	JSON   bool   `name:"json" help:"One JSON object a line instead of text."`
 
 	Init     initCmd     `cmd:"" help:"Write a configuration in observe mode, make keyring and certificate, print what to publish."`
@@ -118,8 +118,50 @@ func run(ctx context.Context, args []string, env environment) int {
 		return exitUsage
 	}
 	env.config, env.json = c.Config, c.JSON
+	if env.config == "" {
+		env.config = firstThere(configPlaces(parsed.Selected().Name)...)
+	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	return exitCode(env, parsed.Run(env))
+}
+
+// Where configurations are looked for when nothing names one.
+const (
+	localConfig    = "gatepost.yaml" // in the current directory
+	systemConfig   = "/etc/gatepost/gatepost.yaml"
+	sendmailConfig = "/etc/gatepost-sendmail.yaml" // readable by everybody: /etc/gatepost is not
+)
+
+// configPlaces lists where a command looks when neither --config nor
+// GATEPOST_CONFIG names a file, best first. Programs start sendmail wherever
+// they stand, so there what the system says comes first: a file that somebody
+// left in a directory must not take their mail elsewhere.
+func configPlaces(command string) []string {
+	switch command {
+	case "init":
+		return []string{localConfig}
+	case "sendmail":
+		return []string{sendmailConfig, systemConfig, localConfig}
+	}
+	return []string{localConfig, systemConfig}
+}
+
+// firstThere is the first file that exists, as an absolute path; if none does,
+// the one in the current directory. One of the system's that may not be looked
+// at counts as there, since to go on would hide why; a current directory that
+// may not be looked at (root's, under runuser) is passed over.
+func firstThere(files ...string) string {
+	found := localConfig
+	for _, f := range files {
+		if _, err := os.Stat(f); err == nil || errors.Is(err, os.ErrPermission) && filepath.IsAbs(f) {
+			found = f
+			break
+		}
+	}
+	if abs, err := filepath.Abs(found); err == nil {
+		return abs
+	}
+	return found
 }
 
 func exitCode(env environment, err error) int {

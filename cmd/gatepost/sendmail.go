@@ -87,21 +87,15 @@ func longOption(a string) bool {
 // maxSendmail bounds what is read from standard input; octets.
 const maxSendmail = 200 << 20
 
-// systemConfig is where sendmail looks when there is no file where it stands:
-// cron and applications start it from anywhere.
-const systemConfig = "/etc/gatepost/gatepost.yaml"
-
 // address reads of the configuration only where the relay listener is: whoever
 // may send need not be able to read secrets.
 func (sendmailCmd) address(env environment) (*config.Config, error) {
 	path := env.config
 	src, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) {
-		if src, err = os.ReadFile(systemConfig); err == nil {
-			path = systemConfig
-		}
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, os.ErrPermission):
+		return nil, exit{exitNoPerm, fmt.Errorf("%s cannot be read by this user: %s with listen.relay and organization.domains is enough for sendmail", path, sendmailConfig)}
+	case err != nil:
 		return nil, exit{exitNoInput, fmt.Errorf("the configuration %s cannot be read", path)}
 	}
 	c, err := config.Parse(path, src)

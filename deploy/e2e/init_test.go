@@ -59,7 +59,7 @@ func sendmail(t *testing.T, g *gate, outside *sink) {
 		t.Fatal(err)
 	}
 	letter := write(t, filepath.Join(g.dir, "letter"), "To: sam@out.example\nBcc: kim@out.example\nSubject: cron\n\nThe garden opens at nine.\n")
-	out, err := output(t, 60e9, "sh", "-c", fmt.Sprintf("%s --config %s -i -t -f root@clinic.example < %s", alias, g.file, letter))
+	out, err := output(t, 60e9, "sh", "-c", fmt.Sprintf("cd / && GATEPOST_CONFIG=%s %s -i -t -f root@clinic.example < %s", g.file, alias, letter))
 	if err != nil {
 		t.Fatalf("sendmail: %v\n%s", err, out)
 	}
