@@ -120,6 +120,7 @@ type Flow struct {
 	judge    atomic.Pointer[Judge]
 	memory   *semaphore.Weighted
 	fresh    *fresh
+	files    recent // whose opening was recorded a moment ago
 	metrics  *metrics
 }
 

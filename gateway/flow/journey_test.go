@@ -563,3 +563,38 @@ func TestBouncesFromInside(t *testing.T) {
 	}
 	w.nothingReadable(t, "s@secure.example")
 }
+
+// A player that seeks in a file leaves one record; every opening of the
+// message leaves its own.
+func TestSeekingLeavesOneRecord(t *testing.T) {
+	w := newWorld(t)
+	kv := emptyStore()
+	secret, id := w.secured(t, kv, "s@secure.example")
+	err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+		r := &reading{t: t, f: f, secret: secret}
+		code, err := r.code(ctx, w)
+		if err != nil {
+			return err
+		}
+		if p, err := f.Prove(ctx, secret, r.v, code); err != nil || !p.Passed {
+			return errors.Join(err, errors.New("not passed"))
+		}
+		for _, file := range []int{-1, 0, 0, 0, 1, -1} {
+			if _, err := f.Open(ctx, secret, r.v, file); err != nil {
+				return err
+			}
+		}
+		time.Sleep(2 * recentFor)
+		if _, err := f.Open(ctx, secret, r.v, 0); err != nil {
+			return err
+		}
+		story, err := operation(ctx, f, "audit.show", url.Values{"id": {id.String()}}, "")
+		if m, n := strings.Count(story, `"message.opened"`), strings.Count(story, `"message.file_opened"`); m != 2 || n != 3 {
+			t.Errorf("%d records of the message and %d of files", m, n)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

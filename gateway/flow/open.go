@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -214,13 +215,18 @@ func (f *Flow) Open(ctx context.Context, s gateway.LinkSecret, v gateway.Visitor
 // message for the first time at once meet a conflict: the second finds it
 // opened and records its own reading.
 func (f *Flow) recordReading(ctx context.Context, l gateway.Link, m *gateway.Message, v gateway.Visitor, how gateway.Assurance, file int) error {
-	for range commitTries {
-		err := f.recordReadingOnce(ctx, l, m, v, how, file)
-		if !errors.Is(err, store.ErrConflict) {
-			return err
-		}
+	what := f.MAC("opened", l.ID[:], []byte(v.Session), []byte(strconv.Itoa(file)))
+	if file >= 0 && f.files.has(what, f.Now()) {
+		return nil
 	}
-	return store.ErrConflict
+	err := store.ErrConflict
+	for try := 0; try < commitTries && errors.Is(err, store.ErrConflict); try++ {
+		err = f.recordReadingOnce(ctx, l, m, v, how, file)
+	}
+	if err == nil {
+		f.files.add(what, f.Now())
+	}
+	return err
 }
 
 func (f *Flow) recordReadingOnce(ctx context.Context, l gateway.Link, m *gateway.Message, v gateway.Visitor, how gateway.Assurance, file int) error {
