@@ -144,7 +144,7 @@ func TestMissingConfiguration(t *testing.T) {
 // TestInitCheckServeDoctor is the first hour of an operator.
 func TestInitCheckServeDoctor(t *testing.T) {
 	r := &rig{t: t, config: filepath.Join(t.TempDir(), "gatepost.yaml"), log: new(buffer)}
-	for _, bad := range [][]string{{"--via", "nonsense"}, {"--trust", "300.1.2.3"}, {"--inside", "x"}, {"--url", "ftp://x"}, {"--hostname", "vm"}} {
+	for _, bad := range [][]string{{"--via", "nonsense"}, {"--trust", "300.1.2.3"}, {"--inside", "x"}, {"--url", "ftp://x"}, {"--hostname", "vm"}, {"--key-dir", "./gatepost-data/keys"}} {
 		if _, errs, code := r.run(append([]string{"init", "--domain", "clinic.example"}, bad...)...); code != exitUsage || !strings.Contains(errs, "nothing was written: "+bad[0]+": ") || strings.Contains(errs, "yaml:") {
 			t.Errorf("init %v: %d %s", bad, code, errs)
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"net/textproto"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -44,8 +45,13 @@ func TestInitHostname(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "g.yaml")
 	var out, errs bytes.Buffer
 	env := environment{in: strings.NewReader(""), out: &out, err: &errs}
-	if code := run(t.Context(), []string{"--config", file, "init", "--domain", "clinic.example", "--hostname", "door.clinic.example"}, env); code != 0 {
+	if code := run(t.Context(), []string{"--config", file, "init", "--domain", "clinic.example", "--hostname", "door.clinic.example", "--data-dir", "d", "--key-dir", "k"}, env); code != 0 {
 		t.Fatalf("%d %s", code, errs.String())
+	}
+	for _, name := range []string{"d", "k"} {
+		if _, err := os.Stat(filepath.Join(filepath.Dir(file), name)); err != nil {
+			t.Error(err)
+		}
 	}
 	if !strings.Contains(out.String(), "MX   10 door.clinic.example.") {
 		t.Errorf("init says\n%s", out.String())

@@ -21,6 +21,8 @@ type initCmd struct {
 	Trust    []string `help:"Network or address that may relay through Gatepost; repeat for more."`
 	Hostname string   `help:"Name of this gateway in EHLO, Received and DNS, such as gate.x.example. Absent: the system's, if it has a public domain."`
 	URL      string   `help:"How the world reaches the viewer. Absent: https://secure.<domain>."`
+	DataDir  string   `help:"Directory of store, blobs and evidence." default:"./gatepost-data"`
+	KeyDir   string   `help:"Directory of keys; not inside the other." default:"./gatepost-keys"`
 	Force    bool     `help:"Overwrite the configuration file."`
 }
 
@@ -70,7 +72,7 @@ func (i initCmd) check(file, text string) error {
 	var lines []string
 	for _, p := range found {
 		name := p.Path
-		for path, flag := range map[string]string{"hostname": "--hostname", "organization.name": "--name", "organization.domains": "--domain", "relay.trusted": "--trust", "viewer.url": "--url"} {
+		for path, flag := range map[string]string{"hostname": "--hostname", "organization.name": "--name", "organization.domains": "--domain", "relay.trusted": "--trust", "data_dir": "--data-dir", "key_dir": "--key-dir", "viewer.url": "--url"} {
 			if strings.HasPrefix(p.Path, path) {
 				name = flag
 			}
@@ -97,7 +99,8 @@ Next: route a little mail through it and look.
   gatepost check
   gatepost serve
   gatepost doctor
-When its verdicts are what you want, set "mode: enforce" and reload (SIGHUP).
+When its verdicts are what you want, set "mode: enforce" and reload: systemctl reload
+gatepost, or kill -HUP its process.
 `)
 	return err
 }
@@ -117,8 +120,8 @@ func (i initCmd) configuration() string {
 	if i.Hostname != "" {
 		line("hostname: %q", i.Hostname)
 	}
-	line("data_dir: ./gatepost-data")
-	line("key_dir: ./gatepost-keys")
+	line("data_dir: %q", i.DataDir)
+	line("key_dir: %q", i.KeyDir)
 	line("relay: {trusted: [%s]}   # who may relay through Gatepost without AUTH", quoted(i.Trust))
 	line("routes:")
 	if i.Inside != "" {

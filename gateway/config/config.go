@@ -25,13 +25,13 @@ type Config struct {
 	Routes       []Route      `yaml:"routes" doc:"where mail goes next; the first match wins. What cannot be routed waits"`
 	Replies      Replies      `yaml:"replies" doc:"how answers come back by mail"`
 	Viewer       Viewer       `yaml:"viewer" doc:"the web viewer for correspondents"`
-	IMAP         IMAP         `yaml:"imap" doc:"IMAP for staff"`
-	SMS          *SMS         `yaml:"sms" doc:"SMS over SMPP. Absent: off"`
+	IMAP         IMAP         `yaml:"imap" doc:"IMAP for staff (accepted, not used yet)"`
+	SMS          *SMS         `yaml:"sms" doc:"SMS over SMPP. Absent: off (accepted, not used yet)"`
 	Queue        Queue        `yaml:"queue" doc:"the delivery schedule"`
 	Pins         Pins         `yaml:"pins" doc:"how a reader proves who they are"`
 	Links        Links        `yaml:"links" doc:"links to secured messages"`
 	Retention    Retention    `yaml:"retention" doc:"how long things are kept"`
-	Recall       Recall       `yaml:"recall" doc:"taking a message back"`
+	Recall       Recall       `yaml:"recall" doc:"taking a message back (accepted, not used yet)"`
 
 	systemName string // what the machine calls itself; "" if that is unknown
 
@@ -58,10 +58,10 @@ type Listen struct {
 	Inbound     string `yaml:"inbound" doc:"anyone, for the reply domain"`
 	Submission  string `yaml:"submission" doc:"STARTTLS, then AUTH"`
 	Submissions string `yaml:"submissions" doc:"implicit TLS, then AUTH"`
-	SMPP        string `yaml:"smpp" doc:"applications that send SMS"`
-	SMPPS       string `yaml:"smpps" doc:"the same with implicit TLS"`
-	IMAP        string `yaml:"imap" doc:"STARTTLS"`
-	IMAPS       string `yaml:"imaps" doc:"implicit TLS"`
+	SMPP        string `yaml:"smpp" doc:"applications that send SMS (accepted, not used yet)"`
+	SMPPS       string `yaml:"smpps" doc:"the same with implicit TLS (accepted, not used yet)"`
+	IMAP        string `yaml:"imap" doc:"STARTTLS (accepted, not used yet)"`
+	IMAPS       string `yaml:"imaps" doc:"implicit TLS (accepted, not used yet)"`
 	Viewer      string `yaml:"viewer" doc:"HTTPS for correspondents"`
 	Admin       string `yaml:"admin" doc:"/metrics /livez /readyz"`
 }
@@ -173,7 +173,7 @@ type Queue struct {
 
 // Pins says how a reader proves who they are.
 type Pins struct {
-	Default string        `yaml:"default" values:"other_channel same_channel standing contact" doc:"other_channel, same_channel, standing or contact"`
+	Default string        `yaml:"default" values:"other_channel same_channel standing contact" doc:"other_channel, same_channel, standing or contact (accepted, not used yet)"`
 	CodeTTL time.Duration `yaml:"code_ttl" doc:"life of a one-time code"`
 	Resend  time.Duration `yaml:"resend" doc:"shortest time between two codes"`
 	Tries   int           `yaml:"tries" doc:"wrong tries until the pause"`
@@ -189,7 +189,7 @@ type Links struct {
 // Retention says how long things are kept.
 type Retention struct {
 	Secured  time.Duration `yaml:"secured" doc:"then the keys of a secured message are destroyed"`
-	Evidence time.Duration `yaml:"evidence" doc:"audit records"`
+	Evidence time.Duration `yaml:"evidence" doc:"audit records (accepted, not used yet)"`
 }
 
 // Recall configures taking a message back.
