@@ -136,6 +136,7 @@ func (s *summary) identity(name, raw, value string) {
 		if ids := header.MessageIDs(raw); len(ids) > 0 && out.MessageID == "" {
 			out.MessageID = ids[0]
 		}
+		s.add(gateway.PartHeader, pathMessageID, idText(raw))
 	case "in-reply-to":
 		out.InReplyTo = append(out.InReplyTo, header.MessageIDs(raw)...)
 	case "references":
@@ -158,6 +159,10 @@ func (s *summary) identity(name, raw, value string) {
 		}
 	}
 }
+
+// pathMessageID names the part that holds what a Message-ID says. Copies of the
+// identifier stand in notices and reports.
+const pathMessageID = "Message-ID"
 
 // class says who reads a field.
 type class uint8
