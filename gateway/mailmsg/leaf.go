@@ -52,12 +52,18 @@ func isTextual(media string) bool {
 // media takes a picture, sound or film that is what it says, by its first
 // octets only.
 func (r *reader) media(e entity) bool {
+	if e.disguised() {
+		return false
+	}
 	head := e
 	head.hi = min(e.hi, e.lo+1400)
-	quiet := reader{out: &gateway.Reading{}, walk: 1 << 20}
+	quiet := reader{out: &gateway.Reading{}, walk: 2<<20 + 2*(e.hi-e.lo)}
 	data, _ := quiet.decoded(head)
 	switch document.Sniff(data) {
 	case document.Media, document.Binary:
+		if whole, _ := quiet.decoded(e); document.HoldsZip(whole) {
+			return false
+		}
 		if family(e.media.Value) == "image" {
 			r.picture(e.leaf())
 		}
@@ -90,6 +96,9 @@ func (r *reader) octets(e entity, data []byte) {
 	case document.Text, document.Markup:
 		r.readable(e, data, format == document.Markup)
 	case document.Media:
+		if e.disguised() || document.HoldsZip(data) {
+			r.polyglot(e, data)
+		}
 		if family(e.media.Value) != "audio" && family(e.media.Value) != "video" && family(e.media.Value) != "font" {
 			r.picture(e.leaf())
 		}
@@ -98,6 +107,29 @@ func (r *reader) octets(e entity, data []byte) {
 	default:
 		r.container(e, data, format)
 	}
+}
+
+// disguised reports whether a part has a name that no picture, sound, film or
+// font has: whatever its first octets say, a reader opens it as something else.
+func (e entity) disguised() bool {
+	for _, n := range e.names {
+		ext := strings.TrimPrefix(strings.ToLower(path.Ext(strings.TrimRight(n, " ."))), ".")
+		if ext != "" && len(ext) <= 5 && strings.Trim(ext, "abcdefghijklmnopqrstuvwxyz0123456789") == "" && !document.IsMediaExt(ext) {
+			return true
+		}
+	}
+	return false
+}
+
+// polyglot reads what begins as a picture and is more: an archive too, or a
+// text by its name.
+func (r *reader) polyglot(e entity, data []byte) {
+	e.attached = true
+	if document.HoldsZip(data) {
+		r.container(e, data, document.ZIP)
+	}
+	r.add(e.kind(gateway.PartText), e.leaf(), document.Strings(data))
+	r.unreadable(gateway.UnreadableContainer, e.leaf())
 }
 
 // readable reads text: as declared, and as what its name or look suggests.
@@ -119,10 +151,28 @@ func (r *reader) readable(e entity, data []byte, markup bool) {
 		hidden.hidden = true
 		r.texts(hidden, data, true)
 	}
-	if (e.attached || e.named(".eml", ".mht", ".mhtml")) && looksMessage(data) && e.depth < maxDepth && r.spend(len(data)) {
-		p := e.deeper()
-		p.attached = true
-		r.message(newSource(data), e.leaf(), p, false)
+	if e.named(".eml", ".mht", ".mhtml", ".mbox", ".mbx") || e.attached && looksMessage(data) {
+		r.saved(e, data)
+	}
+}
+
+// saved reads a mail that was saved as a file, or a folder of them in the form
+// of mbox (RFC 4155).
+func (r *reader) saved(e entity, data []byte) {
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	p := e.deeper()
+	p.attached = true
+	for n := 1; len(data) > 0 && e.depth < maxDepth && r.spend(len(data)); n++ {
+		one, next := data, []byte(nil)
+		if i := bytes.Index(data, []byte("\nFrom ")); i >= 0 && bytes.HasPrefix(data, []byte("From ")) {
+			one, next = data[:i+1], data[i+1:]
+		}
+		if n > maxFiles {
+			r.unreadable(gateway.UnreadableLimit, e.leaf())
+			return
+		}
+		r.message(newSource(one), e.leaf(), p, false)
+		data = next
 	}
 }
 

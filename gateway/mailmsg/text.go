@@ -233,9 +233,11 @@ func records(text string) string {
 // looksMessage reports whether octets begin like the header of a message.
 func looksMessage(b []byte) bool {
 	known := 0
+	b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
 	for _, f := range header.Split(b[:min(len(b), 4096)]).Fields {
 		switch strings.ToLower(f.Name) {
-		case "from", "to", "subject", "date", "received", "mime-version", "content-type", "message-id", "return-path":
+		case "from", "to", "subject", "date", "received", "mime-version", "content-type", "message-id", "return-path", "cc", "reply-to", "in-reply-to",
+			"content-transfer-encoding", "x-mozilla-status", "delivered-to":
 			known++
 		}
 	}

@@ -17,6 +17,9 @@ import (
 	"gatepost/gateway/mailmsg"
 )
 
+// png is how a picture begins.
+const png = "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
+
 // word is what each trick hides.
 const word = "diabetes"
 
@@ -262,6 +265,17 @@ func TestTricksHideNothing(t *testing.T) {
 		{"TNEF", part("application/ms-tnef", tnef(word))},
 		{"old office", part("application/msword", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"+strings.Repeat("\x00", 700)+utf16le("He has diabetes now")+strings.Repeat("\x00", 700))},
 		{"signed within", part("application/pkcs7-mime; smime-type=signed-data; name=smime.p7m", cmsSigned("Content-Transfer-Encoding: base64\r\n\r\n"+b64(word)))},
+		{"text behind the head of a picture", part("application/octet-stream; name=a.txt", png+strings.Repeat("\x00\x01", 600)+"He has diabetes now")},
+		{"text behind the head of a picture, declared", part("image/png; name=a.txt", png+"He has diabetes now")},
+		{"archive behind a picture", part("image/jpeg; name=a.jpg", "\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01"+strings.Repeat("\x00\x01", 600)+zipped(t, "a.txt", word))},
+		{"archive behind a picture, by name", part("application/octet-stream; name=a.zip", "\xff\xd8\xff\xe0\x00\x10JFIF\x00"+zipped(t, "a.txt", word))},
+		{"text that begins as a film", part("application/octet-stream; name=a.mp4", "1234ftyp he has diabetes")},
+		{"mail with one field", part("application/octet-stream; name=a.eml", "Content-Transfer-Encoding: base64\r\n\r\n"+b64(word))},
+		{"mail from a folder", part("application/octet-stream; name=a.eml", "X-Mozilla-Status: 0001\r\nX-Mozilla-Status2: 0\r\nFrom: <a@b>\r\nContent-Transfer-Encoding: base64\r\n\r\n"+b64(word))},
+		{"mail with a From line", part("application/octet-stream; name=a.eml", "From - Sat Jan 1 00:00:00 2026\r\nFrom: <a@b>\r\nContent-Transfer-Encoding: base64\r\n\r\n"+b64(word))},
+		{"mail with a mark", part("application/octet-stream; name=a.eml", "\xef\xbb\xbfFrom: <a@b>\r\nContent-Transfer-Encoding: base64\r\n\r\n"+b64(word))},
+		{"mail named as text", "Content-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b\nContent-Type: text/plain; name=a.EML\n\nContent-Transfer-Encoding: base64\n\n" + b64(word) + "\n--b--\n"},
+		{"second mail of a folder", part("application/octet-stream; name=a.mbox", "From x Sat Jan  1 00:00:00 2026\nFrom: <a@b>\nSubject: x\n\nx\n\nFrom x Sat Jan  1 00:00:00 2026\nSubject: x\nContent-Transfer-Encoding: base64\n\n"+b64(word))},
 		{"encrypted in name only", "Content-Type: application/pkcs7-mime; smime-type=enveloped-data\n\nHe has diabetes"},
 		{"PGP in name only", "Content-Type: application/pgp-encrypted\n\nHe has diabetes"},
 		{"beside PGP armour", "\n-----BEGIN PGP MESSAGE-----\nComment: diabetes\n\nwcBMA\n-----END PGP MESSAGE-----\nHe has\n"},
@@ -410,7 +424,9 @@ func TestOrdinaryMailIsCertain(t *testing.T) {
 		"pdf":         part("application/pdf; name=a.pdf", pdf(t, "notes", "")),
 		"signature":   "Content-Type: text/plain\n\nHi\n\n-- \nAnn\n--\nClinic\n",
 		"winmail":     part("application/ms-tnef; name=winmail.dat", tnef("notes")),
-		"picture":     part("image/png", "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"),
+		"picture":     part("image/png", png),
+		"photo":       part("application/octet-stream; name=\"Dr. Lee.JPG\"", "\xff\xd8\xff\xe0\x00\x10JFIF\x00"),
+		"no name":     part("application/octet-stream; name=image001", png),
 	} {
 		if r := mailmsg.Read(crlf(raw)); len(r.Uncertain)+len(r.Unreadable) > 0 {
 			t.Errorf("%s: %v %v", name, r.Uncertain, r.Unreadable)

@@ -79,7 +79,28 @@ func isMedia(b []byte) bool {
 			return true
 		}
 	}
-	return len(b) >= 12 && (string(b[4:8]) == "ftyp" || string(b[:4]) == "RIFF")
+	return len(b) >= 12 && (string(b[4:8]) == "ftyp" || string(b[:4]) == "RIFF") && !readable(b)
+}
+
+// IsMediaExt reports whether files with an extension, in lower case and without
+// its dot, are pictures, sounds, films or fonts.
+func IsMediaExt(ext string) bool {
+	switch ext {
+	case "png", "apng", "jpg", "jpeg", "jpe", "jfif", "gif", "bmp", "dib", "tif", "tiff", "ico", "cur", "psd", "jp2", "j2k", "jpf", "jpx", "heic", "heif", "hif", "avif", "webp", "emf", "wmf", "jxl",
+		"mp3", "aac", "ogg", "oga", "opus", "flac", "amr", "mid", "midi", "aif", "aiff", "aifc", "au", "snd", "wav", "wma", "m4a", "m4b", "caf",
+		"ogv", "wmv", "asf", "mkv", "mka", "webm", "flv", "mpg", "mpeg", "mp2", "mp4", "m4v", "m4p", "mov", "qt", "3gp", "3g2", "avi", "vob",
+		"woff", "woff2", "ttf", "otf", "ttc", "ani":
+		return true
+	}
+	return false
+}
+
+// HoldsZip reports whether octets end with the directory of an archive (APPNOTE
+// section 4.3.16), whatever they begin with.
+func HoldsZip(b []byte) bool {
+	tail := b[max(0, len(b)-1<<16-22):]
+	i := bytes.LastIndex(tail, []byte("PK\x05\x06"))
+	return i >= 0 && len(tail)-i >= 22 && bytes.Contains(b, []byte("PK\x01\x02"))
 }
 
 // readable reports whether b is text: UTF-8, or an 8-bit set, or UTF-16 with
