@@ -26,7 +26,7 @@ func (f *Flow) composeNotice(set *Settings, s securing, link gateway.Link, secre
 		HeaderID: headerID, From: from, FromName: gateway.Sensitive(set.Organization), To: link.Recipient, ReplyTo: replyTo,
 		Organization: set.Organization, Help: set.Help, Language: language, Reference: link.Reference,
 		URL: gateway.Sensitive(set.ViewerURL + "/m/" + secret.Path()), Expires: link.Expires.In(set.zone()),
-		Original: s.message.HeaderID, AutoSubmitted: s.automatic, Now: f.Now().In(set.zone()), Random: f.Random,
+		Original: f.quotable(s.message.HeaderID), AutoSubmitted: s.automatic, Now: f.Now().In(set.zone()), Random: f.Random,
 	})
 	if err != nil {
 		return nil, "", err
@@ -40,7 +40,7 @@ func (f *Flow) composeNotice(set *Settings, s securing, link gateway.Link, secre
 // subject of what a rule refused is as sensitive as its text.
 func (f *Flow) composeReport(set *Settings, m *gateway.Message, about []gateway.Envelope, action string) ([]byte, error) {
 	d := mailmsg.ReportData{
-		From: set.notices(), To: m.Sender, Host: set.Hostname, Action: action, Original: m.HeaderID,
+		From: set.notices(), To: m.Sender, Host: set.Hostname, Action: action, Original: f.quotable(m.HeaderID),
 		EnvID: m.EnvID, Arrived: m.Accepted, Now: f.Now().In(set.zone()), Random: f.Random,
 	}
 	for _, e := range about {
@@ -52,6 +52,23 @@ func (f *Flow) composeReport(set *Settings, m *gateway.Message, about []gateway.
 	}
 	return mailmsg.Report(d)
 }
+
+// quotable returns a Message-ID that may leave in a notice or report: one that
+// only a machine made, or in whose words detection finds nothing. Any other is
+// left out; the notice threads by its own then.
+func (f *Flow) quotable(id string) string {
+	if mailmsg.PlainHeaderID(id) {
+		return id
+	}
+	d, failed := f.judge.Load().scan(mailmsg.Read([]byte("Message-ID: <" + id + ">\r\n\r\n")))
+	if failed != "" || len(id) > maxQuotable || len(d.Findings) > 0 || len(d.Topics) > 0 {
+		return ""
+	}
+	return id
+}
+
+// maxQuotable bounds a Message-ID that is repeated; octets.
+const maxQuotable = 250
 
 // maxHead bounds what is read again of a message for its header; octets.
 const maxHead = 256 << 10

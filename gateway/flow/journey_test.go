@@ -598,3 +598,27 @@ func TestSeekingLeavesOneRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// A notice repeats the Message-ID of its original unless that says something.
+func TestMessageIDThatSaysSomething(t *testing.T) {
+	for id, repeated := range map[string]bool{
+		"CAF8uH3tq+Lb=x_9k2Zz0P1Q@mail.example": true, "1732181234.12345.7.camel@clinic.example": true,
+		"HIV-positive-536-22-8726@clinic.example": false, "biopsy.result.of.patient@clinic.example": false,
+		strings.Repeat("a word ", 60) + "@clinic.example": false,
+	} {
+		w := newWorld(t)
+		kv := emptyStore()
+		err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+			_, err := accept(ctx, f, submissionTo("s@secure.example"), strings.Replace(testMail, "original@clinic.example", id, 1))
+			deliverAll(ctx, f, time.Minute)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := strings.Join(w.hop.mail("s@secure.example"), "")
+		if got != "" && strings.Contains(got, id) != repeated {
+			t.Errorf("%s is in the notice: %v", id, !repeated)
+		}
+	}
+}
