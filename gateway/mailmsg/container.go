@@ -75,6 +75,7 @@ func trimExt(m document.Member, e entity) document.Member {
 func (r *reader) zip(e entity, data []byte) {
 	path := e.leaf()
 	z := document.OpenZip(data)
+	r.add(gateway.PartHidden, path, z.Comments())
 	if z.IsOffice() {
 		text := func(name, text string) { r.add(e.kind(gateway.PartText), path+"!"+name, text) }
 		r.documentTrouble(z.EachOffice(r.budget, text, func(m document.Member) { r.member(e, m) }), path)

@@ -15,6 +15,12 @@ func TestHostileRepetitionEnds(t *testing.T) {
 	repeat := func(s string) string { return strings.Repeat(s, (1<<19)/len(s)) }
 	for name, raw := range map[string]string{
 		"tags in a subject":       "Subject: " + repeat("[secure]") + "\n\nx",
+		"tags that do not end":    "Subject: " + repeat("[secure pin:1 ") + "\n\nx",
+		"brackets":                "Subject: " + repeat("[({secure ") + "\n\nx",
+		"turns of HTML":           "Content-Type: text/html\n\n" + repeat("<bdo dir=rtl>a<bdo dir=ltr>b<br>"),
+		"styles of HTML":          "Content-Type: text/html\n\n" + repeat("<style>content:/*\\41 "),
+		"titles of HTML":          "Content-Type: text/html\n\n" + repeat("<title></tit"),
+		"percents":                "\n" + repeat("%41\\u"),
 		"shifts of UTF-7":         "\n" + repeat("+AG"),
 		"boundaries":              "Content-Type: multipart/mixed; boundary=b\n\n" + repeat("--b\n"),
 		"space behind a tag":      "Subject: [secure] x" + repeat(" ") + "\n\nx",

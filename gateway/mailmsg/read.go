@@ -121,8 +121,13 @@ func (r *reader) spend(n int) bool {
 	return true
 }
 
-// add hands a text to detection.
+// add hands a text to detection, and what its escapes hide.
 func (r *reader) add(kind gateway.PartKind, path, text string) {
+	r.put(kind, path, text)
+	r.put(gateway.PartHidden, path, document.Unescaped(text))
+}
+
+func (r *reader) put(kind gateway.PartKind, path, text string) {
 	if isBlank(text) {
 		return
 	}

@@ -61,6 +61,20 @@ func zipped(t testing.TB, pairs ...string) string {
 	return b.String()
 }
 
+// zippedNote is an archive with a comment.
+func zippedNote(t testing.TB, note string) string {
+	t.Helper()
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	if err := z.SetComment(note); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
 func gzipped(t testing.TB, s string) string {
 	t.Helper()
 	var b bytes.Buffer
@@ -276,6 +290,17 @@ func TestTricksHideNothing(t *testing.T) {
 		{"mail with a mark", part("application/octet-stream; name=a.eml", "\xef\xbb\xbfFrom: <a@b>\r\nContent-Transfer-Encoding: base64\r\n\r\n"+b64(word))},
 		{"mail named as text", "Content-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b\nContent-Type: text/plain; name=a.EML\n\nContent-Transfer-Encoding: base64\n\n" + b64(word) + "\n--b--\n"},
 		{"second mail of a folder", part("application/octet-stream; name=a.mbox", "From x Sat Jan  1 00:00:00 2026\nFrom: <a@b>\nSubject: x\n\nx\n\nFrom x Sat Jan  1 00:00:00 2026\nSubject: x\nContent-Transfer-Encoding: base64\n\n"+b64(word))},
+		{"letters behind percents", "Content-Type: text/plain\n\nsee https://x.example/?q=%64%69%61%62%65%74%65%73 there"},
+		{"letters of a link behind percents", "Content-Type: text/html\n\n<a href='https://x.example/?q=%64%69abetes'>x</a>"},
+		{"letters behind escapes of JSON", part("application/json", `{"x":"\u0064\u0069\u0061betes"}`)},
+		{"subject behind percents", "Subject: %64%69abetes\n\nx"},
+		{"docx, hidden between", part("application/octet-stream", zipped(t, "[Content_Types].xml", "<Types/>", "word/document.xml", "<w:p><w:r><w:t>diab</w:t></w:r><w:r><w:rPr><w:vanish/></w:rPr><w:t>x</w:t></w:r><w:r><w:t>etes</w:t></w:r></w:p>"))},
+		{"docx, deleted between", part("application/octet-stream", zipped(t, "[Content_Types].xml", "<Types/>", "word/document.xml", "<w:p><w:r><w:t>diab</w:t></w:r><w:del><w:r><w:delText>x</w:delText></w:r></w:del><w:r><w:t>etes</w:t></w:r></w:p>"))},
+		{"docx, hidden", part("application/octet-stream", zipped(t, "[Content_Types].xml", "<Types/>", "word/document.xml", "<w:p><w:r><w:rPr><w:vanish/></w:rPr><w:t>diabetes</w:t></w:r></w:p>"))},
+		{"rtf, hidden between", part("text/rtf", `{\rtf1\ansi diab{\v x}etes}`)},
+		{"rtf, hidden between in one group", part("text/rtf", `{\rtf1\ansi diab\v x\v0 etes}`)},
+		{"rtf, hidden", part("text/rtf", `{\rtf1\ansi {\v diabetes}x}`)},
+		{"comment of a zip", part("application/zip", zippedNote(t, "He has diabetes"))},
 		{"encrypted in name only", "Content-Type: application/pkcs7-mime; smime-type=enveloped-data\n\nHe has diabetes"},
 		{"PGP in name only", "Content-Type: application/pgp-encrypted\n\nHe has diabetes"},
 		{"beside PGP armour", "\n-----BEGIN PGP MESSAGE-----\nComment: diabetes\n\nwcBMA\n-----END PGP MESSAGE-----\nHe has\n"},
@@ -401,6 +426,7 @@ func TestDoubtsAreTold(t *testing.T) {
 		{"rar", part("application/octet-stream", "Rar!\x1a\x07\x00"+strings.Repeat("\x00", 40)), gateway.UnreadableContainer},
 		{"binary", part("application/octet-stream", "\x01\x02\x03\x80\x81"+strings.Repeat("\x00\x07", 99)), gateway.UnreadableContainer},
 		{"picture alone", "Content-Type: image/png\nContent-Transfer-Encoding: base64\n\n" + b64("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00"), gateway.UnreadableImageOnly},
+		{"external body", "Content-Type: message/external-body; access-type=url; url=\"http://x.example/\"\n\nContent-Type: text/html\n\n", gateway.UnreadableContainer},
 		{"BinHex", "Content-Type: text/plain\n\n(This file must be converted with BinHex 4.0)\n\n:#d0XC'9cEh*jBfJ!!!:\n", gateway.UnreadableContainer},
 	}
 	for _, c := range cases {
@@ -422,6 +448,7 @@ func TestOrdinaryMailIsCertain(t *testing.T) {
 		"alternative": "Content-Type: multipart/alternative; boundary=\"=_b\"\n\nThis is a multi-part message in MIME format.\n--=_b\nContent-Type: text/plain\n\nHi\n--=_b\nContent-Type: text/html; charset=\"utf-8\"\nContent-Transfer-Encoding: quoted-printable\n\n<html><body>Hi=20</body></html>\n--=_b--\n",
 		"zip":         part("application/zip; name=a.zip", zipped(t, "a.txt", "notes")),
 		"pdf":         part("application/pdf; name=a.pdf", pdf(t, "notes", "")),
+		"percents":    "Content-Type: text/plain\n\n100%25 of https://x.example/?a=%2Fb%20c\n",
 		"signature":   "Content-Type: text/plain\n\nHi\n\n-- \nAnn\n--\nClinic\n",
 		"winmail":     part("application/ms-tnef; name=winmail.dat", tnef("notes")),
 		"picture":     part("image/png", png),

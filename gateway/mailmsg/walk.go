@@ -201,6 +201,7 @@ func (r *reader) body(e entity) {
 		for _, q := range e.media.List {
 			r.add(gateway.PartHidden, e.path, q.Value)
 		}
+		r.unreadable(gateway.UnreadableContainer, e.leaf()) // what the reader fetches is not here
 		r.enclosed(e)
 	default:
 		r.leaf(e)

@@ -246,8 +246,9 @@ func (p *page) attribute(e *element, name, value string) {
 
 // address adds what an address says by itself: the text of a prepared mail, or
 // the path of a file on the writer's machine. Those of the web are left out:
-// they are full of numbers that name nobody.
+// they are full of numbers that name nobody, unless they hide what they say.
 func (p *page) address(value string) {
+	p.aside(Unescaped(value))
 	if hasFold(value, "mailto:") && strings.IndexByte(value, '?') > 0 || hasFold(value, "file:") {
 		p.aside(unescapeURL(html.UnescapeString(value)))
 	}

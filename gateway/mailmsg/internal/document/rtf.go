@@ -14,22 +14,34 @@ const (
 )
 
 // RTF takes the text out of a Rich Text document (RTF 1.9.1), hidden text
-// included. Pictures, fonts, styles and embedded objects are left out;
+// included; where there is some, the text without it follows. Pictures, fonts, styles and embedded objects are left out;
 // objects says that there were some.
 func RTF(src []byte) (text string, objects bool) {
-	r := rtf{src: src, page: "windows-1252", groups: make([]group, 1, 16)}
+	text, objects, hidden := readRTF(src, false)
+	if hidden {
+		shown, _, _ := readRTF(src, true)
+		text += "\n" + shown
+	}
+	return text, objects
+}
+
+// readRTF reads the text with what is hidden or deleted in it, or, with leave,
+// without; hidden says that there is some.
+func readRTF(src []byte, leave bool) (text string, objects, hidden bool) {
+	r := rtf{src: src, page: "windows-1252", groups: make([]group, 1, 16), leave: leave}
 	r.groups[0].unicode = 1
 	for r.at < len(src) && r.out.Len() < maxRTF {
 		r.step()
 	}
 	r.flush()
-	return r.out.String(), r.objects
+	return r.out.String(), r.objects, r.hidden
 }
 
 // group is the state that braces save.
 type group struct {
 	skip    bool
-	unicode int // \ucN: fallback characters behind each \u
+	hidden  bool // not shown
+	unicode int  // \ucN: fallback characters behind each \u
 }
 
 type rtf struct {
@@ -42,7 +54,12 @@ type rtf struct {
 	deep    int // groups beyond maxGroups
 	ignore  int // fallback characters still to skip
 	objects bool
+	hidden  bool // some text is
+	leave   bool // hidden text out
 }
+
+// skips reports whether the text at hand is left out.
+func (r *rtf) skips() bool { return r.top().skip || r.leave && r.top().hidden }
 
 func (r *rtf) top() *group { return &r.groups[len(r.groups)-1] }
 
@@ -77,7 +94,7 @@ func (r *rtf) char(c byte) {
 		r.ignore--
 		return
 	}
-	if !r.top().skip {
+	if !r.skips() {
 		r.pending = append(r.pending, c)
 	}
 }
@@ -90,7 +107,7 @@ func (r *rtf) flush() {
 }
 
 func (r *rtf) text(s string) {
-	if !r.top().skip {
+	if !r.skips() {
 		r.flush()
 		r.out.WriteString(s)
 	}
@@ -172,6 +189,11 @@ func (r *rtf) word(word string, n int) {
 		r.page = "windows-" + strconv.Itoa(n)
 	case "bin":
 		r.at = min(len(r.src), r.at+max(0, n))
+	case "v", "deleted":
+		r.top().hidden = n != 0
+		r.hidden = r.hidden || n != 0
+	case "plain":
+		r.top().hidden = false
 	case "htmlrtf":
 		r.top().skip = n != 0
 	default:

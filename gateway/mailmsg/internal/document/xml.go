@@ -22,7 +22,7 @@ func XML(src string, shared []string) string {
 		src = src[i+1:]
 		if rest, ok := strings.CutPrefix(src, "![CDATA["); ok {
 			text, after, _ := strings.Cut(rest, "]]>")
-			x.out.WriteString(text)
+			x.write(text)
 			src = after
 			continue
 		}
@@ -33,6 +33,10 @@ func XML(src string, shared []string) string {
 		var tag string
 		tag, src = cutTag(src)
 		x.tag(tag)
+	}
+	x.paragraph()
+	if x.again.Len() > 0 {
+		x.out.WriteString("\n" + x.again.String())
 	}
 	return x.out.String()
 }
@@ -60,12 +64,36 @@ type xmlText struct {
 	shared []string
 	number bool // the cell's value is a number of a shared string
 	value  bool // within the value of such a cell
+
+	hidden bool            // within a run that is not shown
+	split  bool            // the paragraph has such a run
+	shown  strings.Builder // the paragraph without them
+	again  strings.Builder
+}
+
+// write adds text of the run at hand.
+func (x *xmlText) write(text string) {
+	x.out.WriteString(text)
+	if x.hidden {
+		x.split = true
+		return
+	}
+	x.shown.WriteString(text)
+}
+
+// paragraph ends a paragraph.
+func (x *xmlText) paragraph() {
+	if x.split {
+		x.again.WriteString(x.shown.String() + "\n")
+	}
+	x.split = false
+	x.shown.Reset()
 }
 
 func (x *xmlText) chars(run string) {
 	if x.value && x.number {
 		if n, err := strconv.Atoi(strings.TrimSpace(run)); err == nil && n >= 0 && n < len(x.shared) && x.out.Len() < maxInflate {
-			x.out.WriteString(x.shared[n])
+			x.write(x.shared[n])
 		}
 		return
 	}
@@ -74,7 +102,7 @@ func (x *xmlText) chars(run string) {
 	}
 	// Indentation between elements is no text.
 	if strings.Trim(run, "\r\n\t ") != "" || strings.Trim(run, " ") == "" {
-		x.out.WriteString(run)
+		x.write(run)
 	}
 }
 
@@ -91,26 +119,33 @@ func (x *xmlText) tag(tag string) {
 	case "p", "h", "row", "tr", "si", "table-row", "comment", "title", "subject", "creator", "description", "keywords", "text":
 		if end {
 			x.out.WriteByte('\n')
+			x.paragraph()
 		}
+	case "r":
+		x.hidden = false
+	case "vanish", "webHidden":
+		x.hidden = !strings.Contains(tag, `"0"`) && !strings.Contains(tag, `"false"`)
+	case "delText", "instrText", "rPh":
+		x.hidden = !end && !empty
 	case "br", "cr", "line-break":
-		x.out.WriteByte('\n')
+		x.write("\n")
 	case "c":
 		if !end {
 			x.number = strings.Contains(tag, `t="s"`) || strings.Contains(tag, `t='s'`)
 		}
 		if end || empty {
-			x.out.WriteByte('\t')
+			x.write("\t")
 		}
 	case "v":
 		x.value = !end && !empty
 	case "tc", "table-cell":
 		if end || empty {
-			x.out.WriteByte('\t')
+			x.write("\t")
 		}
 	case "tab":
-		x.out.WriteByte('\t')
+		x.write("\t")
 	case "s":
-		x.out.WriteByte(' ')
+		x.write(" ")
 	}
 }
 

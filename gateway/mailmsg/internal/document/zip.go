@@ -15,6 +15,7 @@ type Zip struct {
 	raw    []byte
 	files  []*zip.File
 	stray  []int // local headers that the directory does not name
+	notes  []string
 	damage Trouble
 }
 
@@ -35,12 +36,19 @@ func OpenZip(b []byte) *Zip {
 		return z
 	}
 	z.files = r.File
+	z.notes = append(z.notes, r.Comment)
+	for _, f := range r.File {
+		z.notes = append(z.notes, f.Comment)
+	}
 	z.layout()
 	return z
 }
 
 // Trouble is what is wrong with the archive as a whole.
 func (z *Zip) Trouble() Trouble { return z.damage }
+
+// Comments are those of the archive and of its members, a line each.
+func (z *Zip) Comments() string { return strings.TrimSpace(strings.Join(z.notes, "\n")) }
 
 // Has reports whether a member has one of the names.
 func (z *Zip) Has(names ...string) bool {
