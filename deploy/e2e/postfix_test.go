@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -276,6 +277,63 @@ func TestExamplesForPostfix(t *testing.T) {
 				t.Errorf("postfix check: %v\n%s", err, out)
 			}
 		})
+	}
+}
+
+// TestRelayhostExampleReplaces: the command that the example shows leaves one
+// relayhost in a main.cf that had one, as Debian's has.
+func TestRelayhostExampleReplaces(t *testing.T) {
+	needProgram(t, "postconf", "xargs")
+	etc := workDir(t)
+	write(t, filepath.Join(etc, "main.cf"), "compatibility_level = 3.6\nrelayhost =\nmyhostname = mta.example\n")
+	write(t, filepath.Join(etc, "master.cf"), "")
+	example := readFile(t, "../examples/postfix-relayhost.cf")
+	command := regexp.MustCompile(`(?m)^#   (sed .*) && postfix reload$`).FindStringSubmatch(example)
+	if command == nil {
+		t.Fatal("the example shows no command")
+	}
+	shell := strings.ReplaceAll(command[1], "postconf", "postconf -c "+etc)
+	shell = strings.ReplaceAll(shell, "postfix-relayhost.cf", "../examples/postfix-relayhost.cf")
+	if out, err := output(t, time.Minute, "sh", "-c", shell); err != nil || out != "" {
+		t.Fatalf("%s: %v\n%s", shell, err, out)
+	}
+	out, err := output(t, time.Minute, "postconf", "-c", etc, "-n")
+	if err != nil || strings.Contains(out, "warning") || strings.Count(readFile(t, filepath.Join(etc, "main.cf")), "relayhost") != 1 || !strings.Contains(out, "relayhost = [192.0.2.10]:2525\n") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestTransportExampleMaps: the tables send what the example says and nothing
+// else through Gatepost; colleagues' mail to each other is not in them.
+func TestTransportExampleMaps(t *testing.T) {
+	needProgram(t, "postmap", "postconf")
+	etc := workDir(t)
+	write(t, filepath.Join(etc, "main.cf"), "compatibility_level = 3.6\nmyhostname = mta.example\n")
+	tables := map[string]string{}
+	table := ""
+	for l := range strings.Lines(readFile(t, "../examples/postfix-transport.cf")) {
+		if name := regexp.MustCompile(`^# /etc/postfix/(gatepost_\w+)`).FindStringSubmatch(l); name != nil {
+			table = name[1]
+		} else if row, ok := strings.CutPrefix(l, "#   "); ok && table != "" {
+			tables[table] += row
+		}
+	}
+	for name, v := range map[string]struct{ keys, want string }{
+		"gatepost_senders": {
+			"ann@clinic.example kitchen@clinic.example @clinic.example @oncology.clinic.example",
+			"ann@clinic.example\t[192.0.2.10]:2525\n@oncology.clinic.example\t[192.0.2.10]:2525\n",
+		},
+		"gatepost_transport": {
+			"clinic.example insurer.example reply.clinic.example out.example",
+			"clinic.example\tsmtp:[192.0.2.7]\ninsurer.example\tsmtp:[192.0.2.10]:2525\nreply.clinic.example\tsmtp:[192.0.2.10]:2526\n",
+		},
+	} {
+		file := write(t, filepath.Join(etc, name), tables[name])
+		keys := write(t, filepath.Join(etc, "keys"), strings.ReplaceAll(v.keys, " ", "\n")+"\n")
+		out, err := output(t, time.Minute, "sh", "-c", fmt.Sprintf("postmap -c %s -q - texthash:%s < %s", etc, file, keys))
+		if err != nil || out != v.want {
+			t.Errorf("%s: %v, got\n%swant\n%s", name, err, out, v.want)
+		}
 	}
 }
 
