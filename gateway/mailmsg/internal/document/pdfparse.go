@@ -152,6 +152,7 @@ func (l *pdfLexer) literal() pdfString {
 		}
 		out = append(out, c)
 	}
+	l.at = len(l.b) // not behind it, where a backslash was last
 	return out
 }
 
