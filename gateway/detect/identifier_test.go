@@ -235,3 +235,28 @@ func TestValidators(t *testing.T) {
 		}
 	}
 }
+
+// TestListedWithSpaces: numbers in groups, one behind the other, are found each;
+// columns of figures are none.
+func TestListedWithSpaces(t *testing.T) {
+	d := newTest(t)
+	for s, want := range map[string]int{
+		"SSN 536 22 8145 537 22 8146":              2,
+		"SSN: 536 22 8145":                         1,
+		"SSNs 536 22 8145 537 22 8146 538 22 8147": 3,
+		"SSN 536-22-8145 537-22-8146":              2,
+		"SSN 536 22 8145 537 22 81467":             0,
+		"SSN 536 22 8145 5":                        0,
+		"SSN 536 22 8145/537 22 8146":              2,
+	} {
+		n := 0
+		for _, f := range d.Scan(text(s)).Findings {
+			if (f.Type == "ssn" || f.Type == "card") && f.Level >= gateway.Medium {
+				n++
+			}
+		}
+		if n != want {
+			t.Errorf("%s: %d found, not %d", s, n, want)
+		}
+	}
+}

@@ -288,10 +288,10 @@ func (s *scan) window(k, last int, m match) {
 	if kd.dated && (inner == ' ' || inner == 0) {
 		return
 	}
-	if before := q.pieces[k].sep; before != 0 && !(q.pieces[k-1].word && before == ' ') && !kd.loose && glued(before, inner) {
+	if before := q.pieces[k].sep; before != 0 && !(q.pieces[k-1].word && before == ' ') && !kd.loose && glued(before, inner) && !s.listed(k, last, -1) {
 		return
 	}
-	if !kd.loose && glued(s.after(int(q.pieces[last].end)), inner) {
+	if !kd.loose && glued(s.after(int(q.pieces[last].end)), inner) && !s.listed(k, last, 1) {
 		return
 	}
 	if inner == ' ' && kd.typ == "ssn" {
@@ -301,6 +301,30 @@ func (s *scan) window(k, last int, m match) {
 		s.candidate(int(q.pieces[k].start), int(q.pieces[last].end), v, m)
 		q.taken = true
 	}
+}
+
+// listed reports whether, one space or slash behind (1) or before (-1) pieces k to last,
+// digits stand in the same groups again: a list of such numbers. The groups must
+// differ in length, or any column of figures would be one.
+func (s *scan) listed(k, last, side int) bool {
+	p := s.seq.pieces[k : last+1]
+	uneven := false
+	for _, g := range p[1:] {
+		uneven = uneven || g.end-g.start != p[0].end-p[0].start
+	}
+	from, to := int(p[0].start), int(p[len(p)-1].end)
+	at := from + side*(to-from+1)
+	if !uneven || at < 0 || at+to-from > s.n || at > 0 && class[s.b[at-1]]&(letter|digit) != 0 || class[s.b[at+to-from]]&(letter|digit) != 0 {
+		return false
+	}
+	for i := from; i < to; i++ {
+		a, b := s.b[i], s.b[at+i-from]
+		if class[a] != class[b] || class[a] != digit && a != b {
+			return false
+		}
+	}
+	sep := s.b[max(from, at)-1]
+	return sep == ' ' || sep == '/'
 }
 
 // glued reports whether a neighbouring group, joined by sep, would be part of
