@@ -38,6 +38,18 @@ func TestDemo(t *testing.T) {
 	if code != 200 || strings.Count(box, "<article>") < expectedOutside || !strings.Contains(box, "Open the secure message") || strings.Contains(box, "benign") {
 		t.Errorf("the mailbox page: %d\n%s", code, box)
 	}
+	var link []string
+	for article := range strings.SplitSeq(box, "<article>") {
+		if hit := regexp.MustCompile(`<a href="([^"]+/m/[^"]+)">Open`).FindStringSubmatch(article); hit != nil && strings.Contains(article, "<small>to pat@out.example ") {
+			link = hit
+		}
+	}
+	if link == nil {
+		t.Fatalf("no secure message to pat@out.example:\n%s", box)
+	}
+	if _, gate := fetch(t, http.DefaultClient, link[1]); !strings.Contains(gate, "p•••@h•••.example") {
+		t.Errorf("the page does not say that the code goes to another address than the link:\n%s", gate)
+	}
 	tried := 0
 	for _, m := range regexp.MustCompile(`(?m)--config (\S+) (.+)$`).FindAllStringSubmatch(text, -1) {
 		tried++

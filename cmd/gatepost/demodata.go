@@ -41,7 +41,7 @@ func demoPolicy() string {
 const demoPassword = "demo-ann"
 
 const demoContacts = `email,email2,language,name,patient
-pat@out.example,pat.private@other.example,en,Pat Jones,true
+pat@out.example,pat@home.example,en,Pat Jones,true
 `
 
 // sample is a mail of the demo.
@@ -73,7 +73,7 @@ func samples() []sample {
 			body: mail("Dr Ann Miller <ann@clinic.example>", "pat@out.example", "Your biopsy result", "Content-Type: multipart/mixed; boundary=demo\r\n", resultMail()),
 		},
 		{
-			from: "ann@clinic.example", to: []string{"hospital@hospital.example", "results@lab.example"}, account: true, what: "to two partners: forced TLS for one, a link for the other, whose server has none", want: "250 2.0.0",
+			from: "ann@clinic.example", to: []string{"hospital@hospital.example", "results@lab.example"}, account: true, what: "to two partners: forced TLS for one (simulated), a link for the other, whose server has none", want: "250 2.0.0",
 			body: mail("Dr Ann Miller <ann@clinic.example>", "hospital@hospital.example, results@lab.example", "Referral", plain, "Dear colleagues, I refer my patient Pat Jones with newly diagnosed type 2 diabetes, HbA1c 9.1 %.\n"),
 		},
 		{
@@ -197,9 +197,13 @@ func said(err error) string {
 
 const demoNext = `
 Look at what arrived outside:   http://%s
-  Open the link of "Secure message …" there, ask for the code, come back to the
-  mailbox for it (it went to the patient's other address), and read the mail.
-  The viewer is at %s.
+  Two secure messages are there. Open the one to pat@out.example, ask for the
+  code, come back to the mailbox for it (it went to pat@home.example, the
+  patient's other address), and read the mail. The viewer is at %s.
+
+Simulated here: hospital.example gets its mail in the clear, because the route
+promises TLS (enforces_tls) and the demo's mailbox has none; and the viewer
+speaks plain HTTP, which it does on loopback only.
 
 Then, in another terminal:
   %s held list
