@@ -193,9 +193,14 @@ func (p *page) bogus(src string) int {
 // comments hold markup that some readers show, so comments are read as markup
 // into the hidden text.
 func (p *page) declaration(src string) int {
+	if strings.HasPrefix(src, "<![CDATA[") && (p.within("svg") || p.within("math")) {
+		text, _, _ := strings.Cut(src[len("<![CDATA["):], "]]>")
+		p.literal(text)
+		return min(len(src), len("<![CDATA[")+len(text)+len("]]>"))
+	}
 	if !strings.HasPrefix(src, "<!--") {
 		n := p.bogus(src)
-		if text := src[2:n]; !hasFold(text, "doctype") && !strings.HasPrefix(text, "[") {
+		if text := src[2:n]; !hasFold(text, "doctype") && (!strings.HasPrefix(text, "[") || strings.HasPrefix(text, "[CDATA[")) {
 			p.aside(strings.TrimSuffix(text, ">"))
 		}
 		return n
@@ -254,10 +259,15 @@ func (p *page) aside(text string) {
 
 // chars adds character data to the stream of the open element.
 func (p *page) chars(run string) {
-	e := p.top()
 	if strings.IndexByte(run, '&') >= 0 {
 		run = html.UnescapeString(run)
 	}
+	p.literal(run)
+}
+
+// literal adds character data without references.
+func (p *page) literal(run string) {
+	e := p.top()
 	if e.hidden || e.small || e.color == e.back && e.color != 0 {
 		p.hide(run)
 		return

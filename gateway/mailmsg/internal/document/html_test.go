@@ -39,6 +39,8 @@ func TestTextBehindRawElements(t *testing.T) {
 		"style that is none":          "<style>" + hidden + "</style>",
 		"text field, comment":         "<textarea><style></textarea><p>" + hidden + "</p><!--</style>-->",
 		"end tag of another name":     "<title></titlex><style></title>" + hidden + "<title></style></title>",
+		"marked section":              "<svg><text>SSN: 536<![CDATA[-22-]]>8726</text></svg>",
+		"marked section in a page":    "<![CDATA[" + hidden + "]]>",
 		"too many within":             "<svg>" + strings.Repeat("<style>", 9) + strings.ReplaceAll(hidden, "", "<b></b>") + "</svg><style></style>",
 		"references in a title":       "<title>SSN&colon; 536&#45;22-8726</title>",
 		"references in a text field":  "<textarea>SSN&colon; 536&#45;22-8726</textarea>",
