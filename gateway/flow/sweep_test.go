@@ -56,6 +56,9 @@ func TestEveryJourneyIsSwept(t *testing.T) {
 
 func TestSweep(t *testing.T) {
 	for _, j := range journeys() {
+		if underRace && !slices.Contains([]string{"accept", "deliver", "ask for a code", "prove"}, j.name) {
+			continue
+		}
 		t.Run(j.name, func(t *testing.T) { sweep(t, j) })
 	}
 }
