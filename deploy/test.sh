@@ -133,6 +133,9 @@ part "build" go build ./...
 part "vet" go vet ./...
 export GATEPOST_PEERS=required
 packages=$(go list ./... | grep -v '/deploy/e2e$')
+# Sweeps take every case here, and a part of them under the race detector.
+# shellcheck disable=SC2086
+suite "packages" -timeout 15m $packages
 # shellcheck disable=SC2086
 suite "packages with the race detector" -race -timeout 20m $packages
 suite "stories of the binary with real peers, with the race detector" -race -timeout 15m ./deploy/e2e
