@@ -190,6 +190,8 @@ func TestTricksHideNothing(t *testing.T) {
 		{"quoted-printable in lower case", "Content-Transfer-Encoding: quoted-printable\n\ndiabe=74e=73"},
 		{"quoted-printable, all escaped", "Content-Transfer-Encoding: quoted-printable\n\n=64=69=61=62=65=74=65=73"},
 		{"uuencode", "\nbegin 644 a.txt\n" + uu(word) + "`\nend\n"},
+		{"uuencode in base64", "\nhi\nbegin-base64 644 a.txt\n" + b64(word) + "\n====\n"},
+		{"docx, entity of its own", part("application/octet-stream", zipped(t, "[Content_Types].xml", "<Types/>", "word/document.xml", "<!DOCTYPE d [<!ENTITY s \"betes\">]><w:t>dia&s;</w:t>"))},
 		{"uuencode declared", "Content-Transfer-Encoding: x-uuencode\n\nbegin 644 a.txt\n" + uu(word) + "`\nend\n"},
 		{"BinHex", "Content-Type: application/mac-binhex40\n\n(This file must be converted with BinHex 4.0)\n\n:#d0XC'9cEh*jBfJ!!!:\n"},
 		// Character sets.

@@ -40,6 +40,8 @@ func (o *office) member(m Member) {
 	switch {
 	case m.Trouble != Fine:
 		o.trouble = m.Trouble
+	case strings.HasSuffix(name, ".xml") && strings.Contains(decodeXML(m.Data), "<!ENTITY"):
+		o.trouble = Suspicious // an entity may say anything, and the formats have none
 	case name == "meta-inf/manifest.xml" && strings.Contains(string(m.Data), "encryption-data"):
 		o.trouble = Encrypted
 	}

@@ -12,11 +12,12 @@ type File struct {
 	Data       []byte
 }
 
-// Files finds uuencoded ("begin 644 name") and yEnc ("=ybegin") files in b,
-// at most limit of them.
+// Files finds uuencoded ("begin 644 name"), base64 ("begin-base64 644 name", as
+// POSIX uuencode -m writes it) and yEnc ("=ybegin") files in b, at most limit of
+// them.
 func Files(b []byte, limit int) []File {
 	var files []File
-	if !bytes.Contains(b, []byte("begin ")) {
+	if !bytes.Contains(b, []byte("begin")) {
 		return nil
 	}
 	for at := 0; at < len(b) && len(files) < limit; {
@@ -25,6 +26,8 @@ func Files(b []byte, limit int) []File {
 		switch {
 		case bytes.HasPrefix(line, []byte("begin ")):
 			f = uuFile(b, line, next)
+		case bytes.HasPrefix(line, []byte("begin-base64 ")):
+			f = base64File(b, line, next)
 		case bytes.HasPrefix(line, []byte("=ybegin ")):
 			f = yencFile(b, line, next)
 		}
@@ -69,6 +72,37 @@ func uuFile(b, head []byte, at int) File {
 		at, f.End = next, next
 	}
 	return f
+}
+
+// base64File reads the lines after "begin-base64 <mode> <name>" up to one that
+// is no base64; "====" is the last.
+func base64File(b, head []byte, at int) File {
+	_, name, _ := strings.Cut(string(head[len("begin-base64 "):]), " ")
+	f := File{Name: strings.TrimSpace(name)}
+	from := at
+	for at < len(b) {
+		line, next := lineAt(b, at)
+		line = bytes.TrimSpace(line)
+		if string(line) == "====" {
+			f.End = next
+			break
+		}
+		if len(line) == 0 || !isBase64Line(line) {
+			break
+		}
+		at, f.End = next, next
+	}
+	f.Data = DecodeBase64(b[from:at]).Data
+	return f
+}
+
+func isBase64Line(line []byte) bool {
+	for _, c := range line {
+		if (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') && c != '+' && c != '/' && c != '=' {
+			return false
+		}
+	}
+	return true
 }
 
 // uuLine decodes one line. Trailing spaces may have been lost on the way.
