@@ -308,6 +308,7 @@ func TestTricksHideNothing(t *testing.T) {
 		{"beside PGP armour", "\n-----BEGIN PGP MESSAGE-----\nComment: diabetes\n\nwcBMA\n-----END PGP MESSAGE-----\nHe has\n"},
 		{"armour around nothing", "\n-----BEGIN PGP MESSAGE-----\n\nHe has diabetes\n-----END PGP MESSAGE-----\n"},
 		{"pdf", part("application/pdf", pdf(t, word, ""))},
+		{"pdf, note in the page", part("application/pdf", strings.Replace(pdf(t, "x", ""), "/Contents 4 0 R", "/Annots [<</Type/Annot/Subtype/FreeText/Contents(diabetes)>>] /Contents 4 0 R", 1))},
 		{"pdf behind junk", part("application/octet-stream", "junk\n"+pdf(t, word, ""))},
 		{"pdf with escapes", part("application/pdf", pdf(t, `d\151abetes`, ""))},
 		{"rtf", part("text/rtf", `{\rtf1\ansi d\'69abe{\b tes}}`)},

@@ -100,12 +100,10 @@ func (p *pdf) values() {
 	p.xfa = map[*pdfObject]bool{}
 	for _, num := range p.order {
 		d := p.objects[num].dict()
-		for _, key := range [...]string{"Title", "Author", "Subject", "Keywords", "Contents", "V", "DV", "TU", "Alt", "ActualText", "F", "UF"} {
-			if s, ok := p.get(d[key]).(pdfString); ok {
-				p.write(pdfText(s))
-			}
-		}
-		list, _ := p.get(d["XFA"]).(pdfArray)
+		p.strings(d, 0)
+		list, _ := p.objects[num].value.(pdfArray)
+		p.stringsOf(list, 1)
+		list, _ = p.get(d["XFA"]).(pdfArray)
 		for _, v := range append(list, d["XFA"]) {
 			if ref, ok := v.(pdfRef); ok && p.objects[int(ref)] != nil {
 				p.xfa[p.objects[int(ref)]] = true
@@ -113,6 +111,36 @@ func (p *pdf) values() {
 		}
 	}
 }
+
+// strings reads those of one dictionary and of the notes and fields that stand
+// in it directly; those of objects of their own come with these.
+func (p *pdf) strings(d pdfDict, depth int) {
+	for _, key := range [...]string{"Title", "Author", "Subject", "Keywords", "Contents", "V", "DV", "TU", "Alt", "ActualText", "F", "UF"} {
+		if s, ok := p.get(d[key]).(pdfString); ok {
+			p.write(pdfText(s))
+		}
+	}
+	if depth == maxDirect {
+		return
+	}
+	for _, key := range [...]string{"Annots", "AcroForm", "Fields", "Kids", "Popup"} {
+		if inner, ok := d[key].(pdfDict); ok {
+			p.strings(inner, depth+1)
+		}
+		list, _ := d[key].(pdfArray)
+		p.stringsOf(list, depth+1)
+	}
+}
+
+func (p *pdf) stringsOf(list pdfArray, depth int) {
+	for _, v := range list {
+		if inner, ok := v.(pdfDict); ok {
+			p.strings(inner, depth)
+		}
+	}
+}
+
+const maxDirect = 4 // fields within fields that are no objects of their own
 
 // write adds a text on lines of its own.
 func (p *pdf) write(s string) {
