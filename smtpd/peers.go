@@ -37,6 +37,7 @@ type peer struct {
 	recipients  *rate.Limiter
 	failures    int
 	failed      time.Time // when failures was last brought up to date
+	denied      time.Time // when a refused relay attempt was last logged
 	seen        time.Time
 }
 
@@ -139,6 +140,21 @@ func (p *peers) recipient(key netip.Addr) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.ofLocked(key).recipients.AllowN(p.now(), 1)
+}
+
+// deniedEvery is the time between two log lines about one peer's relay attempts.
+const deniedEvery = time.Minute
+
+// denied reports whether a refused relay attempt of key is to be logged now.
+func (p *peers) denied(key netip.Addr) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	q, now := p.ofLocked(key), p.now()
+	if !q.denied.IsZero() && now.Sub(q.denied) < deniedEvery {
+		return false
+	}
+	q.denied = now
+	return true
 }
 
 // failures is how many wrong passwords of key are not forgiven yet.

@@ -58,6 +58,9 @@ func (s *session) Rcpt(string, *smtp.RcptOptions) error {
 func (c *conn) refuseRecipient(err error) error {
 	c.srv.reject(reasonRecipient)
 	c.refused++
+	if c.srv.cfg.Listener == Relay && errors.Is(err, gateway.FaultNoRelay) && c.srv.peers.denied(c.key) {
+		c.log.Warn("relaying denied") // the one sign that a server of ours is missing in relay.trusted
+	}
 	if c.stranger() && c.refused > c.srv.cfg.Limits.BadRecipients {
 		c.srv.reject(reasonBad)
 		return c.fail(faultHarvest)

@@ -13,13 +13,14 @@ import (
 )
 
 type queueCmd struct {
-	List   queueListCmd   `cmd:"" help:"List envelopes that are not finished."`
-	Show   queueShowCmd   `cmd:"" help:"One envelope, with the verdict that decided it."`
-	Retry  queueRetryCmd  `cmd:"" help:"Try again now."`
-	Hold   queueHoldCmd   `cmd:"" help:"Keep an envelope back until it is released."`
-	Drop   queueDropCmd   `cmd:"" help:"Give an envelope up; nobody is told."`
-	Pause  queuePauseCmd  `cmd:"" help:"Stop all deliveries; mail is still accepted."`
-	Resume queueResumeCmd `cmd:"" help:"Go on with deliveries."`
+	List    queueListCmd    `cmd:"" help:"List envelopes that are not finished."`
+	Summary queueSummaryCmd `cmd:"" help:"Count decisions and rules of what was accepted."`
+	Show    queueShowCmd    `cmd:"" help:"One envelope, with the verdict that decided it."`
+	Retry   queueRetryCmd   `cmd:"" help:"Try again now."`
+	Hold    queueHoldCmd    `cmd:"" help:"Keep an envelope back until it is released."`
+	Drop    queueDropCmd    `cmd:"" help:"Give an envelope up; nobody is told."`
+	Pause   queuePauseCmd   `cmd:"" help:"Stop all deliveries; mail is still accepted."`
+	Resume  queueResumeCmd  `cmd:"" help:"Go on with deliveries."`
 }
 
 type queueListCmd struct {
@@ -28,8 +29,11 @@ type queueListCmd struct {
 }
 
 func (q queueListCmd) Run(ctx context.Context, env environment) error {
+	if err := sayPaused(ctx, env); err != nil {
+		return err
+	}
 	return operate(ctx, env, "queue.list", url.Values{"state": {q.State}, "limit": {strconv.Itoa(q.Limit)}}, nil, false,
-		table("ID=id", "STATE=state", "ACTION=action", "CONTENT=content", "SENDER=sender", "RECIPIENT=recipient", "TRIES=attempts", "NEXT=next", "REPLY=reply"))
+		table("ID=id", "STATE=state", "ACTION=action", "DECIDED=decided", "CONTENT=content", "SENDER=sender", "RECIPIENT=recipient", "TRIES=attempts", "NEXT=next", "REPLY=reply"))
 }
 
 // envelopeArg is the argument of the commands about one envelope.

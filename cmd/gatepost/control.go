@@ -151,7 +151,10 @@ type operationError struct {
 
 func operationCode(err error) int {
 	var e *flow.OperationError
+	var x exit
 	switch {
+	case errors.As(err, &x):
+		return x.code
 	case errors.As(err, &e) && e.Usage:
 		return exitUsage
 	case errors.As(err, &e) && e.NotFound:

@@ -66,6 +66,7 @@ func (doctorCmd) Run(ctx context.Context, env environment) error {
 	d.certificate()
 	d.listeners(ctx)
 	d.ready(ctx)
+	d.queue(ctx)
 	d.routes(ctx)
 	d.records(ctx)
 	if !env.json && !d.noKeys {
@@ -199,6 +200,22 @@ func (d *doctor) ready(ctx context.Context) {
 		return
 	}
 	d.say("readyz", stateOK, "ready")
+}
+
+// queue asks the server over its socket; without one, other checks speak.
+func (d *doctor) queue(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	q, err := askState(ctx, d.c)
+	switch {
+	case errors.Is(err, errNoServer):
+	case err != nil:
+		d.say("queue", stateWarn, "the server could not be asked: %v", err)
+	case q.Paused:
+		d.say("queue", stateWarn, "paused: mail is accepted and nothing is delivered (gatepost queue resume)")
+	default:
+		d.say("queue", stateOK, "delivers")
+	}
 }
 
 func (d *doctor) routes(ctx context.Context) {

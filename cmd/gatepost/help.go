@@ -45,6 +45,7 @@ func allExamples() map[string][]string {
 		"policy test":    {"gatepost policy test --json cases.jsonl > verdicts.jsonl"},
 		"policy diff":    {"gatepost policy diff policy.yaml draft.yaml cases.jsonl"},
 		"queue list":     {"gatepost queue list", "gatepost queue list --state held --json"},
+		"queue summary":  {"gatepost queue summary", "gatepost queue summary --since 168h --json"},
 		"queue show":     {"gatepost queue show 0cs9k2l7v3o1j4u8m5t6q9r2ng.0"},
 		"queue retry":    {"gatepost queue retry --all", "gatepost queue retry 0cs9k2l7v3o1j4u8m5t6q9r2ng.0"},
 		"queue hold":     {"gatepost queue hold 0cs9k2l7v3o1j4u8m5t6q9r2ng.0"},

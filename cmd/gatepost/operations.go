@@ -23,6 +23,7 @@ func (s *system) operations() flow.Operations {
 	return s.flow.Operations(flow.Operations{
 		"audit.verify": s.auditVerify, "audit.export": s.auditExport,
 		"key.list": s.keyList, "key.rotate": s.keyRotate, "key.destroy": s.keyDestroy,
+		"queue.state": s.queueState, "queue.summary": s.queueSummary,
 		"backup": s.backup, "store.dump": s.storeDump,
 	})
 }
@@ -215,7 +216,7 @@ func (s *system) backup(ctx context.Context, c flow.Call) error {
 		return &flow.OperationError{Text: "the directory must be absolute", Usage: true}
 	}
 	if err := os.Mkdir(dir, 0o700); err != nil {
-		return &flow.OperationError{Text: "the directory cannot be made", Data: true}
+		return unwritable(err, filepath.Dir(dir))
 	}
 	if err := s.record(ctx, gateway.Record{Event: gateway.EventBackup, Actor: c.Actor}); err != nil {
 		return err
@@ -228,6 +229,11 @@ func (s *system) backup(ctx context.Context, c flow.Call) error {
 		return err
 	}
 	return answer(c, map[string]any{"dir": dir, "bytes": size, "keyring": s.keyring.ID(), "note": "holds no private key: back up key_dir apart"})
+}
+
+// unwritable says who must be able to write, which is not who typed the command.
+func unwritable(err error, parent string) error {
+	return exit{exitCantCreate, fmt.Errorf("%w: the server writes the backup, so its user (uid %d) must be able to write to %s", err, os.Geteuid(), parent)}
 }
 
 func (s *system) copyTo(ctx context.Context, dir string) error {

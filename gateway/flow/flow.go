@@ -167,5 +167,8 @@ func recording(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), recordTime)
 }
 
+// Mode is the mode in force.
+func (f *Flow) Mode() gateway.Mode { return f.set().Mode }
+
 // Hostname is the name of this gateway in Received lines.
 func (f *Flow) Hostname() string { return f.set().Hostname }

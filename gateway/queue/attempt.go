@@ -21,7 +21,7 @@ func (q *Queue) listLocked(d *destination) {
 // other so that none starves the others.
 func (q *Queue) startLocked() {
 	now := q.now()
-	if q.paused || q.draining || q.settling.stalled() || !q.lease.valid(now) {
+	if q.paused || q.unread || q.draining || q.settling.stalled() || !q.lease.valid(now) {
 		return
 	}
 	for len(q.ready) > 0 && q.running < q.config.Workers {

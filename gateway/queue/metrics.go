@@ -41,6 +41,14 @@ func newMetrics(reg prometheus.Registerer, q *Queue) *metrics {
 		Name: "gatepost_queue_oldest_age_seconds", Help: "Age of the oldest queued message at the last count, 0 when there was none.",
 	}, func() float64 { return m.age(q.now()).Seconds() })
 	make.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "gatepost_queue_paused", Help: "1 while the queue is paused: nothing is delivered.",
+	}, func() float64 {
+		if q.Paused() {
+			return 1
+		}
+		return 0
+	})
+	make.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "gatepost_queue_unstored_settlements", Help: "Results of attempts that are not stored yet.",
 	}, func() float64 { return float64(q.settling.backlog()) })
 	return m

@@ -133,6 +133,7 @@ type Queue struct {
 	rescan       time.Time      // when the next full scan is due
 	touched      map[gateway.EnvelopeID]time.Time
 	paused       bool
+	unread       bool // whether it is paused has not been read from the store yet
 	draining     bool
 	attemptCtx   context.Context // of attempts: outlives Run's until Drain gives up
 }

@@ -41,7 +41,7 @@ func (q *Queue) Run(ctx context.Context) error {
 
 // loop does what is due, again and again.
 func (q *Queue) loop(ctx context.Context) error {
-	q.notePaused(true) // until the first scan has read the flag
+	q.setUnread()
 	for {
 		next, err := q.step(ctx)
 		if errors.Is(err, ErrFenced) {
@@ -179,10 +179,28 @@ func (q *Queue) setPaused(ctx context.Context, b *store.Batch, paused bool) erro
 func (q *Queue) notePaused(paused bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.paused != paused {
-		q.paused = paused
-		q.poke()
+	if q.paused == paused && !q.unread {
+		return
 	}
+	changed := q.paused != paused
+	q.paused, q.unread = paused, false
+	q.poke()
+	if !changed {
+		return
+	}
+	if paused {
+		q.log.Warn("the queue is paused: mail is accepted, nothing is delivered")
+		return
+	}
+	q.log.Info("the queue is not paused any more")
+}
+
+// setUnread keeps attempts from starting until the first scan has read the
+// flag.
+func (q *Queue) setUnread() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.unread = true
 }
 
 // loadPaused reads the flag.
