@@ -91,7 +91,10 @@ func (d *doctor) configuration() {
 		d.say("configuration", stateWarn, "%s", w)
 	}
 	info, err := os.Stat(d.c.KeyDir)
+	lost := keysLost(d.c)
 	switch {
+	case lost != nil:
+		d.say("key_dir", stateFail, "%v", lost)
 	case err != nil:
 		d.say("key_dir", stateFail, "%s cannot be read: run gatepost init or serve first", d.c.KeyDir)
 	case info.Mode().Perm()&0o077 != 0:

@@ -83,6 +83,9 @@ func loadConfig(env environment) (*config.Config, error) {
 			code = exitNoInput
 			err = fmt.Errorf("%w (gatepost init writes one)", err)
 		}
+		if errors.Is(err, os.ErrPermission) {
+			code = exitNoPerm
+		}
 		return nil, exit{code, err}
 	}
 	return c, nil

@@ -36,6 +36,9 @@ func (k checkCmd) Run(_ context.Context, env environment) error {
 	if err != nil {
 		return err
 	}
+	if err := keysLost(c); err != nil {
+		return err
+	}
 	if k.Effective {
 		_, err := env.out.Write(c.Effective())
 		return err

@@ -50,6 +50,7 @@ type server struct {
 	closers  []func()
 	draining sync.WaitGroup
 	keys     keyWatch
+	addrs    []string // of the listeners: relay=127.0.0.1:25
 
 	queueFailed atomic.Pointer[error]
 }
@@ -77,7 +78,7 @@ func serve(ctx context.Context, c *config.Config, env environment, ready func())
 		s.halt(stopWork, func(context.Context) {}) // what did start must not outlive the store
 		return err
 	}
-	s.log.Info("serving", "version", version(), "mode", c.Mode.String())
+	s.log.Info("serving", "version", version(), "mode", c.Mode.String(), "addr", s.addrs)
 	ready()
 	s.waitForEnd(ctx, hup)
 	s.drain(stopWork)
@@ -155,11 +156,12 @@ func (s *server) background(f func()) {
 	}()
 }
 
-func listen(what, addr string) (net.Listener, error) {
+func (s *server) listen(what, addr string) (net.Listener, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, exit{exitUnavailable, fmt.Errorf("listen.%s: %w", what, err)}
 	}
+	s.addrs = append(s.addrs, what+"="+l.Addr().String())
 	return l, nil
 }
 
@@ -188,7 +190,7 @@ func (s *server) listenSMTP() error {
 		if err != nil {
 			return exit{exitConfig, err}
 		}
-		listener, err := listen(l.name, l.addr)
+		listener, err := s.listen(l.name, l.addr)
 		if err != nil {
 			return err
 		}
@@ -218,7 +220,7 @@ func (s *server) listenViewer() error {
 	if err != nil {
 		return exit{exitConfig, err}
 	}
-	l, err := listen("viewer", c.Listen.Viewer)
+	l, err := s.listen("viewer", c.Listen.Viewer)
 	if err != nil {
 		return err
 	}
@@ -243,7 +245,7 @@ func (s *server) listenAdmin() error {
 	if s.config.Listen.Admin == "" {
 		return nil
 	}
-	l, err := listen("admin", s.config.Listen.Admin)
+	l, err := s.listen("admin", s.config.Listen.Admin)
 	if err != nil {
 		return err
 	}

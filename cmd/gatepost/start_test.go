@@ -36,7 +36,7 @@ func TestServeRefuses(t *testing.T) {
 		"a viewer port that is taken": {`viewer: "` + r.viewer, `viewer: "` + taken.Addr().String(), exitUnavailable, "listen.viewer"},
 		"data_dir is a file":          {"data_dir: data", "data_dir: file", exitCantCreate, "file"},
 		"keys inside the data":        {"key_dir: keys", "key_dir: data/keys", exitConfig, "key_dir"},
-		"no such policy":              {"policy: policy.yaml", "policy: absent.yaml", exitNoInput, "absent.yaml"},
+		"no such policy":              {"policy: policy.yaml", "policy: absent.yaml", exitConfig, "gatepost.yaml:5:9: policy: "},
 		"no certificates":             {"relay: {", "relay: {client_ca: file, ", exitConfig, "client_ca"},
 		"no such secret":              {"tls: none}", "tls: none, auth: {user: u, password: {file: absent}}}", exitConfig, "absent"},
 	} {

@@ -95,6 +95,9 @@ func (s *system) open(ctx context.Context, why purpose) error {
 	if err := notAsRoot(s.config, os.Geteuid()); err != nil {
 		return err
 	}
+	if err := keysLost(s.config); err != nil { // before an empty key_dir is made, in whose place the backup of the keys belongs
+		return err
+	}
 	if err := prepareDirs(s.config); err != nil {
 		return exit{exitCantCreate, err}
 	}
@@ -116,6 +119,22 @@ func prepareDirs(c *config.Config) error {
 	return os.Chmod(c.KeyDir, 0o700)
 }
 
+// keysLost reports a data_dir whose keyring is gone.
+func keysLost(c *config.Config) error {
+	known, err := os.ReadFile(filepath.Join(c.DataDir, keyringID))
+	if err != nil || len(known) == 0 {
+		return nil // a new data_dir, or one that is not ours to read
+	}
+	ring, err := seal.Open(c.KeyDir, seal.Options{Now: time.Now, Rand: rand.Reader, ReadOnly: true})
+	if errors.Is(err, seal.ErrNoKeyring) {
+		return exit{exitConfig, fmt.Errorf("data_dir %s has no keyring in key_dir %s: restore the backup of the keys (a new keyring could not read what is there)", c.DataDir, c.KeyDir)}
+	}
+	if err != nil {
+		return nil // what else is wrong is said by who needs the keys
+	}
+	return ring.Close()
+}
+
 // lockWait is how long a server waits for the one before it to end: a process
 // that was killed holds its lock until its last write returns.
 const lockWait = 10 * time.Second
@@ -125,7 +144,7 @@ func (s *system) openStore(ctx context.Context, why purpose) error {
 	if why == forServer {
 		deadline = deadline.Add(lockWait)
 	}
-	for {
+	for said := false; ; {
 		raw, err := s.tryStore()
 		if err == nil {
 			s.raw = raw
@@ -138,6 +157,10 @@ func (s *system) openStore(ctx context.Context, why purpose) error {
 		}
 		if time.Now().After(deadline) || ctx.Err() != nil {
 			return exit{exitTemporary, errors.New("the data_dir is in use by another gatepost")}
+		}
+		if !said {
+			said = true
+			s.log.Warn("another gatepost holds the lock of data_dir: waiting for its end", "path", s.config.DataDir, "delay", lockWait)
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
@@ -164,9 +187,6 @@ func (s *system) openKeys() error {
 	o := seal.Options{Now: time.Now, Rand: rand.Reader, Logger: s.log, Evidence: s.keyEvidence}
 	ring, err := seal.Open(s.config.KeyDir, o)
 	if errors.Is(err, seal.ErrNoKeyring) {
-		if len(known) > 0 {
-			return exit{exitConfig, fmt.Errorf("data_dir %s has no keyring in key_dir %s: restore the backup of the keys (a new keyring could not read what is there)", s.config.DataDir, s.config.KeyDir)}
-		}
 		ring, err = seal.Create(s.config.KeyDir, o)
 	}
 	if errors.Is(err, seal.ErrLocked) {
@@ -327,13 +347,22 @@ func loadJudge(c *config.Config, key [16]byte) (*flow.Judge, error) {
 	if c.Policy != "" {
 		src, err := os.ReadFile(c.Policy)
 		if err != nil {
-			return nil, exit{exitNoInput, err}
+			return nil, policyUnread(c, err)
 		}
 		if p, err = policy.Load(c.Policy, src); err != nil {
 			return nil, exit{exitConfig, err}
 		}
 	}
 	return judgeOf(p, key)
+}
+
+// policyUnread is a policy file that cannot be read, at the place that names it.
+func policyUnread(c *config.Config, err error) error {
+	code := exitConfig
+	if errors.Is(err, os.ErrPermission) {
+		code = exitNoPerm
+	}
+	return exit{code, errors.New(c.Problem("policy", err.Error()).String())}
 }
 
 func judgeOf(p *policy.Policy, key [16]byte) (*flow.Judge, error) {

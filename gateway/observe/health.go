@@ -62,7 +62,7 @@ func (h *Health) Ready() (parts map[string]string, ok bool) {
 		parts[name] = "ok"
 		value := 1.0
 		if err := h.checks[name](); err != nil {
-			parts[name], value, ok = Scrub(err.Error()), 0, false
+			parts[name], value, ok = scrubError(err), 0, false
 		}
 		h.state.WithLabelValues(name).Set(value)
 	}

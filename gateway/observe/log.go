@@ -6,11 +6,14 @@ package observe
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"regexp"
 	"slices"
+	"strings"
 
 	"gatepost/gateway"
 )
@@ -79,6 +82,9 @@ func replace(_ []string, a slog.Attr) slog.Attr {
 	case slog.KindBool, slog.KindDuration, slog.KindFloat64, slog.KindInt64, slog.KindUint64, slog.KindTime:
 		return slog.Attr{Key: a.Key, Value: v}
 	case slog.KindString:
+		if a.Key == "path" && strings.HasPrefix(v.String(), "/") && len(v.String()) <= longest {
+			return slog.String(a.Key, scrubPath(v.String())) // of our own files, by the rule of that key
+		}
 		return slog.String(a.Key, Scrub(v.String()))
 	case slog.KindAny:
 		return slog.String(a.Key, scrubAny(v.Any()))
@@ -94,7 +100,7 @@ func scrubAny(v any) string {
 	case gateway.MessageID, gateway.EnvelopeID, gateway.LinkID, gateway.PersonRef:
 		return fmt.Sprint(v) // digits in a row, yet nobody's number
 	case error:
-		return Scrub(v.Error())
+		return scrubError(v)
 	case fmt.Stringer:
 		return Scrub(v.String())
 	case []string:
@@ -111,12 +117,39 @@ var (
 	looksLikeNumber  = regexp.MustCompile(`\+?[0-9][0-9 -]{7,}[0-9]`)
 )
 
+// scrubError is Scrub for errors, but for the path of a file that the system
+// was asked for. Such files are ours, their names come from no mail, and
+// operators need them whole: a date in a path is no telephone number.
+func scrubError(err error) string {
+	var file *fs.PathError
+	text := err.Error()
+	if !errors.As(err, &file) || len(text) > longest || !strings.HasPrefix(file.Path, "/") {
+		return Scrub(text)
+	}
+	var b strings.Builder
+	for i, piece := range strings.Split(text, file.Path) {
+		if i > 0 {
+			b.WriteString(scrubPath(file.Path))
+		}
+		b.WriteString(Scrub(piece))
+	}
+	return b.String()
+}
+
+// scrubPath is Scrub without its rule for numbers.
+func scrubPath(path string) string {
+	return looksLikeLink.ReplaceAllString(looksLikeAddress.ReplaceAllString(path, "[address]"), "/m/[link]")
+}
+
+// longest is what Scrub leaves of a text; octets.
+const longest = 1000
+
 // Scrub removes what looks like an address, a link or a number of nine or
 // more digits from s and bounds its length. It is the second line of defence:
 // the first is never to log such text.
 func Scrub(s string) string {
-	if len(s) > 1000 {
-		s = s[:1000] + "…"
+	if len(s) > longest {
+		s = s[:longest] + "…"
 	}
 	s = looksLikeAddress.ReplaceAllString(s, "[address]")
 	s = looksLikeLink.ReplaceAllString(s, "/m/[link]")

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http/httptest"
 	"strings"
@@ -75,5 +77,29 @@ func TestReadyTurnsRedAndBack(t *testing.T) {
 	}
 	if NewLogger(io.Discard, slog.LevelInfo).Enabled(context.Background(), slog.LevelDebug) {
 		t.Fatal("debug is on")
+	}
+}
+
+// TestLogKeepsOurPaths: a date in the path of a file of ours is no telephone
+// number; what stands beside the path, or looks like one elsewhere, is.
+func TestLogKeepsOurPaths(t *testing.T) {
+	const path = "/var/backups/gatepost-2026-11-21/0123456789"
+	err := fmt.Errorf("call +1 555 000 1111: %w", &fs.PathError{Op: "open", Path: path, Err: fs.ErrPermission})
+	if got := scrubError(err); got != "call [number]: open "+path+": permission denied" {
+		t.Error(got)
+	}
+	var b bytes.Buffer
+	NewLogger(&b, slog.LevelInfo).Info("x", "path", path, "name", path)
+	if !strings.Contains(b.String(), `"path":"`+path+`","name":"/var/backups/gatepost-[number]`) {
+		t.Error(b.String())
+	}
+	for _, foreign := range []error{
+		&fs.PathError{Op: "open", Path: "+15550001111", Err: fs.ErrNotExist},
+		&fs.PathError{Op: "open", Path: "/x/pat@out.example", Err: fs.ErrNotExist},
+		errors.New("no such file /tmp/15550001111"),
+	} {
+		if got := scrubError(foreign); strings.Contains(got, "15550001111") || strings.Contains(got, "pat@") {
+			t.Error(got)
+		}
 	}
 }
