@@ -46,7 +46,7 @@ func (a envelopeArg) values() url.Values { return url.Values{"id": {a.ID}} }
 type queueShowCmd struct{ envelopeArg }
 
 func (q queueShowCmd) Run(ctx context.Context, env environment) error {
-	return operate(ctx, env, "queue.show", q.values(), nil, false, record)
+	return operate(ctx, env, "queue.show", q.values(), nil, false, brief)
 }
 
 type queueRetryCmd struct {
@@ -58,31 +58,35 @@ func (q queueRetryCmd) Run(ctx context.Context, env environment) error {
 	if (q.ID == "") != q.All {
 		return exit{exitUsage, errors.New("either an id or --all")}
 	}
-	return operate(ctx, env, "queue.retry", url.Values{"id": {q.ID}, "all": {strconv.FormatBool(q.All)}}, nil, false, record)
+	args := url.Values{"id": {q.ID}, "all": {strconv.FormatBool(q.All)}}
+	if q.All {
+		return operate(ctx, env, "queue.retry", args, nil, false, record)
+	}
+	return did(env, operate(ctx, env, "queue.retry", args, nil, false, nil), q.ID+" is tried again now")
 }
 
 type queueHoldCmd struct{ envelopeArg }
 
 func (q queueHoldCmd) Run(ctx context.Context, env environment) error {
-	return operate(ctx, env, "queue.hold", q.values(), nil, false, nil)
+	return did(env, operate(ctx, env, "queue.hold", q.values(), nil, false, nil), q.ID+" is held until it is released")
 }
 
 type queueDropCmd struct{ envelopeArg }
 
 func (q queueDropCmd) Run(ctx context.Context, env environment) error {
-	return operate(ctx, env, "queue.drop", q.values(), nil, false, nil)
+	return did(env, operate(ctx, env, "queue.drop", q.values(), nil, false, nil), q.ID+" is given up")
 }
 
 type queuePauseCmd struct{}
 
 func (queuePauseCmd) Run(ctx context.Context, env environment) error {
-	return operate(ctx, env, "queue.pause", nil, nil, false, nil)
+	return did(env, operate(ctx, env, "queue.pause", nil, nil, false, nil), "The queue is paused (gatepost queue resume)")
 }
 
 type queueResumeCmd struct{}
 
 func (queueResumeCmd) Run(ctx context.Context, env environment) error {
-	return operate(ctx, env, "queue.resume", nil, nil, false, nil)
+	return did(env, operate(ctx, env, "queue.resume", nil, nil, false, nil), "The queue delivers again")
 }
 
 type heldCmd struct {
@@ -102,7 +106,7 @@ func (heldListCmd) Run(ctx context.Context, env environment) error {
 type heldShowCmd struct{ envelopeArg }
 
 func (h heldShowCmd) Run(ctx context.Context, env environment) error {
-	return operate(ctx, env, "held.show", h.values(), nil, false, record)
+	return operate(ctx, env, "held.show", h.values(), nil, false, brief)
 }
 
 type reviewArg struct {
@@ -115,13 +119,13 @@ func (a reviewArg) values() url.Values { return url.Values{"id": {a.ID}, "reason
 type heldReleaseCmd struct{ reviewArg }
 
 func (h heldReleaseCmd) Run(ctx context.Context, env environment) error {
-	return operate(ctx, env, "held.release", h.values(), nil, false, nil)
+	return did(env, operate(ctx, env, "held.release", h.values(), nil, false, nil), h.ID+" is released")
 }
 
 type heldRefuseCmd struct{ reviewArg }
 
 func (h heldRefuseCmd) Run(ctx context.Context, env environment) error {
-	return operate(ctx, env, "held.refuse", h.values(), nil, false, nil)
+	return did(env, operate(ctx, env, "held.refuse", h.values(), nil, false, nil), h.ID+" is refused")
 }
 
 type messageCmd struct {
@@ -133,7 +137,7 @@ type messageShowCmd struct {
 }
 
 func (m messageShowCmd) Run(ctx context.Context, env environment) error {
-	return operate(ctx, env, "message.show", url.Values{"id": {m.ID}}, nil, false, record)
+	return operate(ctx, env, "message.show", url.Values{"id": {m.ID}}, nil, false, brief)
 }
 
 type linkCmd struct {
@@ -145,7 +149,7 @@ type linkThawCmd struct {
 }
 
 func (l linkThawCmd) Run(ctx context.Context, env environment) error {
-	return operate(ctx, env, "link.thaw", url.Values{"id": {l.ID}}, nil, true, nil)
+	return did(env, operate(ctx, env, "link.thaw", url.Values{"id": {l.ID}}, nil, true, nil), "The link is open again")
 }
 
 type userCmd struct {
@@ -166,7 +170,7 @@ func (u userAddCmd) Run(ctx context.Context, env environment) error {
 	if err != nil {
 		return err
 	}
-	return operate(ctx, env, "user.add", url.Values{"name": {u.Name}, "role": {u.Role}}, password, true, nil)
+	return did(env, operate(ctx, env, "user.add", url.Values{"name": {u.Name}, "role": {u.Role}}, password, true, nil), "User "+u.Name+" is added")
 }
 
 func passwordFrom(env environment, path string) (io.Reader, error) {
@@ -197,7 +201,7 @@ func (u userPasswdCmd) Run(ctx context.Context, env environment) error {
 	if err != nil {
 		return err
 	}
-	return operate(ctx, env, "user.passwd", url.Values{"name": {u.Name}}, password, true, nil)
+	return did(env, operate(ctx, env, "user.passwd", url.Values{"name": {u.Name}}, password, true, nil), "The password of "+u.Name+" is set")
 }
 
 type userListCmd struct{}
@@ -211,7 +215,7 @@ type userDisableCmd struct {
 }
 
 func (u userDisableCmd) Run(ctx context.Context, env environment) error {
-	return operate(ctx, env, "user.disable", url.Values{"name": {u.Name}}, nil, true, nil)
+	return did(env, operate(ctx, env, "user.disable", url.Values{"name": {u.Name}}, nil, true, nil), "User "+u.Name+" cannot log in any more")
 }
 
 type contactCmd struct {
@@ -276,7 +280,7 @@ func (a auditVerifyCmd) Run(ctx context.Context, env environment) error {
 		}
 		args.Add("checkpoint", string(raw))
 	}
-	return operate(ctx, env, "audit.verify", args, nil, true, record)
+	return operate(ctx, env, "audit.verify", args, nil, true, verified)
 }
 
 type auditExportCmd struct {

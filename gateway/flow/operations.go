@@ -89,6 +89,7 @@ type envelopeLine struct {
 	Host      string    `json:"host,omitempty"`
 	TLS       string    `json:"tls,omitempty"`
 	Link      string    `json:"link,omitempty"`
+	Review    string    `json:"review,omitempty"`
 }
 
 func lineOf(e *gateway.Envelope) envelopeLine {
@@ -96,6 +97,7 @@ func lineOf(e *gateway.Envelope) envelopeLine {
 		ID: e.ID.String(), State: string(e.State), Action: e.Action.String(), Decided: e.Decided.String(), Rules: e.Rules,
 		Sender: e.Sender.Wire(), Recipient: e.Recipient.Wire(), Content: "original", Hold: e.Hold, Accepted: e.Accepted,
 		Next: e.Next, Attempts: e.Attempts, Code: e.Last.Code, Status: e.Last.Status, Reply: e.Last.Text.Reveal(), Host: e.Last.Host,
+		Review: e.Review.Reveal(),
 	}
 	if e.Notice != nil {
 		l.Content = "notice"

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestActsSayWhatTheyDid: in one line, and as JSON not at all.
+func TestActsSayWhatTheyDid(t *testing.T) {
+	_, next := outside(t)
+	r := newRig(t, next).start()
+	said := func(want string, args ...string) {
+		t.Helper()
+		if out := r.must(args...); out != want+"\n" {
+			t.Errorf("%v: %q, want %q", args, out, want)
+		}
+	}
+	said("The queue is paused (gatepost queue resume)", "queue", "pause")
+	mail := func(to string) string { return r.send("ann@clinic.example", to, plainMail) + ".0" }
+	id := mail("pat@out.example")
+	said(id+" is tried again now", "queue", "retry", id)
+	said(id+" is held until it is released", "queue", "hold", id)
+	said(id+" is released", "held", "release", id, "--reason", "checked with Ann")
+	for _, args := range [][]string{{"queue", "show", id}, {"message", "show", strings.TrimSuffix(id, ".0")}} {
+		if out := r.must(args...); !strings.Contains(out, "review: checked with Ann\n") {
+			t.Errorf("%v:\n%s", args, out)
+		}
+	}
+	said(id+" is given up", "queue", "drop", id)
+	held := mail("pat@hold.example")
+	said(held+" is refused", "held", "refuse", held, "--reason", "no")
+	said("The queue delivers again", "queue", "resume")
+	for _, act := range []string{"pause", "resume"} {
+		if out := r.must("queue", act, "--json"); out != "" {
+			t.Errorf("as JSON: %q", out)
+		}
+	}
+	if out, errs, code := r.runWith("correct horse battery\n", "user", "add", "ann@clinic.example", "--password-file", "-"); code != 0 || out != "User ann@clinic.example is added\n" {
+		t.Errorf("%d %q %s", code, out, errs)
+	}
+	if out := r.must("audit", "verify"); !strings.HasPrefix(out, "verified: ") || !strings.Contains(out, " records\n") {
+		t.Errorf("audit verify:\n%s", out)
+	}
+}
+
+// TestTextLeavesInternalsOut: zero values and hashes are for programs.
+func TestTextLeavesInternalsOut(t *testing.T) {
+	const line = `{"id":"x","attempts":0,"shadow":false,"retain_until":"0001-01-01T00:00:00Z","rules":[],"last":{"code":0},` +
+		`"results":[{"id":"r","met":false,"error":""}],"findings":[{"masked":"1**","value":123456789,"part":0}]}`
+	var out strings.Builder
+	if err := brief(&out, strings.NewReader(line)); err != nil {
+		t.Fatal(err)
+	}
+	want := "findings:\n  - 1\n    masked: 1**\nid: x\nresults:\n  - 1\n    id: r\n    met: false\n"
+	if out.String() != want {
+		t.Errorf("%s\nwant\n%s", &out, want)
+	}
+	out.Reset()
+	if err := verified(&out, strings.NewReader(`{"records":3,"problems":[{"kind":"root","what":"changed"}]}`)); err != nil || !strings.HasPrefix(out.String(), "NOT verified\n") {
+		t.Errorf("%v %s", err, &out)
+	}
+}
