@@ -27,10 +27,8 @@ type Case struct {
 
 func (d *document) readCase(n yamlast.Node) {
 	c := Case{Line: where(n).line}
-	expects := false
-	for _, e := range d.mapping(n, "a test", []string{
-		"text", "subject", "channel", "headers", "from", "to", "patient", "consents", "thread_secured", "expect", "rules",
-	}) {
+	known := []string{"text", "subject", "channel", "headers", "from", "to", "patient", "consents", "thread_secured", "expect", "rules"}
+	for _, e := range d.mapping(n, "a test", known) {
 		switch e.key {
 		case "text":
 			c.Text = d.text(e.value, e.key)
@@ -55,12 +53,12 @@ func (d *document) readCase(n yamlast.Node) {
 		case "thread_secured":
 			c.ThreadSecured = d.truth(e.value, e.key)
 		case "expect":
-			c.Expect, expects = d.action(e.value, e.key), true
+			c.Expect = d.action(e.value, e.key)
 		case "rules":
 			c.Rules = d.knownRules(e.value)
 		}
 	}
-	if _, ok := n.(*yamlast.MappingNode); ok && !expects {
+	if there := meant(n, known); there != nil && !there["expect"] {
 		d.add(where(n), "a test needs expect")
 	}
 	d.cases = append(d.cases, c)

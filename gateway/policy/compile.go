@@ -49,6 +49,7 @@ type compiler struct {
 	byIdent map[string]int
 	lists   map[string]wordList
 	types   []string // built in and own
+	defined []string // names that the file defines
 	exact   bool     // types is complete: national numbers are checked too
 }
 
@@ -113,6 +114,7 @@ func (c *compiler) parse(x *condition) {
 	parsed, issues := c.env.Parse(x.text)
 	if issues.Err() != nil {
 		c.report(x, issues)
+		c.reportNames(x)
 		return
 	}
 	x.parsed = parsed

@@ -62,7 +62,7 @@ type reference struct {
 }
 
 func (d *document) read(root yamlast.Node) {
-	for _, e := range d.mapping(root, "the policy", []string{
+	for _, e := range d.mapping(root, wholePolicy, []string{
 		"policy", "default", "on_error", "own_identifiers", "lists", "detectors", "define", "rules", "tests",
 	}) {
 		switch e.key {
@@ -141,9 +141,8 @@ var idForm = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,62}$`)
 
 func (d *document) readRule(n yamlast.Node) {
 	r := rule{at: where(n)}
-	seen := map[string]bool{}
-	for _, e := range d.mapping(n, "a rule", []string{"id", "reason", "mode", "when", "then"}) {
-		seen[e.key] = true
+	known := []string{"id", "reason", "mode", "when", "then"}
+	for _, e := range d.mapping(n, "a rule", known) {
 		switch e.key {
 		case "id":
 			r.id = d.ruleID(e.value)
@@ -157,8 +156,9 @@ func (d *document) readRule(n yamlast.Node) {
 			d.then(e.value, &r)
 		}
 	}
+	there := meant(n, known)
 	for _, key := range []string{"id", "reason", "when", "then"} {
-		if _, isMap := n.(*yamlast.MappingNode); isMap && !seen[key] {
+		if there != nil && !there[key] {
 			d.add(r.at, "rule %s has no %s", quote(r.id), key)
 		}
 	}
@@ -193,12 +193,11 @@ func (d *document) then(n yamlast.Node, r *rule) {
 		r.action = d.action(n, "then")
 		return
 	}
-	hasAction := false
+	known := []string{"action", "pin", "expires", "staff_copy", "satisfies", "exempts"}
 	var liftAt place
-	for _, e := range d.mapping(n, "then", []string{"action", "pin", "expires", "staff_copy", "satisfies", "exempts"}) {
+	for _, e := range d.mapping(n, "then", known) {
 		switch e.key {
 		case "action":
-			hasAction = true
 			r.action = d.action(e.value, "action")
 		case "pin":
 			r.options.PIN = d.oneOf(e.value, "pin", pinNames())
@@ -212,7 +211,7 @@ func (d *document) then(n yamlast.Node, r *rule) {
 			r.exempts, liftAt = d.references(e.value, "exempts"), e.at
 		}
 	}
-	if !hasAction {
+	if !meant(n, known)["action"] {
 		d.add(where(n), "then has no action")
 	}
 	d.checkLifts(r, liftAt)

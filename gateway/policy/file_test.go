@@ -178,3 +178,36 @@ func TestFilesThatAreNotThere(t *testing.T) {
 		}
 	}
 }
+
+// TestOneMistakeOneProblem: what follows from a mistake is not reported beside
+// it, and two mistakes are both shown.
+func TestOneMistakeOneProblem(t *testing.T) {
+	rule := func(when string) string {
+		return "policy: p\nrules:\n  - {id: a, reason: A, when: " + when + ", then: secure}\n"
+	}
+	for name, v := range map[string]struct{ src, want string }{
+		"misspelt key":     {"policy: p\nrules:\n  - {id: a, reson: A, whn: tag.secure, then: {acton: secure}}\n", "p.yaml:3:13: unknown key \"reson\" in a rule; did you mean \"reason\"?\np.yaml:3:23: unknown key \"whn\" in a rule; did you mean \"when\"?\np.yaml:3:47: unknown key \"acton\" in then; did you mean \"action\"?"},
+		"missing key":      {"policy: p\nrules:\n  - {id: a, zzzzz: A, when: tag.secure, then: secure}\n", "p.yaml:3:13: unknown key \"zzzzz\" in a rule; known here: id, reason, mode, when, then\np.yaml:3:5: rule \"a\" has no reason"},
+		"misspelt section": {"policy: p\nrulse: []\n", "p.yaml:2:1: unknown key \"rulse\" in the policy; did you mean \"rules\"? The sections are policy, default, on_error, own_identifiers, lists, detectors, define, rules, tests"},
+		"unknown section":  {"policy: p\nzzz: []\n", "p.yaml:2:1: unknown key \"zzz\" in the policy; known here: policy, default, on_error, own_identifiers, lists, detectors, define, rules, tests"},
+		"indentation":      {"policy: p\nrules:\n  - id: a\n    reason: A\n   when: tag.secure\n", "p.yaml:5:4: wrong indentation: begin this line in the same column as those that it belongs with"},
+		"deeper":           {"policy: p\nrules:\n  - id: a\n    reason: A\n     when: tag.secure\n", "p.yaml:4:13: wrong indentation of the next line, or a text with a colon, which needs quotes"},
+		"open bracket":     {"policy: p\nlists: {a: [b]\n", "p.yaml:2:8: a bracket is opened here and not closed"},
+		"assignment":       {rule(`channel = "sms"`), "p.yaml:3:38: rule a: use == to compare"},
+		"two assignments":  {rule(`size = 3 || subject = 'x'`), "p.yaml:3:35: rule a: use == to compare\np.yaml:3:50: rule a: use == to compare"},
+		"one ampersand":    {rule(`tag.secure & tag.pin`), "p.yaml:3:41: rule a: use && for and"},
+		"one bar":          {rule(`tag.secure | tag.pin`), "p.yaml:3:41: rule a: use || for or"},
+		"foreign and":      {rule(`tag.secure and tag.pin`), "p.yaml:3:41: rule a: did not expect \"and\" here: write && for and, || for or, ! for not"},
+		"no closing quote": {rule(`'subject == "x'`), "p.yaml:3:42: rule a: the text that begins here has no closing quote"},
+		"foreign sign":     {rule(`'size # 3'`), "p.yaml:3:36: rule a: did not expect \"#\" here"},
+		"name and equals":  {rule(`chanel = "sms" && sender.domian == "x"`), "p.yaml:3:30: rule a: unknown name \"chanel\"; did you mean \"channel\"?\np.yaml:3:37: rule a: use == to compare\np.yaml:3:48: rule a: unknown name \"sender.domian\"; did you mean \"sender.domain\"?"},
+		"type and name":    {rule(`'found(["snn"], LOW) && tag.secur'`), "p.yaml:3:38: rule a: unknown type of finding \"snn\"; did you mean \"ssn\"?\np.yaml:3:54: rule a: unknown name \"tag.secur\"; did you mean \"tag.secure\"?"},
+		"names of a loop":  {rule(`'found(["snn"], LOW) && lists.xs.exists(sice, sice == "a")'`), "p.yaml:3:38: rule a: unknown type of finding \"snn\"; did you mean \"ssn\"?"},
+		"name of a define": {"policy: p\ndefine: {chanel: size > 3}\nrules:\n  - {id: a, reason: A, when: 'found([\"snn\"], LOW) && chanel', then: secure}\n", "p.yaml:4:38: rule a: unknown type of finding \"snn\"; did you mean \"ssn\"?"},
+		"word in a text":   {rule(`'found(["snn"], LOW) && subject == "chanel is Subjct"'`), "p.yaml:3:38: rule a: unknown type of finding \"snn\"; did you mean \"ssn\"?"},
+	} {
+		if _, err := Load("p.yaml", []byte(v.src)); err == nil || err.Error() != v.want {
+			t.Errorf("%s: got\n%v\nwant\n%s", name, err, v.want)
+		}
+	}
+}

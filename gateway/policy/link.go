@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"slices"
 
 	"cel.dev/cel-go/cel"
@@ -18,6 +19,7 @@ func (p *Policy) compile(d *document, exact bool) error {
 		return err
 	}
 	for i := range p.defines {
+		c.defined = append(c.defined, p.defines[i].name)
 		c.freeName(p.defines[i])
 		c.parse(&p.defines[i].cond)
 	}
@@ -35,7 +37,7 @@ func (p *Policy) compile(d *document, exact bool) error {
 	}
 	p.link(c, d.mentions)
 	if len(c.problems) > 0 {
-		slices.SortStableFunc(c.problems, func(a, b Problem) int { return a.Line - b.Line })
+		slices.SortStableFunc(c.problems, func(a, b Problem) int { return cmp.Or(a.Line-b.Line, a.Column-b.Column) })
 		return c.problems
 	}
 	p.slots, p.byIdent = c.slots, c.byIdent

@@ -54,6 +54,17 @@ func quote(s string) string {
 // list of known words when it is short enough to help.
 func suggest(word string, known []string) string {
 	const most = 20
+	if best := nearest(word, known); best != "" {
+		return fmt.Sprintf("; did you mean %q?", best)
+	}
+	if len(known) == 0 || len(known) > most {
+		return ""
+	}
+	return "; known here: " + strings.Join(known, ", ")
+}
+
+// nearest is the known word that word is a misspelling of; "" if there is none.
+func nearest(word string, known []string) string {
 	word = strings.ToLower(word)
 	best, distance := "", 2+2*(len(word)/3)
 	for _, k := range known {
@@ -65,13 +76,7 @@ func suggest(word string, known []string) string {
 			best, distance = k, d
 		}
 	}
-	if best != "" {
-		return fmt.Sprintf("; did you mean %q?", best)
-	}
-	if len(known) == 0 || len(known) > most {
-		return ""
-	}
-	return "; known here: " + strings.Join(known, ", ")
+	return best
 }
 
 // editDistance counts the insertions, deletions, substitutions and swaps of

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/cost"
@@ -13,11 +14,13 @@ import (
 var (
 	undeclared = regexp.MustCompile(`^undeclared reference to '([^']*)'`)
 	overload   = regexp.MustCompile(`^found no matching overload for '([^']*)' applied to '([^']*)'`)
+	garbage    = regexp.MustCompile(`token recognition error at: '(.)`)
 	unwanted   = regexp.MustCompile(`^(?:mismatched|extraneous|no viable alternative at) input '([^']*)'`)
 )
 
 // report places the problems of a condition in the file.
 func (c *compiler) report(x *condition, issues *cel.Issues) {
+	garbled := slices.ContainsFunc(issues.Errors(), func(e *cel.Error) bool { return garbage.MatchString(e.Message) })
 	for _, e := range issues.Errors() {
 		offset := 0
 		if e.Location != nil && e.Location.Line() > 0 {
@@ -26,6 +29,8 @@ func (c *compiler) report(x *condition, issues *cel.Issues) {
 		message := strings.Replace(firstLine(e.Message), "Syntax error: ", "", 1)
 		if m := undeclared.FindStringSubmatch(message); m != nil {
 			message, offset = c.unknownName(x.text, m[1], offset)
+		} else if garbled && unwanted.MatchString(message) {
+			continue // follows from the character that was not understood
 		} else {
 			message = plainly(message)
 		}
@@ -33,14 +38,53 @@ func (c *compiler) report(x *condition, issues *cel.Issues) {
 	}
 }
 
+// reportNames finds misspelled names in a condition that does not parse, so
+// that all its problems are shown at once. It looks at words alone and speaks
+// only where a known name is near.
+func (c *compiler) reportNames(x *condition) {
+	if loop.MatchString(x.text) {
+		return // has names of its own
+	}
+	known := append(append(c.names(), families()...), c.defined...)
+	for _, at := range wordForm.FindAllStringIndex(x.text, -1) {
+		name, call := strings.CutSuffix(x.text[at[0]:at[1]], "(")
+		first, _, dotted := strings.Cut(name, ".")
+		switch {
+		case strings.ContainsAny(name[:1], `"'`), call && !dotted:
+			continue
+		case dotted && !slices.Contains(families(), first):
+			name = first
+		}
+		if best := nearest(name, known); best != "" && !slices.Contains(known, name) && !slices.Contains(reserved(), name) {
+			c.add(c.locate(x.node, x.text, utf8.RuneCountInString(x.text[:at[0]])), "%s: unknown name %s; did you mean %q?", x.what, quote(name), best)
+		}
+	}
+}
+
+var (
+	wordForm = regexp.MustCompile(`"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)?\(?`)
+	loop     = regexp.MustCompile(`\.\w+\(\s*\w+\s*,`)
+)
+
+// reserved are words that mean something to CEL, or to those who write them.
+func reserved() []string {
+	return []string{"true", "false", "null", "in", "and", "or", "not", "AND", "OR", "NOT"}
+}
+
 // plainly says what CEL says, in words for people who do not know its parser.
 func plainly(message string) string {
 	if m := overload.FindStringSubmatch(message); m != nil {
 		return strings.Trim(m[1], "_") + " cannot be applied to " + strings.Trim(m[2], "()")
 	}
+	if m := garbage.FindStringSubmatch(message); m != nil {
+		return garbledBy(m[1])
+	}
 	if m := unwanted.FindStringSubmatch(message); m != nil {
-		if m[1] == "<EOF>" {
+		switch strings.ToLower(m[1]) {
+		case "<eof>":
 			return "the condition ends too early"
+		case "and", "or", "not":
+			return "did not expect " + quote(m[1]) + " here: write && for and, || for or, ! for not"
 		}
 		return "did not expect " + quote(m[1]) + " here"
 	}
@@ -49,6 +93,21 @@ func plainly(message string) string {
 	}
 	message, _, _ = strings.Cut(message, " expecting {")
 	return strings.TrimSuffix(message, " (in container '')")
+}
+
+// garbledBy says what to write instead of a character that begins nothing.
+func garbledBy(char string) string {
+	switch char {
+	case "=":
+		return "use == to compare"
+	case "&":
+		return "use && for and"
+	case "|":
+		return "use || for or"
+	case `"`, "'":
+		return "the text that begins here has no closing quote"
+	}
+	return "did not expect " + quote(char) + " here"
 }
 
 // unknownName says which known name was meant. The checker points at the dot

@@ -82,14 +82,25 @@ func (r *reader) syntax(err error) {
 	if t := at.GetToken(); t != nil && t.Position != nil {
 		pos = place{t.Position.Line, t.Position.Column}
 	}
-	message := at.GetMessage()
-	if strings.Contains(message, "'\t'") {
-		message = "indent with spaces, not with tabs"
+	r.add(pos, "%s", plainYAML(at.GetMessage()))
+}
+
+// plainYAML says what the YAML parser says, in words for people who do not
+// know its parser.
+func plainYAML(message string) string {
+	switch {
+	case strings.Contains(message, "'\t'"):
+		return "indent with spaces, not with tabs"
+	case strings.HasPrefix(message, "mapping value is not allowed"):
+		return "wrong indentation of the next line, or a text with a colon, which needs quotes"
+	case strings.Contains(message, "value is not allowed in this context"):
+		return "wrong indentation: begin this line in the same column as those that it belongs with"
+	case strings.HasSuffix(message, "must be specified"):
+		return message + "; a text with commas or brackets needs quotes here"
+	case strings.HasPrefix(message, "could not find flow"):
+		return "a bracket is opened here and not closed"
 	}
-	if strings.HasSuffix(message, "must be specified") {
-		message += "; a text with commas or brackets needs quotes here"
-	}
-	r.add(pos, "%s", message)
+	return message
 }
 
 // nesting bounds from above how many brackets or indented dashes of src are
@@ -148,12 +159,39 @@ func (r *reader) mapping(n ast.Node, what string, known []string) []entry {
 			continue
 		}
 		if known != nil && !contains(known, key.Value) {
-			r.add(where(key), "unknown key %s in %s%s", quote(key.Value), what, suggest(key.Value, known))
+			hint := suggest(key.Value, known)
+			if what == wholePolicy && nearest(key.Value, known) != "" {
+				hint += " The sections are " + strings.Join(known, ", ")
+			}
+			r.add(where(key), "unknown key %s in %s%s", quote(key.Value), what, hint)
 			continue
 		}
 		entries = append(entries, entry{key.Value, where(key), v.Value})
 	}
 	return entries
+}
+
+// wholePolicy is what mapping calls the file.
+const wholePolicy = "the policy"
+
+// meant lists the known keys that are in the mapping n, rightly spelled or
+// not: a key that was reported as misspelled is not reported as missing too.
+func meant(n ast.Node, known []string) map[string]bool {
+	m, ok := n.(*ast.MappingNode)
+	if !ok {
+		return nil
+	}
+	found := map[string]bool{}
+	for _, v := range m.Values {
+		key, ok := v.Key.(*ast.StringNode)
+		switch {
+		case ok && contains(known, key.Value):
+			found[key.Value] = true
+		case ok:
+			found[nearest(key.Value, known)] = true
+		}
+	}
+	return found
 }
 
 func keysOf(known []string) string {
