@@ -456,3 +456,24 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestMistakesInYAML: what the parser finds is said in words for people who do
+// not know it.
+func TestMistakesInYAML(t *testing.T) {
+	for src, want := range map[string]string{
+		"organization:\n  name: x\n domains: [a.example]\n":           "g.yaml:3:2: wrong indentation: begin this line in the same column as those that it belongs with",
+		"mode: observe\n organization: {domains: [a.example]}\n":      "g.yaml:1:7: wrong indentation of the next line, or a text with a colon, which needs quotes",
+		"organization:\n\tname: x\n":                                  "g.yaml:2:1: indent with spaces, not with tabs",
+		"viewer: {url: https://a.example, idle: 15m\nmode: observe\n": "g.yaml:2:1: a bracket is not closed, or a text with commas or brackets needs quotes",
+		"listen: {relay: 127.0.0.1:25\n":                              "g.yaml:1:9: a bracket is not closed, or a text with commas or brackets needs quotes",
+	} {
+		if _, err := Parse("g.yaml", []byte(src)); err == nil || err.Error() != want {
+			t.Errorf("%q: got %v", src, err)
+		}
+	}
+	for _, key := range []string{"rotues", "xyz"} {
+		if _, err := Parse("g.yaml", []byte(key+": 1\n")); err == nil || !strings.Contains(err.Error(), "mode, organization, hostname, ") {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+}

@@ -58,7 +58,7 @@ func parseYAML(file string, src []byte) (root ast.Node, err error) {
 		p := Problem{File: file, Text: "cannot be read as YAML"}
 		var at yaml.Error
 		if errors.As(err, &at) {
-			p.Text = at.GetMessage()
+			p.Text = plainYAML(at.GetMessage())
 			if t := at.GetToken(); t != nil && t.Position != nil {
 				p.Line, p.Column = t.Position.Line, t.Position.Column
 			}
@@ -76,6 +76,22 @@ func parseYAML(file string, src []byte) (root ast.Node, err error) {
 		root = doc.Body
 	}
 	return root, nil
+}
+
+// plainYAML says what the YAML parser says, in words for people who do not
+// know its parser.
+func plainYAML(message string) string {
+	switch {
+	case strings.Contains(message, "'\t'"):
+		return "indent with spaces, not with tabs"
+	case strings.HasPrefix(message, "mapping value is not allowed"):
+		return "wrong indentation of the next line, or a text with a colon, which needs quotes"
+	case strings.Contains(message, "value is not allowed in this context"):
+		return "wrong indentation: begin this line in the same column as those that it belongs with"
+	case strings.HasSuffix(message, "must be specified"), strings.HasPrefix(message, "could not find flow"):
+		return "a bracket is not closed, or a text with commas or brackets needs quotes"
+	}
+	return message
 }
 
 // nested bounds from above how many brackets or indented dashes of src are
@@ -192,7 +208,11 @@ func (d *decoder) entry(e *ast.MappingValueNode, path string, field func(string)
 	full := join(path, key.Value)
 	v, ok := field(key.Value)
 	if !ok {
-		d.add(place(key), full, "unknown key%s", suggest(key.Value, known))
+		hint := suggest(key.Value, known)
+		if path == "" && strings.HasPrefix(hint, didYouMean) {
+			hint += " The keys of the file are " + strings.Join(known, ", ")
+		}
+		d.add(place(key), full, "unknown key%s", hint)
 		return
 	}
 	d.value(e.Value, v, full)

@@ -56,6 +56,8 @@ func quote(s string) string {
 	return strconv.Quote(s)
 }
 
+const didYouMean = "; did you mean "
+
 // suggest is " (did you mean …?)" for the known word nearest to word, or the
 // list of all known words.
 func suggest(word string, known []string) string {
@@ -71,7 +73,7 @@ func suggest(word string, known []string) string {
 		}
 	}
 	if best != "" {
-		return fmt.Sprintf("; did you mean %q?", best)
+		return fmt.Sprintf(didYouMean+"%q?", best)
 	}
 	return "; known here: " + strings.Join(known, ", ")
 }
