@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -132,54 +131,6 @@ func (d *doctor) certificate() {
 	}
 }
 
-func (d *doctor) listeners(ctx context.Context) {
-	for _, l := range []struct {
-		name, addr string
-		smtp       bool
-	}{
-		{"relay", d.c.Listen.Relay, true}, {"inbound", d.c.Listen.Inbound, true}, {"submission", d.c.Listen.Submission, true},
-		{"submissions", d.c.Listen.Submissions, false}, {"viewer", d.c.Listen.Viewer, false}, {"admin", d.c.Listen.Admin, false},
-	} {
-		if l.addr == "" {
-			continue
-		}
-		text, err := knock(ctx, reachable(l.addr), l.smtp)
-		if err != nil {
-			d.say("listen."+l.name, stateFail, "%s does not answer: is gatepost serve running?", l.addr)
-			continue
-		}
-		d.say("listen."+l.name, stateOK, "%s answers %s", l.addr, text)
-	}
-}
-
-// reachable turns a wildcard address into one that can be dialled.
-func reachable(addr string) string {
-	host, port, err := net.SplitHostPort(addr)
-	if ip := net.ParseIP(host); err == nil && (host == "" || ip != nil && ip.IsUnspecified()) {
-		return net.JoinHostPort("localhost", port)
-	}
-	return addr
-}
-
-// knock connects and, for SMTP, reads the greeting.
-func knock(ctx context.Context, addr string, smtp bool) (string, error) {
-	dialer := net.Dialer{Timeout: lookTime}
-	conn, err := dialer.DialContext(ctx, "tcp", addr)
-	if err != nil {
-		return "", err
-	}
-	defer conn.Close()
-	if !smtp {
-		return "", nil
-	}
-	_ = conn.SetDeadline(time.Now().Add(lookTime))
-	line, err := bufio.NewReader(io.LimitReader(conn, 600)).ReadString('\n')
-	if err != nil || !strings.HasPrefix(line, "220") {
-		return "", errors.New("no SMTP greeting")
-	}
-	return strings.TrimSpace(line), nil
-}
-
 func (d *doctor) ready(ctx context.Context) {
 	if d.c.Listen.Admin == "" {
 		return
@@ -231,9 +182,12 @@ func (d *doctor) routes(ctx context.Context) {
 			d.say(name, stateOK, "%s by its MX records", r.Domain)
 			continue
 		}
-		text, err := knock(ctx, r.Via, true)
+		text, err := knock(ctx, r.Via, visit{resolver: resolver(d.c.DNS.Server)})
+		if err == nil && !strings.HasPrefix(text, "220") {
+			err = fmt.Errorf("greets with %q: it does not take mail from this machine", text)
+		}
 		if err != nil {
-			d.say(name, stateFail, "%s does not answer with an SMTP greeting", r.Via)
+			d.say(name, stateFail, "%s %s", r.Via, whyNot(err))
 			continue
 		}
 		d.say(name, stateOK, "%s answers %s", r.Via, text)
