@@ -622,3 +622,30 @@ func TestMessageIDThatSaysSomething(t *testing.T) {
 		}
 	}
 }
+
+// A tag binds when all who are named as senders are of the organization, also
+// when they are two.
+func TestTagsOfTwoSenders(t *testing.T) {
+	for from, secured := range map[string]bool{
+		"From: <ann@clinic.example>":                       true,
+		"From: <ann@clinic.example>, <bob@clinic.example>": true,
+		"From: <ann@clinic.example>, <eve@out.example>":    false,
+		"From: <eve@out.example>":                          false,
+	} {
+		w := newWorld(t)
+		err := w.in(t, emptyStore(), func(ctx context.Context, f *Flow) error {
+			id, err := accept(ctx, f, submissionTo("p@pass.example"), from+"\r\nSubject: [secure] hello\r\n\r\nhello\r\n")
+			if err != nil {
+				return err
+			}
+			e, err := f.envelope(ctx, gateway.EnvelopeID{Message: id})
+			if (e.Action == gateway.Secure) != secured && e.Action != gateway.Hold {
+				t.Errorf("%s: %s", from, e.Action)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"gatepost/gateway"
@@ -117,10 +118,11 @@ func (a *arrival) tagsBind() bool {
 	if a.sub.Peer.Account != "" {
 		return true
 	}
-	if !inside(a.sub.Peer) || !a.sub.From.In(a.set.Domains) || len(a.reading.From) != 1 {
+	if !inside(a.sub.Peer) || !a.sub.From.In(a.set.Domains) || len(a.reading.From) == 0 {
 		return false
 	}
-	return a.reading.From[0].In(a.set.Domains)
+	foreign := func(from gateway.Address) bool { return !from.In(a.set.Domains) }
+	return !slices.ContainsFunc(a.reading.From, foreign)
 }
 
 // Explain judges a mail as if a staff member sent it to one recipient now. It
