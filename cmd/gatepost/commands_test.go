@@ -101,6 +101,33 @@ func parses(t *testing.T, line string) {
 	}
 }
 
+// TestBooksShowRealCommands: each command line in the blocks of the books is
+// one of this version.
+func TestBooksShowRealCommands(t *testing.T) {
+	n := 0
+	for _, book := range []string{"../../README.md", "../../deploy/docs/operator.md"} {
+		raw, err := os.ReadFile(book)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := strings.ReplaceAll(string(raw), "\\\n", " ")
+		for line := range strings.Lines(text) {
+			block, indented := strings.CutPrefix(line, "    ")
+			block, _, _ = strings.Cut(strings.TrimSpace(block), " #")
+			block = strings.TrimPrefix(block, "runuser -u gatepost -- ")
+			if !indented || !strings.HasPrefix(block, "gatepost ") {
+				continue
+			}
+			n++
+			block = strings.NewReplacer(`"Example Clinic"`, "Clinic", "$(date +%F)", "2026-11-21").Replace(block)
+			parses(t, strings.TrimSpace(block))
+		}
+	}
+	if n < 20 {
+		t.Errorf("only %d command lines were found", n)
+	}
+}
+
 // TestUsageErrors: what nobody can mean is exit 64, with a hint on standard
 // error and nothing on standard output.
 func TestUsageErrors(t *testing.T) {
