@@ -40,6 +40,8 @@ func keyAccess(dir string) error {
 		switch {
 		case errors.Is(err, fs.ErrNotExist) && path != dir:
 			return nil // a key that ended, or a draft that has its name now
+		case d != nil && d.IsDir() && d.Name() == "lost+found" && path != dir:
+			return fs.SkipDir // of the file system, where key_dir is a disk of its own
 		case err != nil:
 			return err
 		case d.IsDir():

@@ -91,6 +91,9 @@ func TestForeignKeysTurnHealthRed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if err := os.Mkdir(filepath.Join(dir, "lost+found"), 0o700); err != nil { // root's, and no fault
+		t.Fatal(err)
+	}
 	var k keyWatch
 	look := func() (changed bool) {
 		as(t, uid, func() { changed = k.look(dir) })
