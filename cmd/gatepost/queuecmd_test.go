@@ -22,6 +22,12 @@ func TestPausedQueueIsSeen(t *testing.T) {
 	if states, out, _ := r.diagnosis(); states["queue"] != stateWarn || !strings.Contains(out, "paused") {
 		t.Errorf("doctor:\n%s", out)
 	}
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	r.log = new(buffer)
+	r.start()
+	eventually(t, "the log says that the queue is paused", func() bool { return strings.Contains(r.log.String(), "the queue is paused") })
 	r.must("queue", "resume")
 	if out := r.must("queue", "list"); strings.Contains(out, "paused") {
 		t.Errorf("resumed:\n%s", out)

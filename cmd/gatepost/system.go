@@ -310,7 +310,7 @@ func (s *system) openParts(ctx context.Context) error {
 			CodeTTL: c.Pins.CodeTTL, Resend: c.Pins.Resend, Tries: c.Pins.Tries, Pause: c.Pins.Pause, Freeze: c.Pins.Freeze, Idle: c.Viewer.Idle,
 		}, s.keyring.MAC, s.audit, time.Now, rand.Reader),
 		Carrier: s.carrier,
-		Queue:   queue.Config{FirstRetry: c.Queue.FirstRetry, MaxRetry: c.Queue.MaxRetry, MaxAge: c.Queue.MaxAge, DelayNotice: c.Queue.DelayNotice},
+		Queue:   queue.Config{FirstRetry: c.Queue.FirstRetry, MaxRetry: c.Queue.MaxRetry, MaxAge: c.Queue.MaxAge, DelayNotice: c.Queue.DelayNotice, Logger: s.log},
 		Now:     time.Now, Random: rand.Reader, Log: s.log, Metrics: s.registry, MemoryBytes: memoryBudget,
 	}, settings, judge)
 	return s.cert.Load(c)
