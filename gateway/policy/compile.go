@@ -57,12 +57,15 @@ type compiler struct {
 // estimate, and when it runs, where more is a failed rule.
 const maxCost = 1_000_000
 
+// maxCondition bounds the length of one condition, in code points.
+const maxCondition = 20_000
+
 func newCompiler(r *reader, lists map[string]wordList, known []string, exact bool) (*compiler, error) {
 	c := &compiler{reader: r, byText: map[string]int{}, byIdent: map[string]int{}, lists: lists, types: known, exact: exact}
 	opts := []cel.EnvOption{
 		cel.EnableMacroCallTracking(),
 		cel.ParserRecursionLimit(60),
-		cel.ParserExpressionSizeLimit(20_000),
+		cel.ParserExpressionSizeLimit(maxCondition),
 		cel.ASTValidators(cel.ValidateRegexLiterals(), cel.ValidateComprehensionNestingLimit(2)),
 		cel.Macros(c.macros()...),
 	}

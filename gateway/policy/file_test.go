@@ -99,6 +99,8 @@ func TestBombs(t *testing.T) {
 		"deep condition":  when(strings.Repeat("(", 3000) + "true" + strings.Repeat(")", 3000)),
 		"wide condition":  when("size > 0" + strings.Repeat(" || size > 0", 4000)),
 		"long condition":  when(`subject == "` + strings.Repeat("x", 30_000) + `"`),
+		"many words":      when("size = 1 " + strings.Repeat("xyz ", 300_000)),
+		"unknown words":   when("size = 1 " + strings.Repeat("qwertyuiop ", 1_800)),
 		"nested loops":    when(`[1,2].all(a, [1,2].all(b, [1,2].all(c, a + b > c)))`),
 		"deep formula":    when(strings.Repeat("!(", 200) + "true" + strings.Repeat(")", 200)),
 		"a long chain":    rulesOf("id: r\n    reason: R\n    when: 'true'\n    then: {action: tls, satisfies: [r]}"),

@@ -42,11 +42,14 @@ func (c *compiler) report(x *condition, issues *cel.Issues) {
 // that all its problems are shown at once. It looks at words alone and speaks
 // only where a known name is near.
 func (c *compiler) reportNames(x *condition) {
-	if loop.MatchString(x.text) {
-		return // has names of its own
+	if len(x.text) > maxCondition || loop.MatchString(x.text) {
+		return // too long to be looked through, or with names of its own
 	}
 	known := append(append(c.names(), families()...), c.defined...)
 	for _, at := range wordForm.FindAllStringIndex(x.text, -1) {
+		if len(c.problems) >= maxProblems {
+			return
+		}
 		name, call := strings.CutSuffix(x.text[at[0]:at[1]], "(")
 		first, _, dotted := strings.Cut(name, ".")
 		switch {
