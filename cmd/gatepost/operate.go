@@ -14,6 +14,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"time"
 
 	"gatepost/gateway/config"
 	"gatepost/gateway/flow"
@@ -146,6 +147,9 @@ func cell(v any) string {
 	case string:
 		if v == "" {
 			return "-"
+		}
+		if at, err := time.Parse(time.RFC3339Nano, v); err == nil {
+			return at.Format(time.RFC3339) // fractions of a second are for JSON
 		}
 		return v
 	case []any:

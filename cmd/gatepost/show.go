@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"time"
 )
 
 // did says in one line that an act was done. Scripts have the exit code.
@@ -30,6 +31,10 @@ func prune(v map[string]any) {
 	_, finding := v["masked"]
 	for key, value := range v {
 		switch x := value.(type) {
+		case float64:
+			if key == "expires" { // JSON has it in nanoseconds
+				v[key] = time.Duration(x).String()
+			}
 		case map[string]any:
 			prune(x)
 		case []any:

@@ -45,13 +45,13 @@ func TestActsSayWhatTheyDid(t *testing.T) {
 
 // TestTextLeavesInternalsOut: zero values and hashes are for programs.
 func TestTextLeavesInternalsOut(t *testing.T) {
-	const line = `{"id":"x","attempts":0,"shadow":false,"retain_until":"0001-01-01T00:00:00Z","rules":[],"last":{"code":0},` +
+	const line = `{"id":"x","at":"2026-11-21T23:25:42.965278482Z","options":{"expires":86400000000000,"pin":""},"attempts":0,"shadow":false,"retain_until":"0001-01-01T00:00:00Z","rules":[],"last":{"code":0},` +
 		`"results":[{"id":"r","met":false,"error":""}],"findings":[{"masked":"1**","value":123456789,"part":0}]}`
 	var out strings.Builder
 	if err := brief(&out, strings.NewReader(line)); err != nil {
 		t.Fatal(err)
 	}
-	want := "findings:\n  - 1\n    masked: 1**\nid: x\nresults:\n  - 1\n    id: r\n    met: false\n"
+	want := "at: 2026-11-21T23:25:42Z\nfindings:\n  - 1\n    masked: 1**\nid: x\noptions:\n  expires: 24h0m0s\nresults:\n  - 1\n    id: r\n    met: false\n"
 	if out.String() != want {
 		t.Errorf("%s\nwant\n%s", &out, want)
 	}
