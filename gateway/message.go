@@ -130,7 +130,7 @@ type Envelope struct {
 	Review    Sensitive `json:",omitempty"` // a reviewer's reason
 	Decided   Action    // what policy decided; differs from Action under observe and after a fall-back
 	Rules     []string  `json:",omitempty"` // that demanded Decided
-	Judged    int       `json:",omitempty"` // index into Message.Verdicts
+	Judged    int       `json:",omitempty"` // its place in Message.Verdicts, from 1; 0: nothing judged it
 
 	// Schedule, written by the queue only.
 	Accepted time.Time

@@ -313,6 +313,7 @@ func (s *system) openParts(ctx context.Context) error {
 		Queue:   queue.Config{FirstRetry: c.Queue.FirstRetry, MaxRetry: c.Queue.MaxRetry, MaxAge: c.Queue.MaxAge, DelayNotice: c.Queue.DelayNotice, Logger: s.log},
 		Now:     time.Now, Random: rand.Reader, Log: s.log, Metrics: s.registry, MemoryBytes: memoryBudget,
 	}, settings, judge)
+	s.closers = append(s.closers, func() error { s.flow.Settled(); return nil })
 	return s.cert.Load(c)
 }
 

@@ -60,7 +60,7 @@ func (f *Flow) quotable(id string) string {
 	if mailmsg.PlainHeaderID(id) {
 		return id
 	}
-	d, failed := f.judge.Load().scan(mailmsg.Read([]byte("Message-ID: <" + id + ">\r\n\r\n")))
+	d, failed := f.rules().scan(mailmsg.Read([]byte("Message-ID: <" + id + ">\r\n\r\n")))
 	if failed != "" || len(id) > maxQuotable || len(d.Findings) > 0 || len(d.Topics) > 0 {
 		return ""
 	}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 
 	"gatepost/gateway"
@@ -115,18 +116,25 @@ type Parts struct {
 // Flow runs the journeys. It is safe for concurrent use.
 type Flow struct {
 	Parts
-	queue    *queue.Queue
-	settings atomic.Pointer[Settings]
-	judge    atomic.Pointer[Judge]
-	memory   *semaphore.Weighted
-	fresh    *fresh
-	files    recent // whose opening was recorded a moment ago
-	metrics  *metrics
+	queue   *queue.Queue
+	force   atomic.Pointer[inForce]
+	memory  *semaphore.Weighted
+	fresh   *fresh
+	files   recent         // whose opening was recorded a moment ago
+	after   errgroup.Group // work that follows settlements
+	metrics *metrics
 }
+
+// afterAtOnce bounds the work after settlements; beyond it settling waits.
+const afterAtOnce = 32
+
+// Settled waits for the work that follows settlements, when no more come.
+func (f *Flow) Settled() { _ = f.after.Wait() }
 
 // New wires the journeys; the queue stands still until Run.
 func New(p Parts, s Settings, j *Judge) *Flow {
 	f := &Flow{Parts: p, memory: semaphore.NewWeighted(p.MemoryBytes), fresh: newFresh(freshBytes), metrics: newMetrics(p.Metrics)}
+	f.after.SetLimit(afterAtOnce)
 	f.Configure(s, j)
 	f.queue = queue.New(p.Store, f, f, p.Queue, p.Now, p.Random, p.Metrics)
 	return f
@@ -134,14 +142,27 @@ func New(p Parts, s Settings, j *Judge) *Flow {
 
 // Configure replaces settings and policy at once.
 func (f *Flow) Configure(s Settings, j *Judge) {
-	f.settings.Store(&s)
-	f.judge.Store(j)
+	f.force.Store(&inForce{&s, j})
 }
 
 // Work returns the queue, which operators steer and cmd runs.
 func (f *Flow) Work() *queue.Queue { return f.queue }
 
-func (f *Flow) set() *Settings { return f.settings.Load() }
+// inForce is what a reload replaces, as one: no mail is judged by a new policy
+// under old settings.
+type inForce struct {
+	settings *Settings
+	judge    *Judge
+}
+
+func (f *Flow) inForce() (*Settings, *Judge) {
+	now := f.force.Load()
+	return now.settings, now.judge
+}
+
+func (f *Flow) set() *Settings { return f.force.Load().settings }
+
+func (f *Flow) rules() *Judge { return f.force.Load().judge }
 
 func (s *Settings) zone() *time.Location {
 	if s.Location == nil {

@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"gatepost/gateway"
@@ -56,22 +57,17 @@ func (f *Flow) housekeepOnce(ctx context.Context) {
 // settled just before a crash.
 func (f *Flow) tidyAll(ctx context.Context) (int, error) {
 	var ids []gateway.MessageID
-	err := f.Store.Scan(ctx, store.Prefix(store.Messages), func(it store.Item) bool {
-		var m gateway.Message
-		if store.Decode(it.Value, &m) == nil && !m.Spool.IsZero() {
+	err := each(ctx, f.Store, store.Prefix(store.Messages), func(m *gateway.Message) {
+		if !m.Spool.IsZero() {
 			ids = append(ids, m.ID)
 		}
-		return len(ids) < 10000
 	})
-	if err != nil {
-		return 0, err
-	}
-	for _, id := range ids {
-		if err := f.tidy(ctx, id); err != nil {
-			return 0, err
+	for _, id := range ids { // one that cannot be tidied keeps no other
+		if e := f.tidy(ctx, id); e != nil && !errors.Is(e, store.ErrConflict) {
+			err = errors.Join(err, fmt.Errorf("message %v: %w", id, e))
 		}
 	}
-	return 0, nil
+	return 0, err
 }
 
 // endKeys destroys the groups whose retention has ended and the spool keys
@@ -93,6 +89,9 @@ func (f *Flow) endKeys(ctx context.Context) (int, error) {
 	for _, k := range keys {
 		if k.Kind != "spool" || k.Current || !k.Destroyed.IsZero() || used[k.ID] {
 			continue
+		}
+		if f.Now().Sub(k.Created) < collectAge {
+			continue // what is being accepted may refer to it and not be stored yet
 		}
 		if err := f.Keys.DestroySpool(k.ID); err != nil && !errors.Is(err, seal.ErrInUse) {
 			return n, err

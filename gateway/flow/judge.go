@@ -27,7 +27,7 @@ func NewJudge(p *policy.Policy, d *detect.Detector) *Judge { return &Judge{polic
 func (j *Judge) Policy() *policy.Policy { return j.policy }
 
 // Policy returns the policy in force.
-func (f *Flow) Policy() *policy.Policy { return f.judge.Load().policy }
+func (f *Flow) Policy() *policy.Policy { return f.rules().policy }
 
 // scan detects, and turns a panic of the detector into a failure that is
 // judged at its worst.
@@ -62,7 +62,7 @@ func (f *Flow) prepare(ctx context.Context, a *arrival) (*judgement, error) {
 		return nil, nil // nothing of it is judged as outbound mail
 	}
 	start := f.Now()
-	j := f.judge.Load()
+	j := a.policy
 	facts := j.facts(a.reading, a.sub.From, a.taken.size, a.now.In(a.set.zone()), a.tagsBind())
 	var err error
 	if facts.Sender.Group, err = f.group(ctx, a.sub.Peer.Account); err != nil {

@@ -183,10 +183,10 @@ func (f *Flow) queueShow(ctx context.Context, c Call) error {
 }
 
 func verdictOf(m *gateway.Message, e *gateway.Envelope) *gateway.Verdict {
-	if e.Judged >= len(m.Verdicts) {
+	if e.Judged < 1 || e.Judged > len(m.Verdicts) {
 		return nil
 	}
-	return &m.Verdicts[e.Judged]
+	return &m.Verdicts[e.Judged-1]
 }
 
 // stage returns the function that leaves evidence of an operator's act.

@@ -94,10 +94,11 @@ func (f *Flow) Accept(ctx context.Context, s gateway.Submission, body io.Reader)
 
 func (f *Flow) accept(ctx context.Context, s gateway.Submission, t *taken) (gateway.MessageID, error) {
 	reading := mailmsg.Read(t.raw)
+	set, judge := f.inForce()
 	if err := f.admissible(s, t, reading); err != nil {
 		return gateway.MessageID{}, err
 	}
-	a := &arrival{flow: f, set: f.set(), sub: s, taken: t, reading: reading, now: f.Now()}
+	a := &arrival{flow: f, set: set, policy: judge, sub: s, taken: t, reading: reading, now: f.Now()}
 	if err := a.judge(ctx); err != nil {
 		return gateway.MessageID{}, err
 	}
@@ -127,6 +128,7 @@ func (f *Flow) admissible(s gateway.Submission, t *taken, r *gateway.Reading) er
 type arrival struct {
 	flow    *Flow
 	set     *Settings
+	policy  *Judge
 	sub     gateway.Submission
 	taken   *taken
 	reading *gateway.Reading
@@ -211,15 +213,15 @@ func (a *arrival) decide(ctx context.Context, e *gateway.Envelope, j *judgement)
 	return nil
 }
 
-// keep returns the index of v among the different verdicts.
+// keep returns the place of v, from 1, among the different verdicts.
 func (a *arrival) keep(v gateway.Verdict) int {
 	for i := range a.verdicts {
 		if sameVerdict(&a.verdicts[i], &v) {
-			return i
+			return i + 1
 		}
 	}
 	a.verdicts = append(a.verdicts, v)
-	return len(a.verdicts) - 1
+	return len(a.verdicts)
 }
 
 func sameVerdict(x, y *gateway.Verdict) bool {
@@ -300,7 +302,7 @@ func (a *arrival) build(ctx context.Context) (*store.Batch, *gateway.Message, er
 	for i := range envelopes {
 		e := &envelopes[i]
 		if e.Action == gateway.Secure && e.State == gateway.Queued {
-			s := securing{message: m, automatic: a.reading.AutoSubmitted, key: a.taken.key, options: a.verdicts[e.Judged].Options}
+			s := securing{message: m, automatic: a.reading.AutoSubmitted, key: a.taken.key, options: verdictOf(m, e).Options}
 			if err := f.secure(ctx, b, s, e); err != nil {
 				return nil, nil, fmt.Errorf("securing envelope %v: %w", e.ID, err)
 			}
@@ -319,11 +321,14 @@ func (a *arrival) build(ctx context.Context) (*store.Batch, *gateway.Message, er
 	if err := a.stageReports(ctx, b); err != nil {
 		return nil, nil, err
 	}
-	if f.fresh.wants(a.taken.size) && !m.Spool.IsZero() {
+	if f.fresh.wants(a.taken.size) && slices.ContainsFunc(envelopes, leavesNow) {
 		b.After(func() { f.fresh.put(m, a.taken.raw) })
 	}
 	return b, m, nil
 }
+
+// leavesNow reports whether the original is about to leave for an envelope.
+func leavesNow(e gateway.Envelope) bool { return e.State == gateway.Queued && e.Notice == nil }
 
 func messageKey(id gateway.MessageID) []byte { return store.Key(store.Messages, id[:]) }
 
@@ -351,8 +356,10 @@ func (a *arrival) message() (*gateway.Message, error) {
 	}
 	var err error
 	if a.needsSpool() {
-		if m.Hash, err = hashLeaving(t.raw, m.Edits); err != nil {
-			return nil, err
+		if m.Direction == gateway.Outbound {
+			if m.Hash, err = hashLeaving(t.raw, m.Edits); err != nil {
+				return nil, err
+			}
 		}
 		if m.Spool, err = f.Sealer.WrapSpool(t.key, m.ID); err != nil {
 			return nil, err
@@ -389,7 +396,7 @@ func (a *arrival) needsSpool() bool {
 func (a *arrival) needsStaff() bool {
 	need := false
 	for _, e := range a.envelopes {
-		if len(a.verdicts) > 0 && a.verdicts[e.Judged].Options.StaffCopy == "none" {
+		if e.Judged > 0 && a.verdicts[e.Judged-1].Options.StaffCopy == "none" {
 			return false
 		}
 		need = need || (e.Action == gateway.Secure && e.State == gateway.Queued) || e.State == gateway.Held
@@ -455,8 +462,8 @@ func (a *arrival) judged(e *gateway.Envelope) gateway.Record {
 	if e.Hold != "" {
 		d["hold"] = e.Hold
 	}
-	if e.Judged < len(a.verdicts) {
-		v := a.verdicts[e.Judged]
+	if e.Judged > 0 {
+		v := a.verdicts[e.Judged-1]
 		d["policy"] = v.Digest
 		if v.Shadow != v.Action {
 			d["shadow"] = v.Shadow.String()

@@ -30,6 +30,8 @@ func (f *Flow) Settle(ctx context.Context, b *store.Batch, before, after gateway
 	}
 	f.metrics.settled(after.State, o, f.Now().Sub(after.Accepted))
 	if !after.State.Final() {
+		// It will be a while: the clear text does not wait in memory.
+		b.After(func() { f.fresh.drop(after.ID.Message) })
 		return nil
 	}
 	if n := after.Notice; n != nil {
@@ -92,11 +94,19 @@ func (f *Flow) Delayed(ctx context.Context, b *store.Batch, e gateway.Envelope) 
 	return f.reportTo(ctx, b, &e, mailmsg.ActionDelayed)
 }
 
-// finished runs after an envelope's last settlement is durable: it tells the
-// journal beside the keyring, and when no envelope needs the original any
-// more, removes it or at least the courier's way to it. What a crash leaves
-// here, Tidy finds.
+// finished begins what follows when an envelope's last settlement is durable.
+// It costs commits of its own, which the settlements of others do not wait for.
+// What a crash leaves here, housekeeping finds.
 func (f *Flow) finished(ctx context.Context, e gateway.Envelope, tidied bool) {
+	f.after.Go(func() error {
+		f.finish(ctx, e, tidied)
+		return nil
+	})
+}
+
+// finish tells the journal beside the keyring, and when no envelope needs the
+// original any more, removes it or at least the courier's way to it.
+func (f *Flow) finish(ctx context.Context, e gateway.Envelope, tidied bool) {
 	done := seal.Entry{Kind: seal.JournalDelivered, ID: e.ID.String(), Data: []byte(e.State)}
 	if err := f.Journal.Later(done); err != nil {
 		f.Log.Error("journal beside the keyring not written", "error", err)

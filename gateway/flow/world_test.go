@@ -118,6 +118,7 @@ func (w *world) open(kv store.Store) (*Flow, func(), error) {
 		Now: time.Now, Random: rand.Reader, Log: log, Metrics: reg, MemoryBytes: 64 << 20,
 	}, w.settings(), testJudge())
 	return f, func() {
+		f.Settled()
 		_ = blobs.Close()
 		_ = keys.Close()
 	}, nil

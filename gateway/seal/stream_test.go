@@ -26,8 +26,8 @@ func TestBodyRoundTripAndSealedSize(t *testing.T) {
 		text := randomBytes(n)
 		id := messageID(t)
 		d, sealed := sealBody(t, k, id, text)
-		if int64(len(sealed)) != SealedSize(int64(n)) {
-			t.Fatalf("%d octets seal to %d, SealedSize says %d", n, len(sealed), SealedSize(int64(n)))
+		if int64(len(sealed)) != sealedSize(int64(n)) {
+			t.Fatalf("%d octets seal to %d, sealedSize says %d", n, len(sealed), sealedSize(int64(n)))
 		}
 		if back, ok := openedSize(int64(len(sealed))); !ok || back != int64(n) {
 			t.Fatalf("openedSize(%d) = %d, %t; want %d", len(sealed), back, ok, n)
@@ -42,12 +42,12 @@ func TestBodyRoundTripAndSealedSize(t *testing.T) {
 func TestSealedSizeIsExactForEverySize(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.Int64Range(0, 1<<40).Draw(t, "n")
-		back, ok := openedSize(SealedSize(n))
+		back, ok := openedSize(sealedSize(n))
 		if !ok || back != n {
-			t.Fatalf("%d -> %d -> %d, %t", n, SealedSize(n), back, ok)
+			t.Fatalf("%d -> %d -> %d, %t", n, sealedSize(n), back, ok)
 		}
-		if m, ok := openedSize(n); ok && SealedSize(m) != n {
-			t.Fatalf("size %d is said to be %d octets, which seal to %d", n, m, SealedSize(m))
+		if m, ok := openedSize(n); ok && sealedSize(m) != n {
+			t.Fatalf("size %d is said to be %d octets, which seal to %d", n, m, sealedSize(m))
 		}
 	})
 }
