@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/signal"
@@ -120,18 +121,26 @@ func newDemo(dir string, env environment) (*demo, error) {
 	return d, err
 }
 
-// freePorts finds ports that nobody uses now.
+// freePorts finds loopback ports that nobody uses now. They lie below the
+// range that outgoing connections take theirs from, so none of them can have
+// one before the server does.
 func freePorts(n int) ([]int, error) {
-	var ports []int
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	const first, ports = 10000, 10000
+	var found []int
+	start := rand.IntN(ports)
+	for i := 0; i < ports && len(found) < n; i++ {
+		port := first + (start+i)%ports
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err != nil {
-			return nil, err
+			continue // taken
 		}
-		defer l.Close()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+		_ = l.Close()
+		found = append(found, port)
 	}
-	return ports, nil
+	if len(found) < n {
+		return nil, fmt.Errorf("no %d free ports from %d to %d", n, first, first+ports-1)
+	}
+	return found, nil
 }
 
 // play sets the stage by the operator's commands, sends the sample mails

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -79,15 +80,28 @@ func workDir(t *testing.T) string {
 	return dir
 }
 
-// freePort finds a loopback port that nobody uses now.
+// portsAsked counts what freePort has handed out, so that no port is handed
+// out twice: the kernel gives a port that was closed again to the next who
+// asks.
+var portsAsked atomic.Uint32
+
+// freePort finds a loopback port that nobody uses now and that nobody else is
+// told about. It lies below the range that outgoing connections take theirs
+// from, so none of them can have it before the server does.
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	const first, ports = 20000, 12000
+	for range ports {
+		port := first + int(uint32(os.Getpid())*97+portsAsked.Add(1))%ports
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			continue // taken
+		}
+		_ = l.Close()
+		return port
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatal("no free port")
+	return 0
 }
 
 func freeAddr(t *testing.T) string { return fmt.Sprintf("127.0.0.1:%d", freePort(t)) }
