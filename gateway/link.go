@@ -89,11 +89,53 @@ type LinkPage struct {
 	TriesLeft    int
 	PausedUntil  time.Time
 	Expires      time.Time
+	Recalled     time.Time // when the sender took the message back
+
+	// PIN says which standing secret opens the link, "" when only a code does.
+	PIN PINKind
+	// CodeAllowed says that a code may be asked for: a rule may demand the PIN.
+	CodeAllowed bool
+	// Device says that this browser is remembered for the correspondent: Enter
+	// opens the link without digits.
+	Device bool
+	// Renewable says of an expired link that its message still exists: a code
+	// makes the link work again.
+	Renewable bool
+	// SelfThaw says of a frozen link that a code over another channel than the
+	// link's own thaws it.
+	SelfThaw bool
+	// Brand is the mail domain whose brand the page wears, "" for the standard.
+	Brand string
 }
+
+// PINKind says where a standing secret comes from.
+type PINKind string
+
+// The kinds of PIN.
+const (
+	PINNone     PINKind = ""
+	PINStanding PINKind = "standing" // chosen by the correspondent
+	PINContact  PINKind = "contact"  // attribute of the contact, known to both sides
+	PINSender   PINKind = "sender"   // set by the sender of this message
+)
+
+// PINProblem says why a PIN was not taken as the standing one.
+type PINProblem string
+
+// The problems.
+const (
+	PINTaken      PINProblem = ""            // no problem: it is the standing PIN now
+	PINTooShort   PINProblem = "too_short"   // below 6 digits
+	PINTooLong    PINProblem = "too_long"    // above 12 digits
+	PINMalformed  PINProblem = "malformed"   // not digits
+	PINGuessable  PINProblem = "guessable"   // a run, a repetition, a date
+	PINNotAllowed PINProblem = "not_allowed" // proven by less than a code: choose after a code
+)
 
 // Visitor is who stands before the viewer.
 type Visitor struct {
 	Session string // secret of the session cookie; "" when there is none yet
+	Device  string // secret of the cookie of a remembered browser; "" when there is none
 	Remote  string // network address of the client, for evidence as a keyed hash only
 	Agent   string // User-Agent, for the guess "person or machine"
 }
@@ -103,8 +145,11 @@ type Assurance string
 
 // The assurances, weakest first.
 const (
-	SameChannel  Assurance = "same_channel"
-	OtherChannel Assurance = "other_channel"
+	SameChannel  Assurance = "same_channel"  // a code that went where the link went
+	OtherChannel Assurance = "other_channel" // a code over another channel
+	SenderPIN    Assurance = "sender_pin"    // a PIN that the sender set
+	ContactPIN   Assurance = "contact_pin"   // an attribute of the contact
+	StandingPIN  Assurance = "standing_pin"  // a PIN that the correspondent chose
 )
 
 // ProofResult is the answer to a PIN.
@@ -158,4 +203,7 @@ type Grant struct {
 	Reference string
 	Assurance Assurance
 	Language  string
+	// Staff says that Wrap is the staff's: the reader may see the message, and
+	// not by a link of its own.
+	Staff bool
 }

@@ -88,6 +88,10 @@ type Message struct {
 	Verdicts []Verdict `json:",omitempty"`
 	// Retain is the day (UTC midnight) on which the keys of the body end.
 	Retain time.Time `json:",omitzero"`
+	// Author is the correspondent who wrote it, for an answer.
+	Author PersonRef `json:",omitzero"`
+	// Authentication is what was verified of a mail from outside.
+	Authentication *Authentication `json:",omitempty"`
 }
 
 // Edit replaces Length octets at Offset of the canonical message by Text when
@@ -109,6 +113,7 @@ const (
 	Bounced   State = "bounced"   // refused for good or too old; the sender was told
 	Refused   State = "refused"   // refused by policy or by a reviewer
 	Dropped   State = "dropped"   // by an operator
+	Recorded  State = "recorded"  // taken note of, goes nowhere: an automatic reply
 )
 
 // Final reports whether nothing more happens to the envelope by itself.
@@ -131,6 +136,11 @@ type Envelope struct {
 	Decided   Action    // what policy decided; differs from Action under observe and after a fall-back
 	Rules     []string  `json:",omitempty"` // that demanded Decided
 	Judged    int       `json:",omitempty"` // its place in Message.Verdicts, from 1; 0: nothing judged it
+
+	Recalled time.Time `json:",omitzero"` // locked since: the sender took it back
+	Shredded time.Time `json:",omitzero"` // the wraps of this recipient are gone
+	Opened   time.Time `json:",omitzero"` // first read by its recipient
+	Answered time.Time `json:",omitzero"` // first answered
 
 	// Schedule, written by the queue only.
 	Accepted time.Time

@@ -25,6 +25,7 @@ func tableNames() map[Table]string {
 		PersonRefs: "PersonRefs", Users: "Users", Staged: "Staged", Log: "Log",
 		LogTiles: "LogTiles", LogHeads: "LogHeads", LogIndex: "LogIndex", LogState: "LogState",
 		KeyGroups: "KeyGroups", Leases: "Leases", Retention: "Retention", Seen: "Seen",
+		PersonPart: "PersonPart", Agenda: "Agenda", Devices: "Devices",
 	}
 }
 

@@ -25,7 +25,7 @@ const (
 	Proofs     Table = 'I' // kind, subject -> codes, PINs, tries
 	Sessions   Table = 'J' // session hash -> viewer session
 	Threads    Table = 'K' // thread id -> Thread
-	ThreadPart Table = 'L' // thread id, time, message id -> member
+	ThreadPart Table = 'L' // thread id, person ref, message id -> turn
 	Capability Table = 'M' // keyed hash of a capability address -> thread, person
 	Bounces    Table = 'N' // keyed hash of a b. token -> envelope
 	HeaderIDs  Table = 'O' // keyed hash of a Message-ID -> message, thread
@@ -42,6 +42,9 @@ const (
 	Leases     Table = 'Z' // name -> holder, until
 	Retention  Table = 'a' // day (8), message id -> empty
 	Seen       Table = 'b' // keyed hash -> when: replay memory, loop marks
+	PersonPart Table = 'c' // person ref, thread id -> empty: the threads of a person
+	Agenda     Table = 'd' // due time (8), kind (1), subject -> what is to be done then
+	Devices    Table = 'e' // person ref, device id -> remembered browser
 )
 
 // Key joins a table and parts into a key. Parts other than the last must have

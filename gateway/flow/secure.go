@@ -54,6 +54,9 @@ func (f *Flow) secure(ctx context.Context, b *store.Batch, s securing, e *gatewa
 	if err != nil {
 		return err
 	}
+	if err := f.Threads.Add(b, thread.Turn{Thread: m.Thread, Person: e.Person, Message: m.ID, At: m.Accepted, Envelope: e.ID}); err != nil {
+		return err
+	}
 	bounce, err := f.Threads.Bounce(b, e.ID)
 	if err != nil {
 		return err

@@ -29,7 +29,10 @@ type Thread struct {
 	ID      gateway.ThreadID
 	Created time.Time
 	Secured bool
-	Staff   gateway.Address // who began it
+	Staff   gateway.Address // who began it, or whom it was begun with
+	// Others are more staff who take part: who wrote in it or was visibly
+	// addressed inside the organization. At most maxStaff.
+	Others []gateway.Address `json:",omitempty"`
 }
 
 // Capability is what a reply address is worth.

@@ -1,0 +1,48 @@
+package gateway
+
+import "time"
+
+// Authentication is what mailauth found about a mail from outside: DKIM (RFC
+// 6376), SPF (RFC 7208) and DMARC (RFC 7489) on its untouched octets.
+type Authentication struct {
+	Domain     string // of the From, lower case; "" without exactly one From
+	Signatures []Signature
+	SPF        AuthResult
+	SPFDomain  string // that SPF was asked about: of MAIL FROM, else of HELO
+	DMARC      AuthResult
+	Policy     string // of the DMARC record that applies: none, quarantine, reject; "" without one
+}
+
+// AuthResult is a result as RFC 8601 section 2.7 spells them.
+type AuthResult string
+
+// The results.
+const (
+	AuthNone      AuthResult = "none"
+	AuthPass      AuthResult = "pass"
+	AuthFail      AuthResult = "fail"
+	AuthSoftFail  AuthResult = "softfail"
+	AuthNeutral   AuthResult = "neutral"
+	AuthPolicy    AuthResult = "policy"    // verified, but in a way that is not accepted here
+	AuthTempError AuthResult = "temperror" // the DNS did not answer: not the same as absence
+	AuthPermError AuthResult = "permerror"
+)
+
+// Signature is one DKIM-Signature and what became of it.
+type Signature struct {
+	Domain    string // d=
+	Selector  string // s=
+	Algorithm string // a=
+	Result    AuthResult
+	Reason    string // constant phrase why it is not pass
+	Aligned   bool   // its domain is the From's or shares its organizational domain (relaxed)
+	Bits      int    // of an RSA key; 0 for ed25519
+	// Covered are the fields of h=, lower case, without repetitions.
+	Covered []string
+	Partial bool      // l=: the body may go on behind what was signed
+	Signed  time.Time // t=; zero when absent
+	Expires time.Time // x=; zero when absent
+	// Hash is the SHA-256 of the value of b=: the same signature again is the
+	// same mail again.
+	Hash []byte
+}

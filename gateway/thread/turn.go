@@ -1,0 +1,130 @@
+package thread
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"gatepost/gateway"
+	"gatepost/store"
+)
+
+// Turn is one message of a thread that one correspondent may see.
+type Turn struct {
+	Thread  gateway.ThreadID
+	Person  gateway.PersonRef
+	Message gateway.MessageID
+	At      time.Time
+	// Envelope is the person's copy of a message of staff; zero for what the
+	// person wrote.
+	Envelope gateway.EnvelopeID `json:",omitzero"`
+	Mine     bool               `json:",omitempty"` // the person wrote it
+}
+
+// Limits of what is read of a thread at once.
+const (
+	maxTurns   = 500 // the newest
+	maxThreads = 100 // of one person
+	maxStaff   = 50
+)
+
+func turnKey(t Turn) []byte {
+	return store.Key(store.ThreadPart, t.Thread[:], t.Person[:], t.Message[:])
+}
+
+// Add stages that the person may see the message as part of the thread.
+func (k *Book) Add(b *store.Batch, t Turn) error {
+	if t.Thread.IsZero() || t.Person.IsZero() {
+		return errors.New("thread: a turn needs a thread and a person")
+	}
+	b.Put(store.Key(store.PersonPart, t.Person[:], t.Thread[:]), nil)
+	return b.PutRecord(turnKey(t), t)
+}
+
+// Turns returns what the person may see of the thread, oldest first, and how
+// many older turns there are beyond the limit.
+func (k *Book) Turns(ctx context.Context, id gateway.ThreadID, person gateway.PersonRef) (turns []Turn, earlier int, err error) {
+	var bad error
+	err = k.store.Scan(ctx, store.Prefix(store.ThreadPart, id[:], person[:]), func(it store.Item) bool {
+		var t Turn
+		if bad = store.Decode(it.Value, &t); bad != nil {
+			return false
+		}
+		turns = append(turns, t)
+		if len(turns) > maxTurns {
+			turns = slices.Delete(turns, 0, 1)
+			earlier++
+		}
+		return true
+	})
+	return turns, earlier, errors.Join(err, bad)
+}
+
+// Participant reports whether the person may see anything of the thread.
+func (k *Book) Participant(ctx context.Context, id gateway.ThreadID, person gateway.PersonRef) (bool, error) {
+	found := false
+	err := k.store.Scan(ctx, store.Prefix(store.ThreadPart, id[:], person[:]), func(store.Item) bool {
+		found = true
+		return false
+	})
+	return found, err
+}
+
+// Of returns the threads of a person, at most maxThreads.
+func (k *Book) Of(ctx context.Context, person gateway.PersonRef) ([]Thread, error) {
+	var ids []gateway.ThreadID
+	err := k.store.Scan(ctx, store.Prefix(store.PersonPart, person[:]), func(it store.Item) bool {
+		var id gateway.ThreadID
+		copy(id[:], it.Key[len(it.Key)-len(id):])
+		ids = append(ids, id)
+		return len(ids) < maxThreads
+	})
+	if err != nil {
+		return nil, err
+	}
+	threads := make([]Thread, 0, len(ids))
+	for _, id := range ids {
+		t, err := k.Get(ctx, id)
+		if errors.Is(err, ErrUnknown) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		threads = append(threads, t)
+	}
+	return threads, nil
+}
+
+// Everybody returns all staff of the thread, who began it first.
+func (t Thread) Everybody() []gateway.Address {
+	all := make([]gateway.Address, 0, 1+len(t.Others))
+	if !t.Staff.IsNull() {
+		all = append(all, t.Staff)
+	}
+	return append(all, t.Others...)
+}
+
+// Welcome stages that more staff take part in the thread. It stages nothing
+// when all do already; a conflict says that the thread changed meanwhile.
+func (k *Book) Welcome(ctx context.Context, b *store.Batch, id gateway.ThreadID, staff ...gateway.Address) error {
+	key := store.Key(store.Threads, id[:])
+	t, version, err := store.GetRecord[Thread](ctx, k.store, key)
+	if err != nil {
+		return known(err)
+	}
+	n := len(t.Others)
+	for _, a := range staff {
+		is := func(b gateway.Address) bool { return a.Key() == b.Key() }
+		if a.IsNull() || slices.ContainsFunc(t.Everybody(), is) || len(t.Others) >= maxStaff {
+			continue
+		}
+		t.Others = append(t.Others, a)
+	}
+	if len(t.Others) == n {
+		return nil
+	}
+	b.RequireVersion(key, version)
+	return b.PutRecord(key, t)
+}
