@@ -32,6 +32,8 @@ strace|command -v strace|strace
 Python|command -v python3|python3
 C compiler (race detector)|command -v gcc|gcc
 curl|command -v curl|curl
+NeoMutt|command -v neomutt|neomutt
+script|command -v script|bsdutils
 systemd-analyze|command -v systemd-analyze|systemd
 LIST
 }
