@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/emersion/go-msgauth/dkim"
@@ -46,27 +47,81 @@ func NewSigner(domain, selector string, key crypto.Signer) (*Signer, error) {
 // Sign returns raw with a DKIM-Signature in front. raw is a whole message with
 // CRLF line ends and is not changed. It fails when raw has no From.
 func (s *Signer) Sign(raw []byte) ([]byte, error) {
-	keys, from := signedFields(raw)
-	if !from {
-		return nil, errors.New("message without From cannot be signed")
+	signature, err := s.Signature(func(w io.Writer) error {
+		_, err := w.Write(raw)
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
-	w, err := dkim.NewSigner(&dkim.SignOptions{
-		Domain: s.domain, Selector: s.selector, Signer: s.key, Hash: crypto.SHA256,
+	return append(append(make([]byte, 0, len(signature)+len(raw)), signature...), raw...), nil
+}
+
+// Signature returns the DKIM-Signature field, line end included, for the
+// message that write writes: whole, with CRLF line ends. Only its header is
+// held in memory. It fails when the message has no From, when its header is
+// longer than 512 KiB, and with the error of write.
+func (s *Signer) Signature(write func(io.Writer) error) (string, error) {
+	p := &pending{signer: s}
+	err := write(p)
+	if err == nil && p.to == nil {
+		err = p.begin() // the message is a header alone
+	}
+	if p.to != nil {
+		if cerr := p.to.Close(); err == nil { // Close also ends the library's goroutine
+			err = cerr
+		}
+	}
+	if err != nil {
+		return "", fmt.Errorf("signing: %w", err)
+	}
+	return p.to.Signature(), nil
+}
+
+// maxHeader bounds what is held of a message to see which fields it has;
+// octets.
+const maxHeader = 512 << 10
+
+// pending holds the header of a message back until it is whole: which fields
+// are signed depends on which there are.
+type pending struct {
+	signer *Signer
+	head   []byte
+	to     *dkim.Signer // nil while the header is not whole
+}
+
+func (p *pending) Write(b []byte) (int, error) {
+	if p.to != nil {
+		return p.to.Write(b)
+	}
+	from := max(len(p.head)-3, 0)
+	p.head = append(p.head, b...)
+	switch {
+	case bytes.Contains(p.head[from:], []byte("\r\n\r\n")) || bytes.HasPrefix(p.head, []byte("\r\n")):
+		return len(b), p.begin()
+	case len(p.head) > maxHeader:
+		return 0, errors.New("header is too long")
+	}
+	return len(b), nil
+}
+
+// begin hands on what was held back.
+func (p *pending) begin() (err error) {
+	keys, from := signedFields(p.head)
+	if !from {
+		return errors.New("message without From cannot be signed")
+	}
+	p.to, err = dkim.NewSigner(&dkim.SignOptions{
+		Domain: p.signer.domain, Selector: p.signer.selector, Signer: p.signer.key, Hash: crypto.SHA256,
 		HeaderCanonicalization: dkim.CanonicalizationRelaxed, BodyCanonicalization: dkim.CanonicalizationRelaxed,
 		HeaderKeys: keys,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("signing: %w", err)
+		return err
 	}
-	_, err = w.Write(raw)
-	if cerr := w.Close(); err == nil { // Close also ends the library's goroutine
-		err = cerr
-	}
-	if err != nil {
-		return nil, fmt.Errorf("signing: %w", err)
-	}
-	signature := w.Signature()
-	return append(append(make([]byte, 0, len(signature)+len(raw)), signature...), raw...), nil
+	_, err = p.to.Write(p.head)
+	p.head = nil
+	return err
 }
 
 // oversigned are the fields that nobody may add to a signed message (RFC 6376

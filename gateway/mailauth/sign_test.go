@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -176,5 +177,51 @@ func TestPerlVerifiesSignature(t *testing.T) {
 	out, err := cmd.CombinedOutput()
 	if err != nil || string(out) != "pass" {
 		t.Errorf("Mail::DKIM says %q, %v", out, err)
+	}
+}
+
+// TestSignatureOfAStream: however a message is cut into writes, its signature
+// holds; and nothing is signed whose writing fails.
+func TestSignatureOfAStream(t *testing.T) {
+	path := key(t)
+	k, err := mailauth.LoadKey(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := mailauth.NewSigner("clinic.example", "gatepost", k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for step := 1; step < len(letter); step += 13 {
+		field, err := s.Signature(func(w io.Writer) error {
+			for rest := letter; rest != ""; rest = rest[min(step, len(rest)):] {
+				if _, err := io.WriteString(w, rest[:min(step, len(rest))]); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil || !strings.HasSuffix(field, "\r\n") {
+			t.Fatalf("in steps of %d: %v", step, err)
+		}
+		if err := verify(t, []byte(field+letter), mailauth.DNSRecord(k.Public())); err != nil {
+			t.Fatalf("in steps of %d: %v", step, err)
+		}
+	}
+	for name, write := range map[string]func(io.Writer) error{
+		"nothing": func(io.Writer) error { return nil },
+		"no From": func(w io.Writer) error { _, err := io.WriteString(w, "To: x\r\n\r\n"); return err },
+		"torn":    func(w io.Writer) error { _, _ = io.WriteString(w, letter); return io.ErrClosedPipe },
+		"endless": func(w io.Writer) error {
+			for {
+				if _, err := io.WriteString(w, "X-Field: value\r\n"); err != nil {
+					return err
+				}
+			}
+		},
+	} {
+		if field, err := s.Signature(write); err == nil || field != "" {
+			t.Errorf("%s was signed", name)
+		}
 	}
 }
