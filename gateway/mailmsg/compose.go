@@ -2,13 +2,16 @@ package mailmsg
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"mime"
 	"mime/quotedprintable"
 	"net/mail"
+	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"gatepost/gateway"
 )
@@ -53,12 +56,45 @@ func foldAfter(used int, value string) string {
 }
 
 // encoded is a text for an unstructured field (RFC 2047).
-func encoded(s string) string { return mime.QEncoding.Encode("utf-8", oneLine(s)) }
+func encoded(s string) string {
+	s = oneLine(s)
+	if mustEncode(s) {
+		return encodedWords(s)
+	}
+	return mime.QEncoding.Encode("utf-8", s)
+}
+
+// mustEncode reports whether an ASCII text cannot stand in a header as it is:
+// readers would decode it once more, or it does not fit on a line.
+func mustEncode(s string) bool {
+	if strings.Contains(s, "=?") {
+		return true
+	}
+	return slices.ContainsFunc(strings.Split(s, " "), func(w string) bool { return len(w) > 200 })
+}
+
+// encodedWords is a text in encoded words whatever it holds, each of at most 75
+// characters (RFC 2047 section 2).
+func encodedWords(s string) string {
+	var words []string
+	for s != "" {
+		n := min(len(s), 45)
+		for n < len(s) && n > 0 && !utf8.RuneStart(s[n]) {
+			n--
+		}
+		words = append(words, "=?utf-8?b?"+base64.StdEncoding.EncodeToString([]byte(s[:n]))+"?=")
+		s = s[n:]
+	}
+	return strings.Join(words, " ")
+}
 
 // mailbox is an address for a header, with a display name when there is one.
 func mailbox(name string, a gateway.Address) string {
 	if name = oneLine(name); name == "" {
 		return "<" + a.Wire() + ">"
+	}
+	if mustEncode(name) { // many readers decode words even between quotes
+		return encodedWords(name) + " <" + a.Wire() + ">"
 	}
 	// net/mail quotes or encodes the name; the address it would quote anew.
 	named := mail.Address{Name: name, Address: "a@b"}
