@@ -15,9 +15,9 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// chromium starts a real browser. Without one the test is skipped, unless the
-// environment demands all peers.
-func chromium(t *testing.T) context.Context {
+// chromium starts a real browser, with flags beside the usual ones. Without one
+// the test is skipped, unless the environment demands all peers.
+func chromium(t *testing.T, flags ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
 	path := ""
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
@@ -37,6 +37,7 @@ func chromium(t *testing.T) context.Context {
 		chromedp.Flag("ignore-certificate-errors", true), chromedp.Flag("lang", "en-US"), chromedp.Flag("disable-dev-shm-usage", true),
 		chromedp.Flag("hide-scrollbars", true), chromedp.WSURLReadTimeout(time.Minute),
 	)
+	options = append(options, flags...)
 	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Second)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
