@@ -5,7 +5,7 @@ import "time"
 // Authentication is what mailauth found about a mail from outside: DKIM (RFC
 // 6376), SPF (RFC 7208) and DMARC (RFC 7489) on its untouched octets.
 type Authentication struct {
-	Domain     string // of the From, lower case; "" without exactly one From
+	Domain     string // of the From, lower case, A-labels; "" without exactly one From of one address
 	Signatures []Signature
 	SPF        AuthResult
 	SPFDomain  string // that SPF was asked about: of MAIL FROM, else of HELO
@@ -37,12 +37,13 @@ type Signature struct {
 	Reason    string // constant phrase why it is not pass
 	Aligned   bool   // its domain is the From's or shares its organizational domain (relaxed)
 	Bits      int    // of an RSA key; 0 for ed25519
-	// Covered are the fields of h=, lower case, without repetitions.
+	// Covered are the fields of h=, lower case, without repetitions, that stand
+	// there as often as in the header: no field of the name is unsigned.
 	Covered []string
 	Partial bool      // l=: the body may go on behind what was signed
 	Signed  time.Time // t=; zero when absent
 	Expires time.Time // x=; zero when absent
-	// Hash is the SHA-256 of the value of b=: the same signature again is the
-	// same mail again.
+	// Hash is the SHA-256 of the octets of b=: the same signature again is the
+	// same mail again, however b= is spelled. Nil when b= is not readable.
 	Hash []byte
 }

@@ -1,0 +1,121 @@
+package mailauth
+
+import (
+	"context"
+	"strings"
+
+	"gatepost/gateway"
+)
+
+// policy is a DMARC record (RFC 7489 section 6.3).
+type policy struct {
+	domain, sub string // p=, sp=
+	dkim, spf   bool   // adkim=s, aspf=s
+}
+
+// dmarcAnswer is what the DNS said about the policy for the domain of a From.
+type dmarcAnswer struct {
+	domain    string
+	policy    *policy
+	inherited bool               // of the organizational domain
+	result    gateway.AuthResult // without a policy: none, temperror, permerror
+}
+
+// lookupDMARC finds the policy of domain (RFC 7489 section 6.6.3).
+func lookupDMARC(ctx context.Context, dns *asker, domain string) dmarcAnswer {
+	d := dmarcAnswer{domain: domain, result: gateway.AuthPermError}
+	if domain == "" {
+		return d
+	}
+	records, ok := dmarcRecords(ctx, dns, domain)
+	if org := organizational(domain); ok && len(records) == 0 && org != domain {
+		records, ok = dmarcRecords(ctx, dns, org)
+		d.inherited = true
+	}
+	switch {
+	case !ok:
+		d.result = gateway.AuthTempError
+	case len(records) != 1: // several count as none
+		d.result = gateway.AuthNone
+	default:
+		d.policy = readPolicy(records[0])
+	}
+	return d
+}
+
+// dmarcRecords are the texts at a domain that claim to be DMARC records; ok is
+// false when the DNS did not say.
+func dmarcRecords(ctx context.Context, dns *asker, domain string) (records []string, ok bool) {
+	texts, err := dns.LookupTXT(ctx, "_dmarc."+domain)
+	if err != nil {
+		return nil, notFound(err)
+	}
+	for _, t := range texts {
+		name, rest, _ := strings.Cut(t, "=")
+		version, _, _ := strings.Cut(rest, ";")
+		if strings.Trim(name, fws) == "v" && strings.Trim(version, fws) == "DMARC1" {
+			records = append(records, t)
+		}
+	}
+	return records, true
+}
+
+// readPolicy reads a record; nil when it holds no policy. What is malformed
+// beside the policy counts as absent.
+func readPolicy(text string) *policy {
+	tags, ok := parseTags(text)
+	if !ok {
+		return nil
+	}
+	p := &policy{domain: action(tags, "p"), sub: action(tags, "sp")}
+	p.dkim = strings.EqualFold(tags.solid("adkim"), "s")
+	p.spf = strings.EqualFold(tags.solid("aspf"), "s")
+	_, asked := tags.get("sp")
+	if p.domain == "" || asked && p.sub == "" {
+		// Section 6.6.3: with somebody to report to, it monitors.
+		if !strings.Contains(strings.ToLower(tags.solid("rua")), "mailto:") {
+			return nil
+		}
+		p.domain, p.sub = "none", "none"
+	}
+	if p.sub == "" {
+		p.sub = p.domain
+	}
+	return p
+}
+
+// action is the value of p= or sp=; "" when it is none.
+func action(tags tagList, name string) string {
+	switch v := strings.ToLower(tags.solid(name)); v {
+	case "none", "quarantine", "reject":
+		return v
+	}
+	return ""
+}
+
+// judge is RFC 7489 section 6.6.2 over what DKIM and SPF said. pct= is not
+// looked at: what a domain asks for a part, it asks.
+func (d dmarcAnswer) judge(a *gateway.Authentication) (result gateway.AuthResult, action string) {
+	if d.policy == nil {
+		return d.result, ""
+	}
+	action = d.policy.domain
+	if d.inherited {
+		action = d.policy.sub
+	}
+	result = gateway.AuthFail
+	consider := func(domain string, r gateway.AuthResult, strict bool) {
+		switch {
+		case !aligned(domain, d.domain, strict):
+		case r == gateway.AuthPass:
+			result = gateway.AuthPass
+		case r == gateway.AuthTempError && result == gateway.AuthFail:
+			result = gateway.AuthTempError // it could have been a pass
+		}
+	}
+	for _, s := range a.Signatures {
+		consider(s.Domain, s.Result, d.policy.dkim)
+	}
+	consider(a.SPFDomain, a.SPF, d.policy.spf)
+	return result, action
+}
