@@ -17,7 +17,7 @@ const (
 
 // Peer is who handed a message over.
 type Peer struct {
-	Listener string         // relay, inbound, submission, submissions
+	Listener string         // relay, inbound, submission, submissions; viewer for an answer written there
 	Addr     netip.AddrPort // of the client
 	Helo     string
 	Account  string // authenticated account, "" when none
@@ -130,12 +130,16 @@ type Envelope struct {
 	Notify    string    `json:",omitempty"`
 	Original  Sensitive `json:",omitempty"` // ORCPT
 	Notice    *Notice   `json:",omitempty"` // set: this leaves, not the message's body
-	Link      LinkID    `json:",omitzero"`
-	Hold      string    `json:",omitempty"` // why it is held: policy, review, capability, operator
-	Review    Sensitive `json:",omitempty"` // a reviewer's reason
-	Decided   Action    // what policy decided; differs from Action under observe and after a fall-back
-	Rules     []string  `json:",omitempty"` // that demanded Decided
-	Judged    int       `json:",omitempty"` // its place in Message.Verdicts, from 1; 0: nothing judged it
+	// Confidential says that the body leaves only over verified TLS or to a
+	// loopback address; else a notice leaves. It never bounces: what cannot be
+	// delivered waits for an operator.
+	Confidential bool      `json:",omitempty"`
+	Link         LinkID    `json:",omitzero"`
+	Hold         string    `json:",omitempty"` // why it is held: policy, review, capability, operator, undeliverable
+	Review       Sensitive `json:",omitempty"` // a reviewer's reason
+	Decided      Action    // what policy decided; differs from Action under observe and after a fall-back
+	Rules        []string  `json:",omitempty"` // that demanded Decided
+	Judged       int       `json:",omitempty"` // its place in Message.Verdicts, from 1; 0: nothing judged it
 
 	Recalled time.Time `json:",omitzero"` // locked since: the sender took it back
 	Shredded time.Time `json:",omitzero"` // the wraps of this recipient are gone

@@ -129,14 +129,17 @@ func (k *carrier) Destination(domain string) string {
 }
 
 // Deliver implements flow.Carrier.
-func (k *carrier) Deliver(ctx context.Context, domain string, verified bool, prepare func(gateway.TLSState, bool) (*flow.Outgoing, error)) []gateway.Outcome {
+func (k *carrier) Deliver(ctx context.Context, domain string, d flow.Demand, prepare func(gateway.TLSState, bool) (*flow.Outgoing, error)) []gateway.Outcome {
 	r, ok := k.find(domain)
 	if !ok {
 		return []gateway.Outcome{{Result: gateway.Unroutable, Status: "5.4.4", Text: "no route is configured for this domain"}}
 	}
-	demand := relay.Any
-	if verified {
-		demand = relay.VerifiedTLS
+	demand := relay.VerifiedTLS
+	switch d {
+	case flow.AnyConnection:
+		demand = relay.Any
+	case flow.SafeHop:
+		demand = relay.SafeHop
 	}
 	return k.client.Deliver(ctx, r.Route, demand, func(state gateway.TLSState, met bool) (*relay.Transaction, error) {
 		out, err := prepare(state, met)

@@ -12,15 +12,15 @@ import (
 )
 
 // reportTo stages a delivery report (RFC 3464) about e to the sender of its
-// message. Nobody is told about a null sender's mail, or against the sender's
-// own NOTIFY (RFC 3461 section 4.1).
+// message. Nobody is told about a null sender's mail, against the sender's own
+// NOTIFY (RFC 3461 section 4.1), or outside about what becomes of an answer.
 func (f *Flow) reportTo(ctx context.Context, b *store.Batch, e *gateway.Envelope, action string) error {
 	m, err := f.message(ctx, e.ID.Message)
 	if err != nil {
 		return err
 	}
 	to := m.Sender
-	if to.IsNull() || m.Direction == gateway.Internal || !wanted(e.Notify, action) {
+	if to.IsNull() || m.Direction == gateway.Internal || e.Confidential || !wanted(e.Notify, action) {
 		return nil
 	}
 	return f.stageReport(ctx, b, m, []gateway.Envelope{*e}, action)

@@ -26,14 +26,18 @@ func (f *Flow) Deliver(ctx context.Context, envelopes []gateway.Envelope) []gate
 	if err != nil {
 		return all(len(envelopes), f.internal(err))
 	}
-	demand := first.Action == gateway.TLS && first.Notice == nil
-	prepare := func(state gateway.TLSState, met bool) (*Outgoing, error) {
-		if !demand || met {
-			return f.outgoing(ctx, m, envelopes)
-		}
-		return f.fallBack(ctx, m, envelopes, state)
+	switch {
+	case first.Notice == nil && first.Action == gateway.TLS:
+		return f.Carrier.Deliver(ctx, first.Recipient.Domain(), VerifiedTLS, func(state gateway.TLSState, met bool) (*Outgoing, error) {
+			if met {
+				return f.outgoing(ctx, m, envelopes)
+			}
+			return f.fallBack(ctx, m, envelopes, state)
+		})
 	}
-	return f.Carrier.Deliver(ctx, first.Recipient.Domain(), demand, prepare)
+	return f.Carrier.Deliver(ctx, first.Recipient.Domain(), AnyConnection, func(gateway.TLSState, bool) (*Outgoing, error) {
+		return f.outgoing(ctx, m, envelopes)
+	})
 }
 
 func all(n int, o gateway.Outcome) []gateway.Outcome {
@@ -80,13 +84,15 @@ func (f *Flow) outgoing(ctx context.Context, m *gateway.Message, envelopes []gat
 		out.Open = f.opener(ctx, key, m.ID, n.Body, nil, "")
 		return out, nil
 	}
-	return out, f.original(ctx, m, out)
+	if first.Confidential { // composed here: nothing was received that a trace line could tell of
+		return out, f.original(ctx, m, out, "")
+	}
+	return out, f.original(ctx, m, out, f.received(m))
 }
 
 // original fills out with the message itself: a Received line, then every
 // octet but the edits.
-func (f *Flow) original(ctx context.Context, m *gateway.Message, out *Outgoing) error {
-	received := f.received(m)
+func (f *Flow) original(ctx context.Context, m *gateway.Message, out *Outgoing, received string) error {
 	out.Size = int64(len(received)) + m.Body.Size
 	for _, e := range m.Edits {
 		out.Size += int64(len(e.Text)) - e.Length

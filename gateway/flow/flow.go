@@ -63,14 +63,25 @@ type Outgoing struct {
 	Return     string
 }
 
+// Demand is what a transaction wants of the connection. The zero value wants
+// the most.
+type Demand uint8
+
+// The demands.
+const (
+	VerifiedTLS   Demand = iota // verified TLS to the destination itself
+	SafeHop                     // verified TLS to the next hop, or a next hop on loopback
+	AnyConnection               // whatever the route allows
+)
+
 // Carrier takes transactions to the next hop of a recipient's domain.
 type Carrier interface {
 	// Destination names where mail for the domain goes: one queue of attempts.
 	Destination(domain string) string
 	// Deliver attempts one transaction. prepare is called on the connection to
-	// be used, before MAIL; met is false when verified was demanded and could
-	// be had nowhere.
-	Deliver(ctx context.Context, domain string, verified bool,
+	// be used, before MAIL; met is false when what was demanded could be had
+	// nowhere.
+	Deliver(ctx context.Context, domain string, d Demand,
 		prepare func(state gateway.TLSState, met bool) (*Outgoing, error)) []gateway.Outcome
 }
 

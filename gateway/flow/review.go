@@ -62,7 +62,7 @@ func (f *Flow) released(ctx context.Context, b *store.Batch, m *gateway.Message,
 		after.Recipient, after.Action = capability.Staff, gateway.Pass
 		return nil
 	}
-	if before.Hold == "operator" || before.Notice != nil {
+	if before.Hold == "operator" || before.Notice != nil || before.Confidential {
 		return nil // it goes on as it was
 	}
 	after.Action = withoutHold(verdictOf(m, before))

@@ -19,6 +19,8 @@ func (f *Flow) Settle(ctx context.Context, b *store.Batch, before, after gateway
 		event = gateway.EventDelivered
 	case gateway.Bounced:
 		event = gateway.EventBounced
+	case gateway.Held:
+		event = gateway.EventHeld
 	}
 	if err := f.Audit.Stage(b, f.attempt(event, &after, o)); err != nil {
 		return err

@@ -41,10 +41,10 @@ func (c *Config) decide(e gateway.Envelope, o gateway.Outcome, now time.Time, ch
 	case gateway.Sent:
 		after.State = gateway.Delivered
 	case gateway.Failed:
-		after.State = gateway.Bounced
+		after = fail(after)
 	}
 	after.Attempts++
-	if after.State.Final() {
+	if after.State != gateway.Queued {
 		after.Next = time.Time{}
 		return after
 	}
@@ -55,6 +55,19 @@ func (c *Config) decide(e gateway.Envelope, o gateway.Outcome, now time.Time, ch
 	after.Delayed = e.Delayed || c.late(&e, now)
 	return after
 }
+
+// fail ends an envelope that was refused for good. A confidential one has
+// nobody whom a bounce could reach: it waits for an operator.
+func fail(e gateway.Envelope) gateway.Envelope {
+	e.State = gateway.Bounced
+	if e.Confidential {
+		e.State, e.Hold = gateway.Held, HoldUndeliverable
+	}
+	return e
+}
+
+// HoldUndeliverable is why a confidential envelope is held that nobody takes.
+const HoldUndeliverable = "undeliverable"
 
 // backoff is the delay after the n-th failed attempt: doubled each time from
 // FirstRetry to MaxRetry, up to a fifth of it taken off at random so that what
@@ -90,7 +103,7 @@ func (c *Config) within(e *gateway.Envelope, next time.Time) time.Time {
 // expire ends an envelope that could not be delivered in time. Code and text
 // of its last attempt stay.
 func expire(e gateway.Envelope) gateway.Envelope {
-	e.State = gateway.Bounced
+	e = fail(e)
 	e.Next = time.Time{}
 	e.Last.Result = gateway.Failed
 	e.Last.Status = "4.4.7" // RFC 3463 section 3.5: delivery time expired

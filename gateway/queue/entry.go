@@ -48,7 +48,7 @@ func keyOf(e *gateway.Envelope) groupKey {
 	if e.Notice != nil {
 		k.blob = e.Notice.Body.Blob
 	}
-	if e.Action == gateway.TLS { // may turn into a notice with a link of its own
+	if e.Action == gateway.TLS || e.Confidential { // may turn into a notice of its own
 		k.n = e.ID.N + 1
 	}
 	return k

@@ -31,8 +31,8 @@ type Courier interface {
 	// the same destination would go to the same next hop. It must be quick.
 	Destination(e gateway.Envelope) string
 	// Deliver makes one attempt for envelopes that share message, content,
-	// sender, action and destination; those of action tls come alone. It
-	// returns one outcome for each, in order, or a single one for all. It
+	// sender, action and destination; those of action tls and the confidential
+	// come alone. It returns one outcome for each, in order, or a single one for all. It
 	// must return soon after ctx ends.
 	Deliver(ctx context.Context, envelopes []gateway.Envelope) []gateway.Outcome
 }

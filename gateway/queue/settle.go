@@ -306,7 +306,7 @@ func (s *settler) write(ctx context.Context, b *store.Batch, st *settlement, bef
 	}()
 	after := s.q.plan(st, before)
 	told := st.until.IsZero() && (after.Last.Result != gateway.Unroutable || before.Last.Result != gateway.Unroutable)
-	if told || after.State.Final() {
+	if told || after.State.Final() || after.State != before.State {
 		if err := s.q.ledger.Settle(ctx, b, before, after, after.Last); err != nil {
 			return fmt.Errorf("settling envelope %v: %w", before.ID, err)
 		}
@@ -329,13 +329,16 @@ func (q *Queue) plan(st *settlement, before gateway.Envelope) gateway.Envelope {
 	case st.plan != nil:
 		p := st.plan
 		after.State, after.Next, after.Attempts, after.Delayed, after.Last = p.State, p.Next, p.Attempts, p.Delayed, p.Last
+		if p.State == gateway.Held {
+			after.Hold = p.Hold
+		}
 	case !st.until.IsZero():
 		after = q.config.postpone(before, st.until, st.outcome, q.now())
 	default:
 		after = q.config.decide(before, st.outcome, q.now(), q.random.draw())
 	}
 	if before.State != gateway.Queued && after.State != gateway.Delivered {
-		after.State, after.Next = before.State, before.Next // held or ended by somebody else: that stands
+		after.State, after.Next, after.Hold = before.State, before.Next, before.Hold // held or ended by somebody else: that stands
 	}
 	st.plan = &after
 	return after
