@@ -74,6 +74,16 @@ const (
 	TurnExpired   TurnState = "expired" // its keys are gone
 )
 
+// TurnClosedError is returned for a turn that was the reader's to see and
+// cannot be read here.
+type TurnClosedError struct{ State TurnState }
+
+func (e *TurnClosedError) Error() string { return "turn is closed: " + string(e.State) }
+
+// ErrNoTurn is returned for a message that is not part of the reader's
+// conversation, or not any more: not told apart.
+var ErrNoTurn = errors.New("no such message for this reader")
+
 // Conversation is a thread as one correspondent may see it, oldest turn first:
 // what was sent to them and what they wrote themselves.
 type Conversation struct {

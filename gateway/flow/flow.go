@@ -132,6 +132,7 @@ type Flow struct {
 	memory  *semaphore.Weighted
 	fresh   *fresh
 	files   recent         // whose opening was recorded a moment ago
+	turns   recent         // of conversations, that were read in a session
 	after   errgroup.Group // work that follows settlements
 	metrics *metrics
 }
@@ -145,6 +146,7 @@ func (f *Flow) Settled() { _ = f.after.Wait() }
 // New wires the journeys; the queue stands still until Run.
 func New(p Parts, s Settings, j *Judge) *Flow {
 	f := &Flow{Parts: p, memory: semaphore.NewWeighted(p.MemoryBytes), fresh: newFresh(freshBytes), metrics: newMetrics(p.Metrics)}
+	f.turns.span = turnsFor
 	f.after.SetLimit(afterAtOnce)
 	f.Configure(s, j)
 	f.queue = queue.New(p.Store, f, f, p.Queue, p.Now, p.Random, p.Metrics)

@@ -243,18 +243,8 @@ func (f *Flow) recordReadingOnce(ctx context.Context, l gateway.Link, m *gateway
 	if err := f.Audit.Stage(&b, r); err != nil {
 		return err
 	}
-	if file < 0 && l.Opened.IsZero() {
-		stored, version, err := store.GetRecord[gateway.Link](ctx, f.Store, linkKey(l.ID))
-		if err != nil {
-			return err
-		}
-		if stored.Opened.IsZero() {
-			stored.Opened = f.Now()
-			b.RequireVersion(linkKey(l.ID), version)
-			if err := b.PutRecord(linkKey(l.ID), stored); err != nil {
-				return err
-			}
-		}
+	if err := f.stageOpened(ctx, &b, l.Envelope, l.ID, file < 0); err != nil {
+		return err
 	}
 	return store.Write(ctx, f.Store, &b)
 }

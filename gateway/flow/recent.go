@@ -5,26 +5,34 @@ import (
 	"time"
 )
 
-// Limits of what is remembered of files that were opened a moment ago.
+// Limits of what is remembered of files that were opened a moment ago, and of
+// what was read in a session.
 const (
 	recentFor = 5 * time.Minute
 	recentMax = 10_000
+	// turnsFor is longer than a session lives.
+	turnsFor = 24 * time.Hour
 )
 
 // recent remembers what was recorded a moment ago, so that a player that seeks
 // in a file leaves one record and not hundreds. It forgets at a restart, and
 // when it is full: then more is recorded than needed.
 type recent struct {
+	span time.Duration // how long it remembers; 0: recentFor
 	mu   sync.Mutex
-	seen map[[32]byte]time.Time
+	seen map[[32]byte]time.Time // guarded by mu
 }
 
-// has reports whether what was recorded within recentFor before now.
+// has reports whether what was recorded a moment before now.
 func (r *recent) has(what [32]byte, now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	at, ok := r.seen[what]
-	return ok && now.Sub(at) < recentFor
+	span := r.span
+	if span == 0 {
+		span = recentFor
+	}
+	return ok && now.Sub(at) < span
 }
 
 // add remembers that what was recorded.

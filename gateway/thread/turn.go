@@ -61,6 +61,13 @@ func (k *Book) Turns(ctx context.Context, id gateway.ThreadID, person gateway.Pe
 	return turns, earlier, errors.Join(err, bad)
 }
 
+// Turn returns one message of the thread as the person may see it. ErrUnknown
+// when it is not theirs to see.
+func (k *Book) Turn(ctx context.Context, id gateway.ThreadID, person gateway.PersonRef, message gateway.MessageID) (Turn, error) {
+	t, _, err := store.GetRecord[Turn](ctx, k.store, turnKey(Turn{Thread: id, Person: person, Message: message}))
+	return t, known(err)
+}
+
 // Participant reports whether the person may see anything of the thread.
 func (k *Book) Participant(ctx context.Context, id gateway.ThreadID, person gateway.PersonRef) (bool, error) {
 	found := false

@@ -1,0 +1,131 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"gatepost/gateway"
+	"gatepost/gateway/people"
+	"gatepost/gateway/thread"
+)
+
+// caller is a correspondent whose session has proven a link.
+type caller struct {
+	link    gateway.Link
+	person  people.Person
+	page    gateway.LinkPage
+	visitor gateway.Visitor
+	how     gateway.Assurance
+}
+
+// caller returns who stands behind a session. gateway.ErrNotProven unless it
+// has proven the link and the link is worth something.
+func (f *Flow) caller(ctx context.Context, s gateway.LinkSecret, v gateway.Visitor) (*caller, error) {
+	link, person, page, err := f.active(ctx, s, v)
+	if err != nil {
+		return nil, err
+	}
+	switch page.State {
+	case gateway.LinkExpired, gateway.LinkRecalled, gateway.LinkUnknown:
+		return nil, gateway.ErrNotProven
+	}
+	how, ok, err := f.Proof.Proven(ctx, v.Session, link.ID)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, gateway.ErrNotProven
+	}
+	return &caller{link: link, person: person, page: page, visitor: v, how: how}, f.Proof.Touch(ctx, v.Session)
+}
+
+// Conversation is the thread of a link as its correspondent may see it, after
+// the proof: what was sent to them and what they wrote, never what others did.
+// It opens nothing and records nothing.
+func (f *Flow) Conversation(ctx context.Context, s gateway.LinkSecret, v gateway.Visitor) (gateway.Conversation, error) {
+	c, err := f.caller(ctx, s, v)
+	if err != nil {
+		return gateway.Conversation{}, err
+	}
+	th, err := f.threadOf(ctx, c)
+	if err != nil {
+		return gateway.Conversation{}, err
+	}
+	turns, earlier, err := f.Threads.Turns(ctx, th.ID, c.link.Person)
+	if err != nil {
+		return gateway.Conversation{}, err
+	}
+	names := f.names()
+	conversation := gateway.Conversation{Earlier: earlier}
+	for _, t := range turns {
+		shown, err := f.shown(ctx, c, t, names)
+		if errors.Is(err, gateway.ErrNoTurn) {
+			continue
+		}
+		if err != nil {
+			return gateway.Conversation{}, err
+		}
+		conversation.Turns = append(conversation.Turns, shown)
+	}
+	if conversation.Staff, err = names.known(ctx, f.answering(th)); err != nil {
+		return gateway.Conversation{}, err
+	}
+	all, err := f.acquainted(ctx, c)
+	if err != nil {
+		return gateway.Conversation{}, err
+	}
+	conversation.Known, err = names.known(ctx, all)
+	return conversation, err
+}
+
+// threadOf is the conversation that a link belongs to.
+func (f *Flow) threadOf(ctx context.Context, c *caller) (thread.Thread, error) {
+	m, err := f.message(ctx, c.link.Envelope.Message)
+	if err != nil {
+		return thread.Thread{}, err
+	}
+	return f.Threads.Get(ctx, m.Thread)
+}
+
+// answering are the staff of a thread whom an answer may reach: those inside
+// the organization. What a trusted peer sends for others opens no way out.
+func (f *Flow) answering(th thread.Thread) []gateway.Address {
+	domains := f.set().Domains
+	return slices.DeleteFunc(th.Everybody(), func(a gateway.Address) bool { return !a.In(domains) })
+}
+
+// acquainted are the staff of all conversations of a correspondent.
+func (f *Flow) acquainted(ctx context.Context, c *caller) ([]gateway.Address, error) {
+	threads, err := f.Threads.Of(ctx, c.link.Person)
+	if err != nil {
+		return nil, err
+	}
+	var all []gateway.Address
+	for _, th := range threads {
+		for _, a := range f.answering(th) {
+			if !slices.ContainsFunc(all, func(b gateway.Address) bool { return b.Key() == a.Key() }) {
+				all = append(all, a)
+			}
+		}
+	}
+	return all, nil
+}
+
+// shown is a turn as a page shows it.
+func (f *Flow) shown(ctx context.Context, c *caller, t thread.Turn, names *names) (gateway.Turn, error) {
+	is, err := f.turn(ctx, c, t)
+	if err != nil {
+		return gateway.Turn{}, err
+	}
+	name := c.person.Name
+	if !t.Mine {
+		if name, err = names.of(ctx, is.message.From); err != nil {
+			return gateway.Turn{}, err
+		}
+	}
+	return gateway.Turn{
+		Message: t.Message, At: t.At, Mine: t.Mine, Own: is.own, From: is.message.From, Name: name,
+		Closed: is.closed, Opened: is.envelope.Opened,
+	}, nil
+}
