@@ -36,7 +36,11 @@ const (
 	EventOpened         Event = "message.opened"
 	EventFileOpened     Event = "message.file_opened"
 	EventLinkRenewed    Event = "link.renewed"
-	EventLinkReported   Event = "link.reported" // not for me, or suspicious
+	EventLinkReported   Event = "link.reported"    // not for me, or suspicious
+	EventThawClosed     Event = "link.thaw_closed" // too many wrong codes: only staff thaws it
+	EventPINPaused      Event = "pin.paused"
+	EventPINFrozen      Event = "pin.frozen"
+	EventPINThawed      Event = "pin.thawed"
 	EventPINChosen      Event = "pin.chosen"
 	EventPINRemoved     Event = "pin.removed"
 	EventDeviceKept     Event = "device.remembered"

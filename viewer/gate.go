@@ -164,11 +164,14 @@ func (v *viewer) again(w http.ResponseWriter, r *http.Request, l link, say func(
 
 // prove tries a PIN. A wrong one gets the same page again.
 func (v *viewer) prove(w http.ResponseWriter, r *http.Request, l link, pin string) {
-	result, err := v.journeys.Prove(r.Context(), l.secret, l.visitor, cutTo(pin, 256))
+	session, result, err := v.journeys.Prove(r.Context(), l.secret, l.visitor, cutTo(pin, 256))
 	if err != nil {
 		v.metrics.proofs.WithLabelValues("failed").Inc()
 		v.failed(w, r, "proof", err)
 		return
+	}
+	if session != "" && session != l.visitor.Session {
+		v.setSession(w, session)
 	}
 	if result.Passed {
 		v.metrics.proofs.WithLabelValues("passed").Inc()

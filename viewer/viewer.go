@@ -44,8 +44,10 @@ type Journeys interface {
 	// bound to, a new one when v has none that is alive. Errors that have pages
 	// of their own: *gateway.TooSoonError, *gateway.LinkClosedError.
 	SendCode(ctx context.Context, s gateway.LinkSecret, v gateway.Visitor) (session string, p gateway.LinkPage, err error)
-	// Prove tries a code.
-	Prove(ctx context.Context, s gateway.LinkSecret, v gateway.Visitor, pin string) (gateway.ProofResult, error)
+	// Prove tries a code or a PIN and returns the secret of the session that has
+	// proven the link: a new one with each proof, also when v had none before.
+	// When nothing is proven it is the visitor's own.
+	Prove(ctx context.Context, s gateway.LinkSecret, v gateway.Visitor, pin string) (session string, r gateway.ProofResult, err error)
 	// Open records that the message (file -1) or its file is read now, and
 	// grants it. gateway.ErrNotProven when the session has no proof.
 	Open(ctx context.Context, s gateway.LinkSecret, v gateway.Visitor, file int) (gateway.Grant, error)

@@ -133,16 +133,17 @@ func (c *clinic) SendCode(ctx context.Context, s gateway.LinkSecret, v gateway.V
 	return v.Session, p, err
 }
 
-func (c *clinic) Prove(ctx context.Context, s gateway.LinkSecret, v gateway.Visitor, pin string) (gateway.ProofResult, error) {
+func (c *clinic) Prove(ctx context.Context, s gateway.LinkSecret, v gateway.Visitor, pin string) (string, gateway.ProofResult, error) {
 	if c.fail != nil {
-		return gateway.ProofResult{}, c.fail
+		return "", gateway.ProofResult{}, c.fail
 	}
-	r, err := c.book.Check(ctx, c.link(), v.Session, pin)
+	r, err := c.book.Check(ctx, proof.Attempt{Link: c.link(), Session: v.Session, Typed: pin, Codes: true})
 	if err != nil {
-		return gateway.ProofResult{}, err
+		return "", gateway.ProofResult{}, err
 	}
+	v.Session = r.Session
 	p, err := c.Visit(ctx, s, v)
-	return gateway.ProofResult{Passed: r.Passed, Reason: r.Reason, Page: p}, err
+	return v.Session, gateway.ProofResult{Passed: r.Passed, Reason: r.Reason, Page: p}, err
 }
 
 func (c *clinic) Open(ctx context.Context, s gateway.LinkSecret, v gateway.Visitor, file int) (gateway.Grant, error) {

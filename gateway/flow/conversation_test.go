@@ -23,7 +23,8 @@ func (w *world) proven(ctx context.Context, t *testing.T, f *Flow, secret gatewa
 	deliverAll(ctx, f, 10*time.Second)
 	mails := w.hop.mail(to)
 	v := gateway.Visitor{Session: session}
-	r, err := f.Prove(ctx, secret, v, codeIn(mails[len(mails)-1]))
+	var r gateway.ProofResult
+	v.Session, r, err = f.Prove(ctx, secret, v, codeIn(mails[len(mails)-1]))
 	if err != nil || !r.Passed {
 		t.Fatalf("not proven: %+v, %v", r, err)
 	}

@@ -164,7 +164,7 @@ func TestSeekingLeavesOneRecord(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if p, err := f.Prove(ctx, secret, r.v, code); err != nil || !p.Passed {
+		if p, err := r.prove(ctx, code); err != nil || !p.Passed {
 			return errors.Join(err, errors.New("not passed"))
 		}
 		for _, file := range []int{-1, 0, 0, 0, 1, -1} {

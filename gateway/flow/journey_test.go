@@ -190,6 +190,15 @@ func (w *world) secured(t *testing.T, kv store.Store, to string) (secret gateway
 	return linkIn(t, mails[len(mails)-1]), id
 }
 
+// prove types a code or PIN and goes on in the session that Prove says.
+func (r *reading) prove(ctx context.Context, typed string) (gateway.ProofResult, error) {
+	session, p, err := r.f.Prove(ctx, r.secret, r.v, typed)
+	if err == nil {
+		r.v.Session = session
+	}
+	return p, err
+}
+
 func TestReadByCode(t *testing.T) {
 	w := newWorld(t)
 	kv := emptyStore()
@@ -207,10 +216,10 @@ func TestReadByCode(t *testing.T) {
 		if code == wrong {
 			wrong = "000001"
 		}
-		if p, err := f.Prove(ctx, secret, r.v, wrong); err != nil || p.Passed {
+		if p, err := r.prove(ctx, wrong); err != nil || p.Passed {
 			t.Errorf("wrong code: %+v, %v", p, err)
 		}
-		p, err := f.Prove(ctx, secret, r.v, code)
+		p, err := r.prove(ctx, code)
 		if err != nil || !p.Passed {
 			t.Fatalf("right code: %+v, %v", p, err)
 		}
@@ -392,7 +401,7 @@ func freeze(t *testing.T, ctx context.Context, f *Flow, w *world, secret gateway
 			wrong = "111112"
 		}
 		for range 5 {
-			p, err := f.Prove(ctx, secret, r.v, wrong)
+			p, err := r.prove(ctx, wrong)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -157,24 +157,25 @@ func (f *Flow) stageCode(ctx context.Context, b *store.Batch, l gateway.Link, p 
 	return f.stageOwn(ctx, b, own{from: set.notices(), to: to, raw: raw})
 }
 
-// Prove checks a code. What it says of tries is durable.
-func (f *Flow) Prove(ctx context.Context, s gateway.LinkSecret, v gateway.Visitor, pin string) (gateway.ProofResult, error) {
+// Prove checks a code. What it says of tries is durable. A proof makes a new
+// session, whose secret it returns; else session is the visitor's.
+func (f *Flow) Prove(ctx context.Context, s gateway.LinkSecret, v gateway.Visitor, pin string) (session string, r gateway.ProofResult, err error) {
 	link, person, page, err := f.active(ctx, s, v)
 	if err != nil || page.State == gateway.LinkExpired || page.State == gateway.LinkUnknown {
-		return gateway.ProofResult{Page: page}, err
+		return v.Session, gateway.ProofResult{Page: page}, err
 	}
 	ctx, cancel := recording(ctx)
 	defer cancel()
-	result, err := f.Proof.Check(ctx, link.ID, v.Session, pin)
+	result, err := f.Proof.Check(ctx, proof.Attempt{Link: link.ID, Session: v.Session, Typed: pin, Codes: true})
 	if err != nil {
-		return gateway.ProofResult{Page: page}, err
+		return v.Session, gateway.ProofResult{Page: page}, err
 	}
-	before := page.State
+	v.Session = result.Session
 	page, err = f.page(ctx, link, person, v)
-	if err == nil && page.State == gateway.LinkFrozen && before != gateway.LinkFrozen {
+	if err == nil && result.Frozen {
 		err = f.Journal.Append(seal.Entry{Kind: seal.JournalFrozen, ID: link.ID.String()})
 	}
-	return gateway.ProofResult{Passed: result.Passed, Reason: result.Reason, Page: page}, err
+	return v.Session, gateway.ProofResult{Passed: result.Passed, Reason: result.Reason, Page: page}, err
 }
 
 // Open records a reading and returns the right to it. file is the index of an

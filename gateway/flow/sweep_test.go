@@ -350,7 +350,7 @@ func replyTo(notice string) string {
 func readerJourneys() []journey {
 	var secret gateway.LinkSecret
 	prepare := func(t *testing.T, w *world, kv store.Store) { secret, _ = w.secured(t, kv, "s@secure.example") }
-	var session, code string
+	var session, code, proven string
 	withCode := func(t *testing.T, w *world, kv store.Store) {
 		prepare(t, w, kv)
 		err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
@@ -396,7 +396,9 @@ func readerJourneys() []journey {
 		{
 			name: "prove", covers: []string{"Prove"}, prepare: withCode,
 			run: func(ctx context.Context, _ *testing.T, _ *world, f *Flow) error {
-				r, err := f.Prove(ctx, secret, visitor(), code)
+				var r gateway.ProofResult
+				var err error
+				proven, r, err = f.Prove(ctx, secret, visitor(), code)
 				if err == nil && !r.Passed {
 					err = errors.New("not passed")
 				}
@@ -404,7 +406,7 @@ func readerJourneys() []journey {
 			},
 			check: func(t *testing.T, w *world, kv store.Store, answer error) {
 				err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
-					_, ok, err := f.Proof.Proven(ctx, session, seal.LinkID(secret))
+					_, ok, err := f.Proof.Proven(ctx, proven, seal.LinkID(secret))
 					if err == nil && answer == nil && !ok {
 						t.Error("passed, but nothing is proven")
 					}
@@ -422,7 +424,7 @@ func readerJourneys() []journey {
 				if wrong == code {
 					wrong = "314158"
 				}
-				r, err := f.Prove(ctx, secret, visitor(), wrong)
+				_, r, err := f.Prove(ctx, secret, visitor(), wrong)
 				if r.Passed {
 					t.Error("a wrong code passed")
 				}
@@ -446,7 +448,9 @@ func readerJourneys() []journey {
 			prepare: func(t *testing.T, w *world, kv store.Store) {
 				withCode(t, w, kv)
 				err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
-					r, err := f.Prove(ctx, secret, visitor(), code)
+					var r gateway.ProofResult
+					var err error
+					session, r, err = f.Prove(ctx, secret, visitor(), code)
 					if err == nil && !r.Passed {
 						err = errors.New("not passed")
 					}

@@ -5,116 +5,176 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"strconv"
-	"time"
 
 	"gatepost/gateway"
 	"gatepost/store"
 )
 
-// Result of a try.
+// Attempt is what somebody typed at a link, and what the link takes.
+type Attempt struct {
+	Link    gateway.LinkID
+	Session string // that asked for the code; "" for none
+	Typed   string
+	Codes   bool // the link takes codes
+	PIN     *PIN // the standing secret that it takes; nil for none
+	// Thaw says that the link is frozen and that the code is one of Asked.Thaw:
+	// a right one opens the link again.
+	Thaw bool
+	// Only says of Thaw that a right code proves nothing beyond it: the link
+	// demands more than a code.
+	Only bool
+	// Passed adds to the batch that makes the proof valid. It may run more than
+	// once, each time with another batch. nil adds nothing.
+	Passed func(b *store.Batch) error
+}
+
+// PIN is a standing secret that a link takes.
+type PIN struct {
+	Assurance gateway.Assurance
+	// Person is whose tries count; zero: those of the link, for a secret that
+	// only this link has.
+	Person gateway.PersonRef
+	// Enter waits for its turn to compare: comparing is dear. Its error spends
+	// no try and is returned as it is. right takes as long for wrong digits as
+	// for right ones; leave must be called.
+	Enter func(ctx context.Context) (right func(digits string) bool, leave func(), err error)
+}
+
+// Result of an attempt.
 type Result struct {
 	Passed bool
 	Reason gateway.ProofReason // why not; "" when Passed
-	Status Status              // of the link after the try
+	// Session is the secret of the session that has proven the link. A proof
+	// makes a new one, so that whoever planted or saw the one before has
+	// nothing. When nothing passed, it is that of the attempt.
+	Session string
+	Frozen  bool // this attempt froze the link
+	Closed  bool // this attempt froze the PIN of the person
+	Thawed  bool // this attempt opened a frozen link again
 }
 
-// try is one counted try on its way from counting to settling.
+// try is one counted attempt on its way from counting to settling.
 type try struct {
+	Attempt
 	about   gateway.Record
+	digits  string
 	session []byte
-	number  int  // the count that it brought the link to
-	held    code // what it is compared with; zero when the session has none
-	live    bool // held is a code
+	shut    bool   // the PIN takes no tries now
+	code    *count // nil: compared with no code
+	pin     *count // nil: compared with no PIN
+	held    code   // what it is compared with; zero when the session has none
+	live    bool   // held is a code
 }
 
-// Check compares what was typed with the code of session.
+// count is one try as one ledger counted it.
+type count struct {
+	ledgerOf
+	number int // the count that it brought the ledger to
+}
+
+// Check compares what was typed with the code of the session and with the
+// standing secret of the link; either opens it.
 //
-// The order is: count the try durably, compare, then commit the outcome with
-// its evidence. An error means that nothing was proven and that nothing may be
-// told; the try may be spent. Right and wrong digits take the same steps.
+// The order is: wait for a turn to compare, count the try durably, compare,
+// then commit the outcome with its evidence. An error means that nothing was
+// proven and that nothing may be told; the try may be spent. Right and wrong
+// digits take the same steps. A try is counted against all that it is compared
+// with, and given back to those that it turned out not to be about: a right
+// code leaves the count of the PIN as it was.
 //
-// No try is spent on what is not six digits, on a closed link, on a link
-// without any live code (there is nothing to guess), and in a session that has
+// No try is spent on what is no PIN, on a closed link, on a link without PIN
+// and any live code (there is nothing to guess), and in a session that has
 // proven the link already: that passes again, so that a form sent twice does
 // not end in an error page.
-func (k *Book) Check(ctx context.Context, link gateway.LinkID, session, pin string) (Result, error) {
-	if _, ok, err := k.Proven(ctx, session, link); err != nil {
+func (k *Book) Check(ctx context.Context, a Attempt) (Result, error) {
+	if !a.Thaw {
+		if _, ok, err := k.Proven(ctx, a.Session, a.Link); err != nil {
+			return Result{}, err
+		} else if ok {
+			return Result{Passed: true, Session: a.Session}, nil
+		}
+	}
+	refused := Result{Session: a.Session}
+	digits, ok := plainDigits(a.Typed)
+	if !ok || len(digits) != codeDigits && a.PIN == nil {
+		refused.Reason = gateway.ProofMalformed
+		return refused, nil
+	}
+	t := &try{Attempt: a, digits: digits, session: k.sessionHash(a.Session)}
+	var err error
+	if t.about, err = k.about(ctx, a.Link); err != nil {
 		return Result{}, err
-	} else if ok {
-		return k.result(ctx, link, session, Result{Passed: true})
 	}
-	typed, ok := plainDigits(pin)
-	if !ok {
-		return k.result(ctx, link, session, Result{Reason: gateway.ProofMalformed})
-	}
-	about, err := k.about(ctx, link)
+	pinRight, leave, err := k.enter(ctx, t)
 	if err != nil {
 		return Result{}, err
 	}
-	t := &try{about: about, session: k.sessionHash(session)}
-	reason, err := k.reserve(ctx, t)
-	if err != nil {
+	defer leave()
+	if refused.Reason, err = k.reserve(ctx, t); err != nil {
 		return Result{}, err
 	}
-	if reason != "" {
-		return k.refused(ctx, link, session, reason)
+	if refused.Reason != "" {
+		return refused, nil
 	}
 	// From here on the try is spent, whatever happens.
-	want := k.codeHash(link, t.session, t.held.Sent, typed)
-	right := t.live && subtle.ConstantTimeCompare(want, t.held.Hash) == 1
-	return k.settle(ctx, t, session, right)
+	return k.settle(ctx, t, k.codeRight(t), t.pin != nil && pinRight(digits))
 }
 
-// refused answers a try that was not counted. A twin of the form may have
-// passed between the first look at the session and the count, and have used up
-// the code: then this one passes too.
-func (k *Book) refused(ctx context.Context, link gateway.LinkID, session string, reason gateway.ProofReason) (Result, error) {
-	_, ok, err := k.Proven(ctx, session, link)
+// enter waits for a turn to compare with the PIN, unless that takes no tries.
+func (k *Book) enter(ctx context.Context, t *try) (right func(string) bool, leave func(), err error) {
+	none := func() {}
+	if t.PIN == nil {
+		return nil, none, nil
+	}
+	of := k.pinLedger(t)
+	l, _, err := get[ledger](ctx, k.store, of.key)
 	if err != nil {
-		return Result{}, err
+		return nil, none, fmt.Errorf("reading the tries of a PIN: %w", err)
 	}
-	if ok {
-		return k.result(ctx, link, session, Result{Passed: true})
+	if k.stateOf(l, of) != gateway.LinkActive {
+		t.PIN, t.shut = nil, true
+		return nil, none, nil
 	}
-	return k.result(ctx, link, session, Result{Reason: reason})
+	return t.PIN.Enter(ctx)
 }
 
-// result fills in how the link stands now.
-func (k *Book) result(ctx context.Context, link gateway.LinkID, session string, r Result) (Result, error) {
-	var err error
-	r.Status, err = k.Status(ctx, link, session)
-	if err != nil {
-		return Result{}, err
+func (k *Book) codeRight(t *try) bool {
+	want := k.codeHash(t.Link, t.session, t.held.Sent, t.digits)
+	return t.code != nil && t.live && subtle.ConstantTimeCompare(want, t.held.Hash) == 1
+}
+
+// pinLedger is where the tries of the attempt's PIN are counted.
+func (k *Book) pinLedger(t *try) ledgerOf {
+	if t.PIN.Person.IsZero() {
+		return k.linkLedger(t.Link)
 	}
-	return r, nil
+	return k.personLedger(t.PIN.Person)
+}
+
+// codeLedger is where the attempt's code is kept and its tries are counted.
+func (k *Book) codeLedger(link gateway.LinkID, thaw bool) ledgerOf {
+	if thaw {
+		return k.thawLedger(link)
+	}
+	return k.linkLedger(link)
 }
 
 // reserve counts the try, with the pause that it brings if it turns out wrong.
 // A reason other than "" means that it was not counted.
 func (k *Book) reserve(ctx context.Context, t *try) (reason gateway.ProofReason, err error) {
-	key := ledgerKey(t.about.Link)
 	err = again(ctx, func() error {
-		l, version, err := get[ledger](ctx, k.store, key)
-		if err != nil {
-			return fmt.Errorf("reading the tries of a link: %w", err)
-		}
-		now := k.now()
-		l.fresh(now, k.config.CodeTTL)
-		if reason = k.refuses(l, now); reason != "" {
-			return nil
-		}
-		l.Wrong++
-		if l.Wrong%k.config.Tries == 0 {
-			l.PausedUntil = now.Add(k.config.Pause)
-		}
-		t.number = l.Wrong
-		t.held, t.live = l.of(t.session)
 		var b store.Batch
-		require(&b, key, version)
-		if err := b.PutRecord(key, l); err != nil {
+		if reason, err = k.stageTry(ctx, &b, t); err != nil || reason != "" {
 			return err
 		}
-		if err := k.stage(&b, t.about, gateway.EventProofTried, map[string]string{"try": strconv.Itoa(t.number)}); err != nil {
+		detail := map[string]string{}
+		if t.code != nil {
+			detail["try"] = strconv.Itoa(t.code.number)
+		}
+		if t.pin != nil {
+			detail["pin_try"] = strconv.Itoa(t.pin.number)
+		}
+		if err := k.stage(&b, t.about, gateway.EventProofTried, detail); err != nil {
 			return err
 		}
 		return k.write(ctx, &b, "counting a try")
@@ -122,109 +182,53 @@ func (k *Book) reserve(ctx context.Context, t *try) (reason gateway.ProofReason,
 	return reason, err
 }
 
-// refuses says why a try is not taken, "" when it is.
-func (k *Book) refuses(l ledger, now time.Time) gateway.ProofReason {
-	switch {
-	case k.state(l, now) != gateway.LinkActive:
-		return gateway.ProofClosed
-	case len(l.Codes) == 0:
-		return gateway.ProofNoCode
-	default:
-		return ""
+func (k *Book) stageTry(ctx context.Context, b *store.Batch, t *try) (gateway.ProofReason, error) {
+	t.code, t.pin = nil, nil
+	reason := gateway.ProofNoCode
+	if t.shut {
+		reason = gateway.ProofClosed
 	}
-}
-
-// settle commits what the try came to. Both outcomes read and write the same
-// records.
-func (k *Book) settle(ctx context.Context, t *try, session string, right bool) (Result, error) {
-	ctx, cancel := settling(ctx)
-	defer cancel()
-	var r Result
-	err := again(ctx, func() error {
-		var b store.Batch
-		var err error
-		if r, err = k.stageOutcome(ctx, &b, t, session, right); err != nil {
-			return err
+	if t.Codes && len(t.digits) == codeDigits {
+		of := k.codeLedger(t.Link, t.Thaw)
+		l, version, err := get[ledger](ctx, k.store, of.key)
+		if err != nil {
+			return "", fmt.Errorf("reading the tries of a link: %w", err)
 		}
-		return k.write(ctx, &b, "committing the outcome of a try")
-	})
-	if err != nil {
-		return Result{}, err
-	}
-	return r, nil
-}
-
-func (k *Book) stageOutcome(ctx context.Context, b *store.Batch, t *try, session string, right bool) (Result, error) {
-	key := ledgerKey(t.about.Link)
-	l, version, err := get[ledger](ctx, k.store, key)
-	if err != nil {
-		return Result{}, fmt.Errorf("reading the tries of a link: %w", err)
-	}
-	s, sessionVersion, err := k.session(ctx, session)
-	if err != nil {
-		return Result{}, err
-	}
-	r := k.outcome(&l, s, t, right)
-	if err := k.stageEvidence(b, t, &l, r); err != nil {
-		return Result{}, err
-	}
-	require(b, key, version)
-	if err := b.PutRecord(key, l); err != nil {
-		return Result{}, err
-	}
-	if s != nil {
-		sessionKey := store.Key(store.Sessions, t.session)
-		require(b, sessionKey, sessionVersion)
-		if err := b.PutRecord(sessionKey, s); err != nil {
-			return Result{}, err
+		l.fresh(k.now(), k.config.CodeTTL)
+		t.held, t.live = l.of(t.session)
+		switch {
+		case k.stateOf(l, of) != gateway.LinkActive:
+			reason = gateway.ProofClosed
+		case t.live || t.PIN == nil && len(l.Codes) > 0:
+			if t.code, err = k.countOn(b, of, &l, version); err != nil {
+				return "", err
+			}
 		}
 	}
-	r.Status = k.status(l, t.session)
-	return r, nil
+	if t.PIN != nil {
+		of := k.pinLedger(t)
+		l, version, err := get[ledger](ctx, k.store, of.key)
+		if err != nil {
+			return "", fmt.Errorf("reading the tries of a PIN: %w", err)
+		}
+		if k.stateOf(l, of) != gateway.LinkActive {
+			reason = gateway.ProofClosed
+		} else if t.pin, err = k.countOn(b, of, &l, version); err != nil {
+			return "", err
+		}
+	}
+	if t.code != nil || t.pin != nil {
+		reason = ""
+	}
+	return reason, nil
 }
 
-// outcome decides what the try came to and, when it passed, enters the proof
-// into s and clears l. s is nil when the session ended meanwhile.
-func (k *Book) outcome(l *ledger, s *session, t *try, right bool) Result {
-	held, live := l.of(t.session)
-	switch {
-	case s != nil && s.proves(t.about.Link): // a twin of this form got here first
-		l.Wrong, l.PausedUntil = 0, time.Time{} // this one was counted after the twin had cleared the count
-		return Result{Passed: true}
-	case s == nil || !t.live || !live || string(held.Hash) != string(t.held.Hash):
-		return Result{Reason: gateway.ProofNoCode}
-	case l.Frozen: // by a try that settled first; evidence says so already
-		return Result{Reason: gateway.ProofClosed}
-	case !right:
-		return Result{Reason: gateway.ProofWrong}
+// countOn stages one more try in a ledger.
+func (k *Book) countOn(b *store.Batch, of ledgerOf, l *ledger, version store.Version) (*count, error) {
+	l.Wrong++
+	if l.Wrong%of.tries == 0 {
+		l.PausedUntil = k.now().Add(k.config.Pause)
 	}
-	s.prove(t.about.Link, t.held.Assurance, k.now())
-	l.Wrong, l.PausedUntil = 0, time.Time{}
-	l.drop(t.session)
-	return Result{Passed: true}
-}
-
-// stageEvidence says in b what r means, and closes the ledger where the count
-// demands it.
-func (k *Book) stageEvidence(b *store.Batch, t *try, l *ledger, r Result) error {
-	detail := map[string]string{"try": strconv.Itoa(t.number)}
-	if r.Passed {
-		detail["assurance"] = string(t.held.Assurance)
-		return k.stage(b, t.about, gateway.EventProofPassed, detail)
-	}
-	detail["reason"] = string(r.Reason)
-	if err := k.stage(b, t.about, gateway.EventProofFailed, detail); err != nil {
-		return err
-	}
-	if l.Wrong < t.number { // a right try or a thaw cleared the count meanwhile
-		return nil
-	}
-	if t.number >= k.config.Freeze && !l.Frozen {
-		l.Frozen = true
-		return k.stage(b, t.about, gateway.EventLinkFrozen, nil)
-	}
-	if t.number%k.config.Tries == 0 {
-		return k.stage(b, t.about, gateway.EventLinkPaused, map[string]string{"until": l.PausedUntil.UTC().Format(time.RFC3339)})
-	}
-	return nil
+	require(b, of.key, version)
+	return &count{of, l.Wrong}, b.PutRecord(of.key, l)
 }

@@ -11,16 +11,19 @@ import (
 	"gatepost/store"
 )
 
-// digits is the length of a code.
-const digits = 6
+// codeDigits is the length of a code.
+const codeDigits = 6
 
-// codes is how many there are: 10^digits.
+// codes is how many there are: 10^codeDigits.
 const codes = 1_000_000
 
 // Asked says how a code will travel.
 type Asked struct {
 	// Assurance that a proof with this code gives. "" counts as SameChannel.
 	Assurance gateway.Assurance
+	// Thaw asks for a code that thaws a frozen link: it is to travel over
+	// another channel than the link did. There are three of them.
+	Thaw bool
 	// Also adds to the batch that makes the code valid, first of all the mail
 	// or SMS that carries it: a code and its carrier are committed together or
 	// not at all. It may run more than once, each time with another batch and
@@ -63,19 +66,22 @@ func (k *Book) NewCode(ctx context.Context, link gateway.LinkID, session string,
 
 // stageCode puts a new code and all that belongs to it into b.
 func (k *Book) stageCode(ctx context.Context, b *store.Batch, about gateway.Record, session string, a Asked) (gateway.Sensitive, error) {
-	id, key := k.sessionHash(session), ledgerKey(about.Link)
+	id, of := k.sessionHash(session), k.codeLedger(about.Link, a.Thaw)
 	if s, _, err := k.session(ctx, session); err != nil {
 		return "", err
 	} else if s == nil {
 		return "", gateway.ErrNotProven
 	}
-	l, version, err := get[ledger](ctx, k.store, key)
+	l, version, err := get[ledger](ctx, k.store, of.key)
 	if err != nil {
 		return "", fmt.Errorf("reading the tries of a link: %w", err)
 	}
 	now := k.now()
-	if err := k.mayAsk(l, now); err != nil {
+	if err := k.mayAsk(l, of, now); err != nil {
 		return "", err
+	}
+	if a.Thaw {
+		l.Sent++
 	}
 	fresh, err := randomCode(k.random)
 	if err != nil {
@@ -83,8 +89,8 @@ func (k *Book) stageCode(ctx context.Context, b *store.Batch, about gateway.Reco
 	}
 	l.fresh(now, k.config.CodeTTL)
 	l.add(code{Session: id, Hash: k.codeHash(about.Link, id, now, fresh), Sent: now, Assurance: a.Assurance})
-	require(b, key, version)
-	if err := b.PutRecord(key, l); err != nil {
+	require(b, of.key, version)
+	if err := b.PutRecord(of.key, l); err != nil {
 		return "", err
 	}
 	if a.Also != nil {
@@ -92,13 +98,20 @@ func (k *Book) stageCode(ctx context.Context, b *store.Batch, about gateway.Reco
 			return "", err
 		}
 	}
-	return gateway.Sensitive(fresh), k.stage(b, about, gateway.EventCodeSent, map[string]string{"assurance": string(a.Assurance)})
+	detail := map[string]string{"assurance": string(a.Assurance)}
+	if a.Thaw {
+		detail["for"] = "thaw"
+	}
+	return gateway.Sensitive(fresh), k.stage(b, about, gateway.EventCodeSent, detail)
 }
 
 // mayAsk reports why the link gets no code now.
-func (k *Book) mayAsk(l ledger, now time.Time) error {
-	if state := k.state(l, now); state != gateway.LinkActive {
+func (k *Book) mayAsk(l ledger, of ledgerOf, now time.Time) error {
+	if state := k.stateOf(l, of); state != gateway.LinkActive {
 		return &gateway.LinkClosedError{State: state, Until: l.PausedUntil}
+	}
+	if l.Sent >= thawTries {
+		return &gateway.LinkClosedError{State: gateway.LinkFrozen}
 	}
 	if at := l.SentAt.Add(k.config.Resend); !l.SentAt.IsZero() && now.Before(at) {
 		return &gateway.TooSoonError{At: at}
@@ -123,7 +136,7 @@ func randomCode(random io.Reader) (string, error) {
 			return "", fmt.Errorf("drawing a code: %w", err)
 		}
 		if n := binary.BigEndian.Uint32(raw[:]); n < limit {
-			return fmt.Sprintf("%0*d", digits, n%codes), nil
+			return fmt.Sprintf("%0*d", codeDigits, n%codes), nil
 		}
 	}
 }

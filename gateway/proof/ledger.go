@@ -9,13 +9,47 @@ import (
 	"gatepost/store"
 )
 
-// ledger is the record of one link: its tries and its codes.
+// ledger is the record of the tries at one thing: a link, the PIN of a person,
+// or the thaw of a link. Codes are those of the link or of the thaw.
 type ledger struct {
 	Wrong       int       // tries that were counted and not proven right
 	PausedUntil time.Time `json:",omitzero"`
 	Frozen      bool      `json:",omitempty"` // and evidence says so
 	SentAt      time.Time `json:",omitzero"`  // of the newest code
 	Codes       []code    `json:",omitempty"`
+	Sent        int       `json:",omitempty"` // codes of a thaw so far
+	// Locked says that who got the link reported it: it is frozen also for
+	// those who proved themselves before, and no code thaws it.
+	Locked   bool              `json:",omitempty"`
+	Reported []gateway.Concern `json:",omitempty"`
+}
+
+// ledgerOf says where a ledger is kept, how much it bears, and what evidence
+// calls its closing.
+type ledgerOf struct {
+	key            []byte
+	tries, freeze  int
+	paused, frozen gateway.Event
+}
+
+// thawTries is how many wrong codes a link bears that would be thawed by
+// another channel, and how many codes are sent for it. Beyond, staff thaws it.
+const thawTries = 3
+
+// linkLedger holds the codes of a link and counts the tries at them.
+func (k *Book) linkLedger(link gateway.LinkID) ledgerOf {
+	return ledgerOf{ledgerKey(link), k.config.Tries, k.config.Freeze, gateway.EventLinkPaused, gateway.EventLinkFrozen}
+}
+
+// personLedger counts the tries at the standing PIN of a person, through
+// whichever link.
+func (k *Book) personLedger(person gateway.PersonRef) ledgerOf {
+	return ledgerOf{store.Key(store.Proofs, []byte{'P'}, person[:]), k.config.Tries, k.config.Freeze, gateway.EventPINPaused, gateway.EventPINFrozen}
+}
+
+// thawLedger holds the codes that thaw a link and counts the tries at them.
+func (k *Book) thawLedger(link gateway.LinkID) ledgerOf {
+	return ledgerOf{store.Key(store.Proofs, []byte{'T'}, link[:]), thawTries, thawTries, gateway.EventThawClosed, gateway.EventThawClosed}
 }
 
 // code is one live code.
@@ -24,6 +58,7 @@ type code struct {
 	Hash      []byte
 	Sent      time.Time
 	Assurance gateway.Assurance
+	Used      time.Time `json:",omitzero"` // when it passed
 }
 
 // maxCodes bounds the codes that a link has at once: one each for a handful of
@@ -38,7 +73,7 @@ func ledgerKey(link gateway.LinkID) []byte {
 func (l *ledger) fresh(now time.Time, ttl time.Duration) {
 	kept := l.Codes[:0]
 	for _, c := range l.Codes {
-		if now.Before(c.Sent.Add(ttl)) {
+		if now.Before(c.Sent.Add(ttl)) && (c.Used.IsZero() || now.Before(c.Used.Add(twinTime))) {
 			kept = append(kept, c)
 		}
 	}
@@ -66,6 +101,15 @@ func (l *ledger) drop(session []byte) {
 	l.Codes = kept
 }
 
+// use marks the code of session as used.
+func (l *ledger) use(session []byte, now time.Time) {
+	for i := range l.Codes {
+		if string(l.Codes[i].Session) == string(session) && l.Codes[i].Used.IsZero() {
+			l.Codes[i].Used = now
+		}
+	}
+}
+
 // add puts in a code and pushes out the one it replaces.
 func (l *ledger) add(c code) {
 	l.drop(c.Session)
@@ -76,20 +120,20 @@ func (l *ledger) add(c code) {
 	l.SentAt = c.Sent
 }
 
-// state of the link as far as tries decide it. A count that reached the limit
+// stateOf a ledger as far as tries decide it. A count that reached the limit
 // freezes even when the process died before it could say so.
-func (k *Book) state(l ledger, now time.Time) gateway.LinkState {
+func (k *Book) stateOf(l ledger, of ledgerOf) gateway.LinkState {
 	switch {
-	case l.Frozen || l.Wrong >= k.config.Freeze:
+	case l.Frozen || l.Wrong >= of.freeze:
 		return gateway.LinkFrozen
-	case now.Before(l.PausedUntil):
+	case k.now().Before(l.PausedUntil):
 		return gateway.LinkPaused
 	default:
 		return gateway.LinkActive
 	}
 }
 
-// Status is what a page may say about the proof of a link.
+// Status is what a page may say about the proof of a link or about a PIN.
 type Status struct {
 	State       gateway.LinkState // active, paused or frozen
 	TriesLeft   int               // until the next pause or the freeze
@@ -97,29 +141,45 @@ type Status struct {
 	CodeSentAt  time.Time         // of the live code of the asking session; zero when it has none
 	CodeUntil   time.Time         // when that code stops working
 	ResendAt    time.Time         // when the link may have another code; may be past
+	Locked      bool              // frozen by a report: nothing but staff opens it
+	Spent       bool              // of a thaw: no more codes for it
 }
 
 // Status tells how the link stands for session, "" for none. It writes
 // nothing.
 func (k *Book) Status(ctx context.Context, link gateway.LinkID, session string) (Status, error) {
-	l, _, err := get[ledger](ctx, k.store, ledgerKey(link))
-	if err != nil {
-		return Status{}, fmt.Errorf("reading the tries of a link: %w", err)
-	}
-	return k.status(l, k.sessionHash(session)), nil
+	return k.statusOf(ctx, k.linkLedger(link), session)
 }
 
-func (k *Book) status(l ledger, session []byte) Status {
-	now := k.now()
-	s := Status{State: k.state(l, now)}
+// PINStatus tells how the standing PIN of a person stands. It writes nothing.
+func (k *Book) PINStatus(ctx context.Context, person gateway.PersonRef) (Status, error) {
+	return k.statusOf(ctx, k.personLedger(person), "")
+}
+
+// ThawStatus tells how the thaw of a frozen link by a code stands. It writes
+// nothing.
+func (k *Book) ThawStatus(ctx context.Context, link gateway.LinkID, session string) (Status, error) {
+	return k.statusOf(ctx, k.thawLedger(link), session)
+}
+
+func (k *Book) statusOf(ctx context.Context, of ledgerOf, session string) (Status, error) {
+	l, _, err := get[ledger](ctx, k.store, of.key)
+	if err != nil {
+		return Status{}, fmt.Errorf("reading the count of tries: %w", err)
+	}
+	return k.status(l, of, k.sessionHash(session)), nil
+}
+
+func (k *Book) status(l ledger, of ledgerOf, session []byte) Status {
+	s := Status{State: k.stateOf(l, of), Locked: l.Locked, Spent: l.Sent >= thawTries}
 	if s.State == gateway.LinkPaused {
 		s.PausedUntil = l.PausedUntil
 	}
 	if s.State == gateway.LinkActive {
-		s.TriesLeft = min(k.config.Tries-l.Wrong%k.config.Tries, k.config.Freeze-l.Wrong)
+		s.TriesLeft = min(of.tries-l.Wrong%of.tries, of.freeze-l.Wrong)
 	}
-	l.fresh(now, k.config.CodeTTL)
-	if c, ok := l.of(session); ok {
+	l.fresh(k.now(), k.config.CodeTTL)
+	if c, ok := l.of(session); ok && c.Used.IsZero() {
 		s.CodeSentAt, s.CodeUntil = c.Sent, c.Sent.Add(k.config.CodeTTL)
 	}
 	if !l.SentAt.IsZero() {
@@ -128,53 +188,15 @@ func (k *Book) status(l ledger, session []byte) Status {
 	return s
 }
 
-// Thaw opens a paused or frozen link again and forgets its wrong tries. actor
-// is who decided so, as evidence spells it ("uid:0", "account"). Thawing what
-// is not frozen is an act too and leaves evidence.
-func (k *Book) Thaw(ctx context.Context, link gateway.LinkID, actor string) error {
-	key := ledgerKey(link)
-	about, err := k.about(ctx, link)
-	if err != nil {
-		return err
-	}
-	about.Actor = actor
-	return again(ctx, func() error {
-		l, version, err := get[ledger](ctx, k.store, key)
-		if err != nil {
-			return fmt.Errorf("reading the tries of a link: %w", err)
-		}
-		l.Wrong, l.Frozen, l.PausedUntil = 0, false, time.Time{}
-		var b store.Batch
-		require(&b, key, version)
-		if err := b.PutRecord(key, l); err != nil {
-			return err
-		}
-		if err := k.stage(&b, about, gateway.EventLinkThawed, nil); err != nil {
-			return err
-		}
-		return k.write(ctx, &b, "thawing a link")
-	})
-}
-
-// Freeze closes a link until it is thawed, as a journal that outlived the
-// store remembers it. The caller leaves the evidence.
-func (k *Book) Freeze(ctx context.Context, link gateway.LinkID) error {
-	key := ledgerKey(link)
-	return again(ctx, func() error {
-		l, version, err := get[ledger](ctx, k.store, key)
-		if err != nil || l.Frozen {
-			return err
-		}
-		l.Frozen, l.Codes = true, nil
-		var b store.Batch
-		require(&b, key, version)
-		if err := b.PutRecord(key, l); err != nil {
-			return err
-		}
-		return k.write(ctx, &b, "freezing a link")
-	})
-}
-
 // Forget removes in b everything that is known of the proofs of link, for when
 // the link itself goes.
-func (k *Book) Forget(b *store.Batch, link gateway.LinkID) { b.Delete(ledgerKey(link)) }
+func (k *Book) Forget(b *store.Batch, link gateway.LinkID) {
+	b.Delete(ledgerKey(link))
+	b.Delete(k.thawLedger(link).key)
+}
+
+// ForgetPerson removes in b what is known of the tries at a person's PIN, for
+// when the person is erased.
+func (k *Book) ForgetPerson(b *store.Batch, person gateway.PersonRef) {
+	b.Delete(k.personLedger(person).key)
+}

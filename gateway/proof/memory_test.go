@@ -183,13 +183,29 @@ func (w *world) ask(session string) string {
 	return c.Reveal()
 }
 
-func (w *world) try(session, pin string) Result {
+// tried is what a try came to and how the link stands after it.
+type tried struct {
+	Result
+	Status Status
+}
+
+func (w *world) try(session, pin string) tried {
 	w.t.Helper()
-	r, err := w.Check(context.Background(), w.link, session, pin)
+	return w.attempt(Attempt{Link: w.link, Session: session, Typed: pin, Codes: true})
+}
+
+func (w *world) attempt(a Attempt) tried {
+	w.t.Helper()
+	r, err := w.Check(context.Background(), a)
 	if err != nil {
-		w.t.Fatal(err)
+		w.t.Error(err)
+		return tried{}
 	}
-	return r
+	st, err := w.Book.Status(context.Background(), a.Link, r.Session)
+	if err != nil {
+		w.t.Error(err)
+	}
+	return tried{r, st}
 }
 
 // not is a well-formed code other than c.

@@ -10,9 +10,16 @@ import (
 // maxTyped bounds what is looked at of a PIN field, in octets.
 const maxTyped = 128
 
-// plainDigits reads a code as people type it: blanks, hyphens and dots between
-// the digits, full-width digits, the digits of other scripts. It reports false
-// for what is not six digits.
+// Length of a PIN, in digits. Those of a sender may be longer than those that
+// people choose.
+const (
+	minPIN = 6
+	maxPIN = 32
+)
+
+// plainDigits reads a code or PIN as people type it: blanks, hyphens and dots
+// between the digits, full-width digits, the digits of other scripts. It
+// reports false for what is not 6 to 32 digits.
 func plainDigits(typed string) (string, bool) {
 	if len(typed) > maxTyped {
 		return "", false
@@ -27,8 +34,11 @@ func plainDigits(typed string) (string, bool) {
 			return "", false
 		}
 	}
-	return b.String(), b.Len() == digits
+	return b.String(), b.Len() >= minPIN && b.Len() <= maxPIN
 }
+
+// Digits reads a PIN as people type it; false for what is not 6 to 32 digits.
+func Digits(typed string) (string, bool) { return plainDigits(typed) }
 
 // digitValue is the value of a decimal digit of any script. Unicode lays the
 // ten digits of a script (category Nd) side by side, beginning with zero, and

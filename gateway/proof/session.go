@@ -24,24 +24,12 @@ type session struct {
 type proven struct {
 	Assurance gateway.Assurance
 	At        time.Time
+	Device    bool `json:",omitempty"` // by a remembered device
 }
 
 // touchEvery is how often a session's last sight is written down at most. A
 // session may so end up to this much before its idle time.
 const touchEvery = time.Minute
-
-func (s *session) proves(link gateway.LinkID) bool {
-	_, ok := s.Proofs[link.String()]
-	return ok
-}
-
-func (s *session) prove(link gateway.LinkID, a gateway.Assurance, now time.Time) {
-	if s.Proofs == nil {
-		s.Proofs = make(map[string]proven)
-	}
-	s.Proofs[link.String()] = proven{Assurance: a, At: now}
-	s.Seen = now
-}
 
 func (k *Book) ended(s *session, now time.Time) bool {
 	return !now.Before(s.Seen.Add(k.config.Idle)) || !now.Before(s.Created.Add(k.config.Lifetime))
@@ -75,14 +63,21 @@ func (k *Book) session(ctx context.Context, secret string) (*session, store.Vers
 	return &s, version, nil
 }
 
-// NewSession makes a session that has proven nothing yet and returns the
-// secret for its cookie: 256 random bits, of which only a hash is kept.
-func (k *Book) NewSession(ctx context.Context) (secret string, err error) {
+// drawSession makes the secret of a session: 256 random bits.
+func (k *Book) drawSession() (string, error) {
 	var raw [32]byte
 	if _, err := io.ReadFull(k.random, raw[:]); err != nil {
 		return "", fmt.Errorf("drawing a session: %w", err)
 	}
-	secret = base64.RawURLEncoding.EncodeToString(raw[:])
+	return base64.RawURLEncoding.EncodeToString(raw[:]), nil
+}
+
+// NewSession makes a session that has proven nothing yet and returns the
+// secret for its cookie, of which only a hash is kept.
+func (k *Book) NewSession(ctx context.Context) (secret string, err error) {
+	if secret, err = k.drawSession(); err != nil {
+		return "", err
+	}
 	key, now := store.Key(store.Sessions, k.sessionHash(secret)), k.now()
 	var b store.Batch
 	b.RequireAbsent(key)
@@ -95,21 +90,58 @@ func (k *Book) NewSession(ctx context.Context) (secret string, err error) {
 	return secret, nil
 }
 
+// stageSession stages the session that follows a proof: a new one, with what
+// the one before had proven. That one ends; was is nil when it has ended.
+func (k *Book) stageSession(b *store.Batch, before string, was *session, version store.Version, secret string, link gateway.LinkID, p proven) error {
+	now := k.now()
+	s := session{Created: now, Seen: now, Proofs: map[string]proven{}}
+	if was != nil {
+		for id, old := range was.Proofs {
+			if now.Before(old.At.Add(k.config.Lifetime)) {
+				s.Proofs[id] = old
+			}
+		}
+		key := store.Key(store.Sessions, k.sessionHash(before))
+		require(b, key, version)
+		b.Delete(key)
+	}
+	s.Proofs[link.String()] = p
+	key := store.Key(store.Sessions, k.sessionHash(secret))
+	b.RequireAbsent(key)
+	return b.PutRecord(key, s)
+}
+
 // Alive reports whether secret belongs to a session that has not ended.
 func (k *Book) Alive(ctx context.Context, secret string) (bool, error) {
 	s, _, err := k.session(ctx, secret)
 	return s != nil, err
 }
 
+// Proof is what a session has proven of a link.
+type Proof struct {
+	Assurance gateway.Assurance
+	At        time.Time
+	Device    bool // by a remembered device, with the assurance that it was enrolled at
+}
+
 // Proven reports whether the session has proven link and how well. It writes
 // nothing.
 func (k *Book) Proven(ctx context.Context, secret string, link gateway.LinkID) (gateway.Assurance, bool, error) {
+	p, ok, err := k.Proof(ctx, secret, link)
+	return p.Assurance, ok, err
+}
+
+// Proof is Proven with all that is known.
+func (k *Book) Proof(ctx context.Context, secret string, link gateway.LinkID) (Proof, bool, error) {
 	s, _, err := k.session(ctx, secret)
 	if err != nil || s == nil {
-		return "", false, err
+		return Proof{}, false, err
 	}
 	p, ok := s.Proofs[link.String()]
-	return p.Assurance, ok, nil
+	if !ok || !k.now().Before(p.At.Add(k.config.Lifetime)) {
+		return Proof{}, false, nil
+	}
+	return Proof(p), true, nil
 }
 
 // Touch notes that the session was seen, with at most one write a minute. A
@@ -154,11 +186,16 @@ const sweepBatch = 500
 // Sweep removes the records of sessions that have ended, at most some hundred
 // at a time, and says how many. A session that is touched meanwhile stays.
 func (k *Book) Sweep(ctx context.Context) (int, error) {
-	var b store.Batch
 	now := k.now()
-	err := k.store.Scan(ctx, store.Prefix(store.Sessions), func(item store.Item) bool {
-		var s session
-		if store.Decode(item.Value, &s) != nil || k.ended(&s, now) {
+	return sweepEnded(ctx, k, store.Sessions, "sessions", func(s *session) bool { return k.ended(s, now) })
+}
+
+// sweepEnded removes the records of a table that have ended or cannot be read.
+func sweepEnded[T any](ctx context.Context, k *Book, t store.Table, what string, ended func(*T) bool) (int, error) {
+	var b store.Batch
+	err := k.store.Scan(ctx, store.Prefix(t), func(item store.Item) bool {
+		var r T
+		if store.Decode(item.Value, &r) != nil || ended(&r) {
 			key := append([]byte(nil), item.Key...)
 			b.RequireVersion(key, item.Version)
 			b.Delete(key)
@@ -166,11 +203,11 @@ func (k *Book) Sweep(ctx context.Context) (int, error) {
 		return len(b.Ops) < sweepBatch
 	})
 	if err != nil {
-		return 0, fmt.Errorf("reading sessions: %w", err)
+		return 0, fmt.Errorf("reading %s: %w", what, err)
 	}
 	n := len(b.Ops)
 	if n == 0 {
 		return 0, nil
 	}
-	return n, k.write(ctx, &b, "removing sessions that ended")
+	return n, k.write(ctx, &b, "removing "+what+" that ended")
 }

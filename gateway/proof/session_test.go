@@ -10,7 +10,7 @@ func TestSessionsEnd(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.Background()
 	s := w.newSession()
-	w.try(s, w.ask(s))
+	s = w.try(s, w.ask(s)).Session
 	for range 5 {
 		w.advance(14 * time.Minute)
 		if err := w.Touch(ctx, s); err != nil {
