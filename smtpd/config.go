@@ -59,6 +59,8 @@ type Limits struct {
 
 	Drain int64 // octets read and thrown away after a refusal, so that the session survives; 2 × MaxMessage
 
+	RefusalDelay time.Duration // pause after the tenth refused recipient of a peer that is not trusted, ten times as long from the twentieth on; one forgiven a second; 20 ms
+
 	AuthDelay time.Duration // pause after the fourth wrong password of a peer, doubling up to 10 s; 500 ms
 	Idle      time.Duration // for one command line, RFC 5321 section 4.5.3.2.7; 5 min
 	Block     time.Duration // for one read inside a body, RFC 5321 section 4.5.3.2.5; 3 min
@@ -88,7 +90,7 @@ func (l Limits) withDefaults(maxMessage int64) Limits {
 		field *time.Duration
 		value time.Duration
 	}{
-		{&l.AuthDelay, 500 * time.Millisecond}, {&l.Idle, 5 * time.Minute}, {&l.Block, 3 * time.Minute},
+		{&l.RefusalDelay, 20 * time.Millisecond}, {&l.AuthDelay, 500 * time.Millisecond}, {&l.Idle, 5 * time.Minute}, {&l.Block, 3 * time.Minute},
 		{&l.Body, 30 * time.Minute}, {&l.Accept, 5 * time.Minute}, {&l.Session, time.Hour},
 		{&l.Handshake, 30 * time.Second}, {&l.Write, time.Minute},
 	} {

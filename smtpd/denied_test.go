@@ -3,10 +3,13 @@ package smtpd
 import (
 	"bytes"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"gatepost/gateway"
 )
 
 // TestRefusedRelayingIsLogged: a server that relay.trusted forgets is found in
@@ -42,6 +45,65 @@ func TestRefusedRelayingIsLogged(t *testing.T) {
 		c.do("RCPT TO:<pat@out.example>", "550 5.7.1 Relaying denied")
 		if n := lines(); n != want || strings.Contains(out.String(), "out.example") {
 			t.Errorf("%s: %d lines a minute later:\n%s", listener, n, out.String())
+		}
+	}
+}
+
+// A thousand guesses at addresses cost a stranger time, over many sessions
+// too, on the loopback address of the listener for the world as well; a
+// trusted peer and a good recipient cost nothing.
+func TestGuessingIsSlowed(t *testing.T) {
+	back := func() *recorder {
+		return &recorder{recipient: func(_ *gateway.Submission, to gateway.Recipient) error {
+			if to.Address.Local() == "ann" {
+				return nil
+			}
+			return gateway.FaultNoSuchUser
+		}}
+	}
+	guess := func(s *running, sessions, guesses int) time.Duration {
+		began := time.Now()
+		for range sessions {
+			c := s.dial(t)
+			c.do("EHLO c", "250")
+			c.do("MAIL FROM:<x@out.example>", "250")
+			for range guesses {
+				c.do("RCPT TO:<r.aaaaaaaaaaaaaaaaaaaaaaaaaa@reply.example>", "550 5.1.1")
+				c.do("RCPT TO:<ann@reply.example>", "250")
+			}
+			c.do("QUIT", "221")
+		}
+		return time.Since(began)
+	}
+	slow := func(c *Config) { c.Listener, c.Limits.RefusalDelay = Inbound, 5*time.Millisecond }
+	// Ten are free, then 5 ms more for each, up to 50 ms: (1+…+10)×5 + 10×50.
+	if took := guess(begin(t, back(), slow), 3, 10); took < 700*time.Millisecond {
+		t.Errorf("30 guesses took %v", took)
+	}
+	if took := guess(begin(t, back(), slow), 1, 8); took > 300*time.Millisecond {
+		t.Errorf("8 guesses took %v", took)
+	}
+	trusted := func(c *Config) { slow(c); c.Trusted = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")} }
+	if took := guess(begin(t, back(), trusted), 1, 40); took > 600*time.Millisecond {
+		t.Errorf("a trusted peer's 40 took %v", took)
+	}
+}
+
+func TestRefusalDelay(t *testing.T) {
+	l := Limits{}.withDefaults(1)
+	for n, want := range map[int]time.Duration{1: 0, 10: 0, 11: 20 * time.Millisecond, 20: 200 * time.Millisecond, 1000: 200 * time.Millisecond} {
+		if d := l.refusalDelay(n); d != want {
+			t.Errorf("%d: %v", n, d)
+		}
+	}
+	var c tally
+	now := time.Unix(1000, 0)
+	for range 5 {
+		c.add(now, time.Second)
+	}
+	for after, want := range []int{5, 4, 3, 2, 1, 0, 0} {
+		if n := c.left(now.Add(time.Duration(after)*time.Second), time.Second); n != want {
+			t.Errorf("after %d s %d are left", after, n)
 		}
 	}
 }

@@ -10,10 +10,13 @@ import (
 
 const (
 	forgive      = 10 * time.Second // after which one wrong password is forgotten
+	forgiveGuess = time.Second      // after which one refused recipient is
 	forget       = 15 * time.Minute // after which an idle peer is forgotten
 	maxPeers     = 1 << 16          // remembered at once
 	maxAuthDelay = 10 * time.Second
-	freeFailures = 3 // wrong passwords that cost no time
+	freeFailures = 3  // wrong passwords that cost no time
+	freeRefusals = 10 // refused recipients that cost no time
+	maxRefusals  = 20 // up to which each costs more than the one before
 )
 
 // peers remembers what each address uses and has used. An IPv6 peer is its
@@ -35,8 +38,8 @@ type peer struct {
 	connections *rate.Limiter
 	messages    *rate.Limiter
 	recipients  *rate.Limiter
-	failures    int
-	failed      time.Time // when failures was last brought up to date
+	failures    tally     // wrong passwords
+	refusals    tally     // refused recipients
 	denied      time.Time // when a refused relay attempt was last logged
 	seen        time.Time
 }
@@ -161,30 +164,51 @@ func (p *peers) denied(key netip.Addr) bool {
 func (p *peers) failures(key netip.Addr) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.ofLocked(key).forgiven(p.now())
+	return p.ofLocked(key).failures.left(p.now(), forgive)
 }
 
 // failed counts a wrong password and returns how many are not forgiven yet.
 func (p *peers) failed(key netip.Addr) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	q := p.ofLocked(key)
-	q.forgiven(p.now())
-	q.failures++
-	return q.failures
+	return p.ofLocked(key).failures.add(p.now(), forgive)
 }
 
-// forgiven brings failures up to date.
-func (q *peer) forgiven(now time.Time) int {
-	n := int(now.Sub(q.failed) / forgive)
+// refused counts a refused recipient and returns how many are not forgiven yet.
+func (p *peers) refused(key netip.Addr) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ofLocked(key).refusals.add(p.now(), forgiveGuess)
+}
+
+// tally counts what is forgiven one by one.
+type tally struct {
+	n  int
+	at time.Time // when n was last brought up to date
+}
+
+// left brings the tally up to date.
+func (t *tally) left(now time.Time, each time.Duration) int {
+	n := int(now.Sub(t.at) / each)
 	switch {
-	case q.failures == 0 || n >= q.failures:
-		q.failures, q.failed = 0, now
+	case t.n == 0 || n >= t.n:
+		t.n, t.at = 0, now
 	case n > 0:
-		q.failures -= n
-		q.failed = q.failed.Add(time.Duration(n) * forgive)
+		t.n -= n
+		t.at = t.at.Add(time.Duration(n) * each)
 	}
-	return q.failures
+	return t.n
+}
+
+func (t *tally) add(now time.Time, each time.Duration) int {
+	t.left(now, each)
+	t.n++
+	return t.n
+}
+
+// refusalDelay is the pause before the n-th refused recipient is answered.
+func (l *Limits) refusalDelay(n int) time.Duration {
+	return l.RefusalDelay * time.Duration(min(max(n-freeRefusals, 0), maxRefusals-freeRefusals))
 }
 
 // authDelay is the pause before the n-th wrong password is answered.

@@ -61,11 +61,24 @@ func (c *conn) refuseRecipient(err error) error {
 	if c.srv.cfg.Listener == Relay && errors.Is(err, gateway.FaultNoRelay) && c.srv.peers.denied(c.key) {
 		c.log.Warn("relaying denied") // the one sign that a server of ours is missing in relay.trusted
 	}
+	if c.guesser() && !gateway.FaultOf(err).Temporary() {
+		c.srv.sleep(c.srv.cfg.Limits.refusalDelay(c.srv.peers.refused(c.key)))
+	}
 	if c.stranger() && c.refused > c.srv.cfg.Limits.BadRecipients {
 		c.srv.reject(reasonBad)
 		return c.fail(faultHarvest)
 	}
 	return c.fail(err)
+}
+
+// guesser reports whether refused recipients cost the peer time: reply
+// addresses are not to be found by trying. Loopback counts on the listener for
+// the world, where a forwarder on this machine speaks for strangers.
+func (c *conn) guesser() bool {
+	if c.srv.cfg.Listener == Inbound {
+		return !c.certified && !c.srv.trusts(c.addr.Addr())
+	}
+	return c.stranger()
 }
 
 var faultHarvest = gateway.NewFault(421, "4.7.0", "Too many bad recipients, closing connection")
