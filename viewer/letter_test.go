@@ -49,3 +49,14 @@ func letter() *gateway.Mail {
 		},
 	}
 }
+
+// arabicLetter has what directions of writing get wrong: Latin names, numbers,
+// an address of a page and a file name in both scripts.
+func arabicLetter() *gateway.Mail {
+	return &gateway.Mail{
+		Subject: "\u0646\u062a\u0627\u0626\u062c \u0641\u062d\u0635 \u0627\u0644\u062f\u0645 (HbA1c 6.1 %)", From: "\u062f. \u0622\u0646 \u0645\u064a\u0644\u0631 <ann@clinic.example>", To: "pat@out.example",
+		Date:  time.Date(2026, 11, 21, 13, 5, 0, 0, time.UTC),
+		Text:  "\u0627\u0644\u0633\u064a\u062f\u0629 \u062c\u0648\u0646\u0632\u060c\n\n\u0646\u062a\u0627\u0626\u062c \u0641\u062d\u0635 \u0627\u0644\u062f\u0645 \u0628\u062a\u0627\u0631\u064a\u062e 18 \u0646\u0648\u0641\u0645\u0628\u0631 \u0637\u0628\u064a\u0639\u064a\u0629.\n\n\u0627\u0644\u0645\u0632\u064a\u062f: https://clinic.example/tests?x=1.\n\nPlease call +1 555 000 1111.\n\u062f. \u0622\u0646 \u0645\u064a\u0644\u0631",
+		Files: []gateway.File{file("\u0646\u062a\u0627\u0626\u062c report 2026.pdf", "application/pdf", "", []byte("%PDF-1.4\n"+strings.Repeat("x", 48_211)))},
+	}
+}

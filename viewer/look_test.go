@@ -116,11 +116,16 @@ func looks() []look {
 		{name: "26-french-message", path: stays, set: func(c *clinic, w *window) { c.page.Language = "fr"; read(letter())(c, w) }},
 		{name: "27-spanish-gate", set: func(c *clinic, w *window) { c.page.Language = "es" }},
 		{name: "28-italian-frozen", set: func(c *clinic, w *window) { c.page.Language = "it"; c.state = gateway.LinkFrozen }},
-		// No language written from right to left has words yet: the page is
-		// turned around to see that it could be.
-		{name: "29-right-to-left", path: stays, set: func(c *clinic, w *window) {
-			tried(wrong)(c, w)
-			ask[string](w, `document.documentElement.dir = "rtl"`)
+		{name: "29-arabic-wrong", path: stays, set: func(c *clinic, w *window) { c.page.Language = "ar"; tried(wrong)(c, w) }},
+		{name: "30-arabic-gate", set: func(c *clinic, w *window) { c.page.Language = "ar" }},
+		{name: "31-arabic-message", path: stays, set: func(c *clinic, w *window) { c.page.Language = "ar"; read(arabicLetter())(c, w) }},
+		{name: "32-arabic-paused", path: stays, set: func(c *clinic, w *window) {
+			c.page.Language = "ar"
+			asked(c, w)
+			for range 5 {
+				w.write(`#pin`, wrong(c))
+				w.press(`form:has(#pin) button`, `h1`)
+			}
 		}},
 	}
 }

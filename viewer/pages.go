@@ -60,6 +60,7 @@ type frame struct {
 type help struct {
 	Text string
 	Href template.URL // mailto: or tel:, "" for other texts
+	Dir  string       // an address or a number reads from left to right in every language
 }
 
 // helpFrom reads what the organization says; nil when it says nothing.
@@ -69,7 +70,7 @@ func helpFrom(text string) *help {
 		return nil
 	}
 	if a, err := gateway.ParseAddress(text); err == nil && !a.IsNull() && a.IsASCII() && !strings.ContainsAny(text, `"?&%#`) {
-		return &help{Text: text, Href: template.URL("mailto:" + a.Wire())}
+		return &help{Text: text, Href: template.URL("mailto:" + a.Wire()), Dir: "ltr"}
 	}
 	number := strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) || strings.ContainsRune("-()./", r) {
@@ -78,9 +79,9 @@ func helpFrom(text string) *help {
 		return r
 	}, text)
 	if digits := strings.TrimPrefix(number, "+"); len(digits) >= 3 && strings.Trim(digits, "0123456789") == "" {
-		return &help{Text: text, Href: template.URL("tel:" + number)}
+		return &help{Text: text, Href: template.URL("tel:" + number), Dir: "ltr"}
 	}
-	return &help{Text: text}
+	return &help{Text: text, Dir: "auto"}
 }
 
 // frame begins a page of link l; page may be zero when nothing is known.

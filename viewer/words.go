@@ -11,6 +11,7 @@ import (
 
 	"github.com/nicksnyder/go-i18n/v2/i18n"
 	"golang.org/x/text/language"
+	"golang.org/x/text/unicode/bidi"
 )
 
 // wordFiles holds one file a language, named by its BCP 47 tag. English has
@@ -87,7 +88,7 @@ func (w words) T(id string, pairs ...any) string {
 	data := make(map[string]any, len(pairs)/2)
 	for n := 0; n+1 < len(pairs); n += 2 {
 		if name, ok := pairs[n].(string); ok {
-			data[name] = pairs[n+1]
+			data[name] = w.apart(pairs[n+1])
 		}
 	}
 	text, err := w.say.Localize(&i18n.LocalizeConfig{MessageID: id, TemplateData: data, PluralCount: data["Count"]})
@@ -96,6 +97,31 @@ func (w words) T(id string, pairs ...any) string {
 	}
 	return text
 }
+
+// apart keeps a value that is written in the other direction apart from the
+// sentence around it: a Latin name at the end of an Arabic sentence would else
+// take the full stop with it (Unicode Standard Annex 9, section 2.7).
+func (w words) apart(value any) any {
+	s, ok := value.(string)
+	if !ok || strings.HasPrefix(s, firstStrong) || strings.HasPrefix(s, leftToRight) {
+		return value
+	}
+	for _, r := range s {
+		p, _ := bidi.LookupRune(r)
+		class := p.Class()
+		if w.Dir == "rtl" && class == bidi.L || w.Dir != "rtl" && (class == bidi.R || class == bidi.AL) {
+			return firstStrong + s + popIsolate
+		}
+	}
+	return value
+}
+
+// Characters around what keeps a direction of its own.
+const (
+	firstStrong = "\u2068" // its first letter decides
+	leftToRight = "\u2066"
+	popIsolate  = "\u2069"
+)
 
 // Day is a date and time as people write it.
 func (w words) Day(t time.Time) string {
@@ -118,10 +144,11 @@ func nth(list string, n int) string {
 // Clock is a time of day.
 func (w words) Clock(t time.Time) string { return t.In(w.at).Format(w.T("format.clock")) }
 
-// Keep is a masked address inside of a sentence: it is not broken over two
-// lines, and keeps its own direction of writing.
+// Keep is a masked address or number inside of a sentence: it is not broken
+// over two lines, and reads from left to right in every language. A number has
+// no letter that would say so.
 func (w words) Keep(s string) string {
-	return "\u2068" + strings.ReplaceAll(s, " ", "\u00a0") + "\u2069"
+	return leftToRight + strings.ReplaceAll(s, " ", "\u00a0") + popIsolate
 }
 
 // Size is a number of octets in words.
