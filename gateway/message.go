@@ -88,6 +88,9 @@ type Message struct {
 	Verdicts []Verdict `json:",omitempty"`
 	// Retain is the day (UTC midnight) on which the keys of the body end.
 	Retain time.Time `json:",omitzero"`
+	// Recalled is when the sender took the message back from everybody: staff
+	// do not read it any more either.
+	Recalled time.Time `json:",omitzero"`
 	// Author is the correspondent who wrote it, for an answer.
 	Author PersonRef `json:",omitzero"`
 	// Authentication is what was verified of a mail from outside.
@@ -114,6 +117,7 @@ const (
 	Refused   State = "refused"   // refused by policy or by a reviewer
 	Dropped   State = "dropped"   // by an operator
 	Recorded  State = "recorded"  // taken note of, goes nowhere: an automatic reply
+	Withdrawn State = "withdrawn" // recalled before it left
 )
 
 // Final reports whether nothing more happens to the envelope by itself.
@@ -141,10 +145,11 @@ type Envelope struct {
 	Rules        []string  `json:",omitempty"` // that demanded Decided
 	Judged       int       `json:",omitempty"` // its place in Message.Verdicts, from 1; 0: nothing judged it
 
-	Recalled time.Time `json:",omitzero"` // locked since: the sender took it back
-	Shredded time.Time `json:",omitzero"` // the wraps of this recipient are gone
-	Opened   time.Time `json:",omitzero"` // first read by its recipient
-	Answered time.Time `json:",omitzero"` // first answered
+	More     []LinkID  `json:",omitempty"` // links beside Link, newest last: those of reminders
+	Recalled time.Time `json:",omitzero"`  // locked since: the sender took it back
+	Shredded time.Time `json:",omitzero"`  // the wraps of this recipient are gone
+	Opened   time.Time `json:",omitzero"`  // first read by its recipient
+	Answered time.Time `json:",omitzero"`  // first answered
 
 	// Schedule, written by the queue only.
 	Accepted time.Time
@@ -152,6 +157,15 @@ type Envelope struct {
 	Attempts int       `json:",omitempty"`
 	Delayed  bool      `json:",omitempty"` // the sender was told of the delay
 	Last     Outcome   `json:",omitzero"`
+}
+
+// Links returns all links that open the envelope's message, the first one
+// first.
+func (e *Envelope) Links() []LinkID {
+	if e.Link.IsZero() {
+		return nil
+	}
+	return append([]LinkID{e.Link}, e.More...)
 }
 
 // Notice is a mail of ours that leaves for an envelope: its own sealed body.

@@ -129,7 +129,8 @@ func (h heldRefuseCmd) Run(ctx context.Context, env environment) error {
 }
 
 type messageCmd struct {
-	Show messageShowCmd `cmd:"" help:"A message and what became of each envelope."`
+	Show   messageShowCmd   `cmd:"" help:"A message and what became of each envelope."`
+	Recall messageRecallCmd `cmd:"" help:"Take a message back: lock it at once, shred it when the grace is over."`
 }
 
 type messageShowCmd struct {

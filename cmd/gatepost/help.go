@@ -57,6 +57,7 @@ func allExamples() map[string][]string {
 		"held release":   {"gatepost held release 0cs9k2l7v3o1j4u8m5t6q9r2ng.0 --reason 'checked with Dr Ann'"},
 		"held refuse":    {"gatepost held refuse 0cs9k2l7v3o1j4u8m5t6q9r2ng.0 --reason 'wrong recipient'"},
 		"message show":   {"gatepost message show 0cs9k2l7v3o1j4u8m5t6q9r2ng"},
+		"message recall": {"gatepost message recall 0cs9k2l7v3o1j4u8m5t6q9r2ng", "gatepost message recall 0cs9k2l7v3o1j4u8m5t6q9r2ng --recipient pat@out.example", "gatepost message recall 0cs9k2l7v3o1j4u8m5t6q9r2ng --undo"},
 		"link thaw":      {"gatepost link thaw 7v3o1j4u8m5t6q9r2ng0cs9k2l"},
 		"user add":       {"gatepost user add ann@clinic.example --password-file pw --role staff"},
 		"user passwd":    {"gatepost user passwd ann@clinic.example --password-file - < pw"},

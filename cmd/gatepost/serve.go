@@ -126,6 +126,7 @@ func (s *server) start(ctx context.Context) error {
 	s.health.Add("keys", s.keys.healthy)
 	s.background(func() { s.watchKeys(ctx, keyDir) })
 	s.background(func() { s.flow.Housekeep(ctx) })
+	s.background(func() { s.flow.Agenda(ctx) })
 	closeControl, err := serveControl(ctx, s.config.DataDir, s.operations())
 	if err != nil {
 		return exit{exitCantCreate, err}
@@ -216,7 +217,7 @@ func (s *server) listenViewer() error {
 	handler, err := viewer.New(viewer.Config{
 		URL: c.Viewer.URL, TLS: c.TLS.Viewer, Organization: c.Organization.Name, Help: c.Organization.Help, Idle: c.Viewer.Idle,
 		Location: zone, MAC: s.keyring.MAC, Now: time.Now, Logger: s.log, Metrics: s.registry,
-	}, s.flow, library.New(s.keyring.Opener(), s.bodies, mailmsg.View))
+	}, s.flow, library.New(s.keyring.Opener(), s.bodies, mailmsg.View).While(s.flow.Readable))
 	if err != nil {
 		return exit{exitConfig, err}
 	}

@@ -303,7 +303,7 @@ func (s *system) openParts(ctx context.Context) error {
 	c := s.config
 	s.people = people.New(s.store, s.keyring.MAC, s.audit, time.Now, rand.Reader)
 	s.flow = flow.New(flow.Parts{
-		Store: s.store, Blobs: s.blobs, Sealer: s.keyring.Sealer(), Spool: s.keyring.Spool(), MAC: s.keyring.MAC,
+		Store: s.store, Blobs: s.blobs, Sealer: s.keyring.Sealer(), Spool: s.keyring.Spool(), Wraps: s.keyring.Rewrapper(), MAC: s.keyring.MAC,
 		Journal: s.keyring.Journal(), Keys: s.keyring, Audit: s.audit, People: s.people,
 		Threads: thread.New(s.store, s.keyring.MAC, rand.Reader),
 		Proof: proof.New(s.store, proof.Config{
@@ -335,7 +335,7 @@ func (s *system) configure(c *config.Config) (*flow.Judge, flow.Settings, error)
 	return judge, flow.Settings{
 		Mode: c.Mode, Organization: c.Organization.Name, Help: c.Organization.Help, Domains: c.Organization.Domains,
 		Hostname: c.Hostname, ReplyDomain: c.Replies.Domain, ViewerURL: strings.TrimSuffix(c.Viewer.URL, "/"), InboundRelay: c.Inbound.Relay,
-		LinkExpires: c.Links.Expires, Retain: c.Retention.Secured, MaxHops: maxHops, Signer: sign, Location: zone,
+		LinkExpires: c.Links.Expires, Retain: c.Retention.Secured, RecallGrace: c.Recall.Grace, MaxHops: maxHops, Signer: sign, Location: zone,
 	}, nil
 }
 

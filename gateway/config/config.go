@@ -31,7 +31,7 @@ type Config struct {
 	Pins         Pins         `yaml:"pins" doc:"how a reader proves who they are"`
 	Links        Links        `yaml:"links" doc:"links to secured messages"`
 	Retention    Retention    `yaml:"retention" doc:"how long things are kept"`
-	Recall       Recall       `yaml:"recall" doc:"taking a message back (accepted, not used yet)"`
+	Recall       Recall       `yaml:"recall" doc:"taking a message back"`
 
 	systemName string // what the machine calls itself; "" if that is unknown
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"gatepost/gateway"
 	"gatepost/gateway/mailmsg"
@@ -19,8 +20,45 @@ func (f *Flow) Destination(e gateway.Envelope) string {
 }
 
 // Deliver implements queue.Courier: one attempt for envelopes that share
-// message, content and destination.
+// message, content and destination. What was taken back since it was queued
+// stays behind.
 func (f *Flow) Deliver(ctx context.Context, envelopes []gateway.Envelope) []gateway.Outcome {
+	leaving, outcomes := f.withhold(ctx, envelopes)
+	if len(leaving) == 0 {
+		return outcomes
+	}
+	got := f.deliver(ctx, leaving)
+	if len(got) == 1 {
+		got = slices.Repeat(got, len(leaving))
+	}
+	if len(leaving) == len(envelopes) || len(got) != len(leaving) {
+		return got
+	}
+	for i := range outcomes {
+		if outcomes[i].Phase == "" { // it left, or tried to
+			outcomes[i], got = got[0], got[1:]
+		}
+	}
+	return outcomes
+}
+
+// withhold tells what leaves from what was taken back, which gets its outcome.
+// The first attempt of a mail without a link comes too soon for a recall: the
+// queue is not slowed down for it.
+func (f *Flow) withhold(ctx context.Context, envelopes []gateway.Envelope) (leaving []gateway.Envelope, outcomes []gateway.Outcome) {
+	outcomes = make([]gateway.Outcome, len(envelopes))
+	for i := range envelopes {
+		e := &envelopes[i]
+		if (!e.Link.IsZero() || e.Attempts > 0) && f.recalled(ctx, e.ID) {
+			outcomes[i] = gateway.Outcome{Result: gateway.Deferred, At: f.Now(), Code: 451, Status: "4.7.0", Text: "taken back by the sender", Phase: "prepare"}
+			continue
+		}
+		leaving = append(leaving, *e)
+	}
+	return leaving, outcomes
+}
+
+func (f *Flow) deliver(ctx context.Context, envelopes []gateway.Envelope) []gateway.Outcome {
 	first := envelopes[0]
 	m, err := f.message(ctx, first.ID.Message)
 	if err != nil {
@@ -156,6 +194,9 @@ func (f *Flow) fallBack(ctx context.Context, m *gateway.Message, envelopes []gat
 	writing, cancel := recording(ctx)
 	defer cancel()
 	err = f.queue.Amend(writing, e.ID, func(b *store.Batch, stored *gateway.Envelope) error {
+		if !stored.Recalled.IsZero() {
+			return errors.New("taken back by the sender")
+		}
 		if err := f.secureLater(writing, b, m, key, stored); err != nil {
 			return err
 		}

@@ -46,6 +46,7 @@ type Settings struct {
 	LinkExpires  time.Duration
 	Retain       time.Duration  // of secured bodies
 	MaxHops      int            // Received lines after which a message loops
+	RecallGrace  time.Duration  // how long a recall can be undone
 	Location     *time.Location // of the organization, for hours in rules
 	// Signer returns the DKIM key of a domain, nil when there is none.
 	Signer func(domain string) *mailauth.Signer
@@ -99,6 +100,19 @@ type Keys interface {
 	List() ([]seal.GroupInfo, error)
 	DestroyExpired(now time.Time) (int, error)
 	DestroySpool(id string) error
+	// Destroy destroys a key group that Retire says is idle.
+	Destroy(group string) error
+}
+
+// Wraps makes wraps out of wraps; no key and no content comes out of it.
+type Wraps interface {
+	// Retire lets no further wrap go to a group. idle says that every wrap of
+	// it is in the store by now.
+	Retire(group string) (idle bool, err error)
+	// Move makes the same wrap to another group of the same retention day.
+	Move(w gateway.Wrap, id gateway.MessageID, kind seal.Kind) (gateway.Wrap, error)
+	// Relink makes the wrap of a new link through the staff wrap.
+	Relink(staff gateway.Wrap, id gateway.MessageID, link gateway.LinkSecret, retain time.Time) (gateway.Wrap, error)
 }
 
 // Parts is everything that the journeys are made of.
@@ -107,6 +121,7 @@ type Parts struct {
 	Blobs   *blob.Store
 	Sealer  *seal.Sealer
 	Spool   *seal.SpoolOpener
+	Wraps   Wraps
 	MAC     func(purpose string, parts ...[]byte) [32]byte
 	Journal Journal
 	Keys    Keys
@@ -131,6 +146,7 @@ type Flow struct {
 	force   atomic.Pointer[inForce]
 	memory  *semaphore.Weighted
 	fresh   *fresh
+	agenda  *agenda
 	files   recent         // whose opening was recorded a moment ago
 	turns   recent         // of conversations, that were read in a session
 	after   errgroup.Group // work that follows settlements
@@ -145,7 +161,7 @@ func (f *Flow) Settled() { _ = f.after.Wait() }
 
 // New wires the journeys; the queue stands still until Run.
 func New(p Parts, s Settings, j *Judge) *Flow {
-	f := &Flow{Parts: p, memory: semaphore.NewWeighted(p.MemoryBytes), fresh: newFresh(freshBytes), metrics: newMetrics(p.Metrics)}
+	f := &Flow{Parts: p, memory: semaphore.NewWeighted(p.MemoryBytes), fresh: newFresh(freshBytes), agenda: newAgenda(), metrics: newMetrics(p.Metrics)}
 	f.turns.span = turnsFor
 	f.after.SetLimit(afterAtOnce)
 	f.Configure(s, j)

@@ -78,6 +78,14 @@ func (f *Flow) page(ctx context.Context, l gateway.Link, p people.Person, v gate
 		return page, nil
 	}
 	page.ID, page.Reference, page.Expires = l.ID, l.Reference, l.Expires
+	var err error
+	if page.Recalled, err = f.recalledAt(ctx, l.Envelope); err != nil {
+		return page, err
+	}
+	if !page.Recalled.IsZero() {
+		page.State = gateway.LinkRecalled
+		return page, nil
+	}
 	if !f.Now().Before(l.Expires) || f.Keys.Destroyed(l.Wrap.Group) {
 		page.State = gateway.LinkExpired
 		return page, nil
@@ -91,6 +99,11 @@ func (f *Flow) page(ctx context.Context, l gateway.Link, p people.Person, v gate
 	page.State = status.State
 	page.TriesLeft, page.ResendAt, page.CodeSentAt, page.PausedUntil = status.TriesLeft, status.ResendAt, status.CodeSentAt, status.PausedUntil
 	return page, nil
+}
+
+// over reports whether a link opens nothing, whatever is proven.
+func over(s gateway.LinkState) bool {
+	return s == gateway.LinkExpired || s == gateway.LinkUnknown || s == gateway.LinkRecalled
 }
 
 // active returns a link and its page; the page's State says whether it can be
@@ -161,7 +174,7 @@ func (f *Flow) stageCode(ctx context.Context, b *store.Batch, l gateway.Link, p 
 // session, whose secret it returns; else session is the visitor's.
 func (f *Flow) Prove(ctx context.Context, s gateway.LinkSecret, v gateway.Visitor, pin string) (session string, r gateway.ProofResult, err error) {
 	link, person, page, err := f.active(ctx, s, v)
-	if err != nil || page.State == gateway.LinkExpired || page.State == gateway.LinkUnknown {
+	if err != nil || over(page.State) {
 		return v.Session, gateway.ProofResult{Page: page}, err
 	}
 	ctx, cancel := recording(ctx)
@@ -186,7 +199,7 @@ func (f *Flow) Open(ctx context.Context, s gateway.LinkSecret, v gateway.Visitor
 	if err != nil {
 		return gateway.Grant{}, err
 	}
-	if page.State == gateway.LinkExpired || page.State == gateway.LinkUnknown {
+	if over(page.State) {
 		return gateway.Grant{}, gateway.ErrNotProven
 	}
 	how, ok, err := f.Proof.Proven(ctx, v.Session, link.ID)
@@ -234,6 +247,9 @@ func (f *Flow) recordReadingOnce(ctx context.Context, l gateway.Link, m *gateway
 	ctx, cancel := recording(ctx)
 	defer cancel()
 	var b store.Batch
+	if err := f.stageUnrecalled(ctx, &b, l.Envelope); err != nil {
+		return err
+	}
 	r := gateway.Record{
 		At: f.Now(), Event: gateway.EventOpened, Actor: "correspondent", Message: m.ID, Envelope: l.Envelope.String(), Thread: m.Thread,
 		Link: l.ID, Persons: []gateway.PersonRef{l.Person}, Detail: map[string]string{"assurance": string(how), "client": f.client(v)},

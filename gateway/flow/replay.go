@@ -18,6 +18,8 @@ const thawed = "thawed"
 type Replayed struct {
 	Finished int `json:"finished"` // envelopes that had left after the backup
 	Frozen   int `json:"frozen"`   // links
+	Recalled int `json:"recalled"` // envelopes that had been taken back after the backup
+	Moved    int `json:"moved"`    // wraps whose key group was destroyed after the backup
 }
 
 // Replay tells a restored store what happened after its backup was made: mail
@@ -27,6 +29,7 @@ type Replayed struct {
 func (f *Flow) Replay(ctx context.Context, visit func(func(seal.Entry) error) error) (Replayed, error) {
 	var done Replayed
 	frozen := make(map[gateway.LinkID]bool)
+	taken := make(takenBack)
 	err := visit(func(e seal.Entry) error {
 		switch e.Kind {
 		case seal.JournalDelivered:
@@ -37,6 +40,10 @@ func (f *Flow) Replay(ctx context.Context, visit func(func(seal.Entry) error) er
 				return fmt.Errorf("journal: a link id cannot be read: %w", err)
 			}
 			frozen[id] = string(e.Data) != thawed
+		case seal.JournalRecalled:
+			return taken.note(e)
+		case seal.JournalWraps:
+			return f.replayWrap(ctx, e, &done)
 		}
 		return nil
 	})
@@ -55,7 +62,7 @@ func (f *Flow) Replay(ctx context.Context, visit func(func(seal.Entry) error) er
 		}
 		done.Frozen++
 	}
-	return done, nil
+	return done, f.replayRecalls(ctx, taken, &done)
 }
 
 func (f *Flow) replayFinished(ctx context.Context, e seal.Entry, done *Replayed) error {

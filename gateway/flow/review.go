@@ -28,6 +28,9 @@ func (f *Flow) heldRelease(ctx context.Context, c Call) error {
 		return err
 	}
 	return operated(f.queue.Release(ctx, id, func(b *store.Batch, after *gateway.Envelope) error {
+		if !after.Recalled.IsZero() {
+			return &OperationError{Text: "the sender took that message back; message recall --undo comes first", Data: true}
+		}
 		after.Review = gateway.Sensitive(reason)
 		if err := f.released(ctx, b, m, &e, after); err != nil {
 			return err
@@ -62,7 +65,7 @@ func (f *Flow) released(ctx context.Context, b *store.Batch, m *gateway.Message,
 		after.Recipient, after.Action = capability.Staff, gateway.Pass
 		return nil
 	}
-	if before.Hold == "operator" || before.Notice != nil || before.Confidential {
+	if before.Hold == "operator" || before.Hold == holdRecalled || before.Notice != nil || before.Confidential {
 		return nil // it goes on as it was
 	}
 	after.Action = withoutHold(verdictOf(m, before))

@@ -159,7 +159,7 @@ func (f *Flow) tidy(ctx context.Context, id gateway.MessageID) error {
 }
 
 // needs reports whether an envelope of the message is unfinished, and whether
-// one has a link.
+// one has a link that still opens it.
 func (f *Flow) needs(ctx context.Context, id gateway.MessageID) (open, linked bool, err error) {
 	var bad error
 	err = f.Store.Scan(ctx, store.Prefix(store.Envelopes, id[:]), func(it store.Item) bool {
@@ -168,7 +168,7 @@ func (f *Flow) needs(ctx context.Context, id gateway.MessageID) (open, linked bo
 			return false
 		}
 		open = open || !e.State.Final()
-		linked = linked || !e.Link.IsZero()
+		linked = linked || !e.Link.IsZero() && e.Shredded.IsZero()
 		return true
 	})
 	return open, linked, errors.Join(err, bad)

@@ -111,7 +111,7 @@ func (w *world) open(kv store.Store) (*Flow, func(), error) {
 		return nil, nil, errors.Join(err, blobs.Close(), keys.Close())
 	}
 	f := New(Parts{
-		Store: sealed, Blobs: blobs, Sealer: w.keys.Sealer(), Spool: w.keys.Spool(), MAC: w.keys.MAC, Journal: w.keys.Journal(),
+		Store: sealed, Blobs: blobs, Sealer: w.keys.Sealer(), Spool: w.keys.Spool(), Wraps: w.keys.Rewrapper(), MAC: w.keys.MAC, Journal: w.keys.Journal(),
 		Keys: w.keys, Audit: evidence, People: people.New(sealed, w.keys.MAC, evidence, time.Now, rand.Reader),
 		Threads: thread.New(sealed, w.keys.MAC, rand.Reader), Proof: proof.New(sealed, proof.Config{}, w.keys.MAC, evidence, time.Now, rand.Reader),
 		Carrier: w.hop, Queue: queue.Config{FirstRetry: time.Second, MaxAge: time.Hour, DelayNotice: -1},
@@ -128,7 +128,7 @@ func (w *world) settings() Settings {
 	return Settings{
 		Mode: w.mode, Organization: "Example Clinic", Domains: []string{"clinic.example"}, Hostname: "gate.clinic.example",
 		ReplyDomain: "reply.clinic.example", ViewerURL: "https://secure.clinic.example", LinkExpires: 30 * 24 * time.Hour,
-		Retain: 180 * 24 * time.Hour, MaxHops: 50, Signer: func(string) *mailauth.Signer { return nil },
+		Retain: 180 * 24 * time.Hour, RecallGrace: time.Minute, MaxHops: 50, Signer: func(string) *mailauth.Signer { return nil },
 	}
 }
 

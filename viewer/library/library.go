@@ -51,12 +51,37 @@ type Library struct {
 	opener   Opener
 	blobs    Blobs
 	view     func(gateway.Content) (*gateway.Mail, error)
+	still    func(context.Context, gateway.Grant) bool
 	cleanser *cleanser
 }
 
 // New makes a Library. view takes an opened message apart.
 func New(o Opener, b Blobs, view func(gateway.Content) (*gateway.Mail, error)) *Library {
 	return &Library{opener: o, blobs: b, view: view, cleanser: newCleanser()}
+}
+
+// While lets the library ask, before every piece of a body that is read,
+// whether a grant still holds: a download ends when its message is taken back.
+// It returns l, and is called before l is used.
+func (l *Library) While(still func(context.Context, gateway.Grant) bool) *Library {
+	l.still = still
+	return l
+}
+
+// ErrTakenBack ends the reading of a message that was taken back meanwhile.
+var ErrTakenBack = errors.New("the message was taken back")
+
+// watched is a body that is read as long as the grant holds.
+type watched struct {
+	Blob
+	still func() bool
+}
+
+func (w watched) ReadAt(p []byte, at int64) (int, error) {
+	if !w.still() {
+		return 0, ErrTakenBack
+	}
+	return w.Blob.ReadAt(p, at)
 }
 
 // Reading is a message prepared for a page. Close it when its files are no
@@ -108,6 +133,9 @@ func (l *Library) open(ctx context.Context, g gateway.Grant, s gateway.LinkSecre
 	blob, err := l.blobs(ctx, g.Body.Blob)
 	if err != nil {
 		return nil, nil, fmt.Errorf("opening the body of a message: %w", err)
+	}
+	if l.still != nil {
+		blob = watched{blob, func() bool { return l.still(ctx, g) }}
 	}
 	content, err := l.opener.Correspondent(g.Wrap, g.Message, s, blob, blob.Size())
 	if err != nil {

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/url"
+	"time"
+
+	"gatepost/gateway/flow"
+)
+
+type messageRecallCmd struct {
+	ID        string `arg:"" help:"Queue id of the message."`
+	Recipient string `placeholder:"ADDRESS" help:"From this recipient only; the others keep reading."`
+	Undo      bool   `help:"Give it back. Possible until recall.grace is over."`
+}
+
+func (m messageRecallCmd) Run(ctx context.Context, env environment) error {
+	args := url.Values{"id": {m.ID}, "recipient": {m.Recipient}}
+	if m.Undo {
+		return did(env, operate(ctx, env, "message.recall_undo", args, nil, false, nothing), "The recall is undone")
+	}
+	return operate(ctx, env, "message.recall", args, nil, false, showRecalled)
+}
+
+// nothing reads an answer that only programs need.
+func nothing(_ io.Writer, r io.Reader) error {
+	_, err := io.Copy(io.Discard, r)
+	return err
+}
+
+// showRecalled prints what a recall reaches and what it cannot reach.
+func showRecalled(w io.Writer, in io.Reader) error {
+	var r flow.Recalled
+	if err := json.NewDecoder(in).Decode(&r); err != nil {
+		return nil // the operation failed and says why
+	}
+	rows := [][]string{{"RECIPIENT", "RESULT", "READ", "ANSWERED"}}
+	for _, e := range r.Envelopes {
+		rows = append(rows, []string{e.Recipient, reachWords(e.Reach), moment(e.Opened), moment(e.Answered)})
+	}
+	printTable(w, rows)
+	_, err := fmt.Fprintf(w, "\nIt can be undone until %s (gatepost message recall %s --undo), then it is shredded.\n"+
+		"Out of reach: what was read, printed or saved, answers that quote it, and keys in a backup of key_dir until that is replaced.\n",
+		r.Until.Local().Format(time.RFC3339), r.Message)
+	return err
+}
+
+func reachWords(r flow.Reach) string {
+	switch r {
+	case flow.ReachLocked:
+		return "locked"
+	case flow.ReachWithdrawn:
+		return "does not leave"
+	case flow.ReachAlready:
+		return "taken back before"
+	case flow.ReachLeft:
+		return "out of reach: left as ordinary mail"
+	}
+	return "never got there"
+}
+
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.Local().Format(time.RFC3339)
+}

@@ -1,0 +1,68 @@
+package flow
+
+import (
+	"context"
+	"errors"
+
+	"gatepost/gateway"
+	"gatepost/store"
+)
+
+// messageRecall takes a message back and prints what that reaches.
+func (f *Flow) messageRecall(ctx context.Context, c Call) error {
+	id, who, err := recallArgs(c)
+	if err != nil {
+		return err
+	}
+	r, err := f.recall(ctx, id, who, c.Actor)
+	if err != nil {
+		return recallError(err)
+	}
+	if err := c.line(r); err != nil {
+		return err
+	}
+	if !r.did() {
+		return &OperationError{Text: "nothing of this message can be taken back: it left as ordinary mail, or never arrived", Data: true}
+	}
+	return nil
+}
+
+// messageRecallUndo gives back what was taken back and is not shredded yet.
+func (f *Flow) messageRecallUndo(ctx context.Context, c Call) error {
+	id, who, err := recallArgs(c)
+	if err != nil {
+		return err
+	}
+	r, err := f.undo(ctx, id, who, c.Actor)
+	if err != nil {
+		return recallError(err)
+	}
+	if !r.All {
+		return &OperationError{Text: "there is no recall that can still be undone", Data: true}
+	}
+	return c.line(map[string]int{"undone": len(r.Envelopes)})
+}
+
+func recallArgs(c Call) (id gateway.MessageID, who gateway.Address, err error) {
+	if id, err = gateway.ParseMessageID(c.Args.Get("id")); err != nil {
+		return id, who, usage("a message id is the 26 characters of the queue id")
+	}
+	if text := c.Args.Get("recipient"); text != "" {
+		if who, err = gateway.ParseAddress(text); err != nil || who.IsNull() {
+			return id, who, usage("a recipient is a mail address")
+		}
+	}
+	return id, who, nil
+}
+
+func recallError(err error) error {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return notFound("message")
+	case errors.Is(err, errNoRecipient):
+		return notFound("recipient of that message")
+	case errors.Is(err, errNotRecallable):
+		return &OperationError{Text: "only mail that staff sent can be taken back", Data: true}
+	}
+	return err
+}

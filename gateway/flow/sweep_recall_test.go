@@ -1,0 +1,139 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"gatepost/gateway"
+	"gatepost/store"
+)
+
+// agendaSoon does what becomes due within d, as a process would that lives so
+// long.
+func agendaSoon(ctx context.Context, f *Flow, d time.Duration) {
+	for end := f.Now().Add(d); f.Now().Before(end); time.Sleep(30 * time.Second) {
+		f.agendaOnce(ctx)
+	}
+}
+
+// staffReads opens a message through its staff copy.
+func (w *world) staffReads(ctx context.Context, f *Flow, id gateway.MessageID) (string, error) {
+	m, _, err := store.GetRecord[gateway.Message](ctx, f.Store, messageKey(id))
+	if err != nil {
+		return "", err
+	}
+	blob, err := f.Blobs.Open(ctx, m.Body.Blob)
+	if err != nil {
+		return "", err
+	}
+	defer blob.Close()
+	c, err := w.keys.Opener().Staff(m.Staff, id, blob, blob.Size())
+	if err != nil {
+		return "", err
+	}
+	raw, err := io.ReadAll(io.NewSectionReader(c, 0, c.Size()))
+	return string(raw), err
+}
+
+// recallJourneys take a message back from one of two and let the agenda shred.
+// The mail is accepted within each run: a key that one run destroyed must not
+// be missed by the next.
+func recallJourneys() []journey {
+	var id gateway.MessageID
+	var told bool
+	of := func(args url.Values) url.Values { args.Set("id", id.String()); return args }
+	start := func(ctx context.Context, f *Flow) (err error) {
+		told = false
+		id, err = accept(ctx, f, submissionTo("a@secure.example", "b@secure.example"), testMail)
+		return err
+	}
+	return []journey{
+		{
+			name: "recall and shred", covers: []string{"op message.recall", "Agenda", "Readable"},
+			run: func(ctx context.Context, t *testing.T, _ *world, f *Flow) error {
+				if err := start(ctx, f); err != nil {
+					return err
+				}
+				_, err := operation(ctx, f, "message.recall", of(url.Values{"recipient": {"a@secure.example"}}), "")
+				if told = err == nil; told && f.Readable(ctx, gateway.Grant{Message: id, Envelope: gateway.EnvelopeID{Message: id}}) {
+					t.Error("recalled and readable")
+				}
+				agendaSoon(ctx, f, 5*time.Minute)
+				return err
+			},
+			check: func(t *testing.T, w *world, kv store.Store, answer error) {
+				err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+					agendaFor(ctx, f, 20*time.Minute)
+					e, err := f.envelope(ctx, gateway.EnvelopeID{Message: id})
+					if err != nil {
+						return ignoreMissing(err) // it was not accepted
+					}
+					if told && (e.Shredded.IsZero() || e.State != gateway.Withdrawn) || e.Recalled.IsZero() != e.Shredded.IsZero() {
+						t.Errorf("told %v: state %s, recalled %v, shredded %v", told, e.State, e.Recalled, e.Shredded)
+					}
+					if text, err := w.staffReads(ctx, f, id); err != nil || !strings.Contains(text, secretBody) {
+						t.Errorf("the staff copy does not open: %v", err)
+					}
+					return each(ctx, f.Store, store.Prefix(store.Links), func(l *gateway.Link) {
+						if gone := l.Wrap.IsZero() || f.Keys.Destroyed(l.Wrap.Group); gone != (l.Envelope == e.ID && !e.Shredded.IsZero()) {
+							t.Errorf("envelope %v: its wrap is gone: %v", l.Envelope, gone)
+						}
+					})
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			},
+		},
+		{
+			name: "undo a recall", covers: []string{"op message.recall_undo"},
+			run: func(ctx context.Context, _ *testing.T, _ *world, f *Flow) error {
+				if err := start(ctx, f); err != nil {
+					return err
+				}
+				if _, err := operation(ctx, f, "message.recall", of(url.Values{}), ""); err != nil {
+					return err
+				}
+				_, err := operation(ctx, f, "message.recall_undo", of(url.Values{}), "")
+				told = err == nil
+				return err
+			},
+			check: func(t *testing.T, w *world, kv store.Store, answer error) {
+				err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+					agendaFor(ctx, f, 20*time.Minute)
+					m, _, err := store.GetRecord[gateway.Message](ctx, f.Store, messageKey(id))
+					if err != nil {
+						return ignoreMissing(err)
+					}
+					e, err := f.envelope(ctx, gateway.EnvelopeID{Message: id})
+					if err != nil {
+						return err
+					}
+					if told && (!e.Recalled.IsZero() || m.Staff.IsZero() || e.State == gateway.Held) {
+						t.Errorf("undone, and recalled %v, state %s", e.Recalled, e.State)
+					}
+					if e.Shredded.IsZero() != !m.Staff.IsZero() {
+						t.Errorf("half shredded: envelope %v, staff copy %v", e.Shredded, !m.Staff.IsZero())
+					}
+					return nil
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			},
+		},
+	}
+}
+
+func ignoreMissing(err error) error {
+	var wrong *OperationError
+	if errors.Is(err, store.ErrNotFound) || errors.As(err, &wrong) && wrong.NotFound {
+		return nil
+	}
+	return err
+}
