@@ -261,7 +261,7 @@ func validPIN(s string) bool {
 			return false
 		}
 	}
-	return len(s) >= 6 && len(s) <= 12
+	return len(s) >= minPIN && len(s) <= maxPIN
 }
 
 func parsePhone(s string) (gateway.Sensitive, error) {

@@ -31,7 +31,7 @@ func TestImport(t *testing.T) {
 		!p.HasConsent("billing") || len(p.Consents) != 2 || p.Second != address("second@other.example") {
 		t.Errorf("%d contacts, %s %s", n, p.Phone.Reveal(), p.Language)
 	}
-	ok, err := d.matches(t.Context(), p.PIN, "123456")
+	ok, err := d.matches(t.Context(), "", p.PIN, "123456")
 	if err != nil || !ok {
 		t.Errorf("the PIN does not match: %v", err)
 	}

@@ -14,7 +14,6 @@ import (
 	"io"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"gatepost/gateway"
@@ -39,7 +38,10 @@ type Person struct {
 	Phone    gateway.Sensitive `json:",omitempty"` // E.164
 	Language string            `json:",omitempty"` // BCP 47
 	Name     gateway.Sensitive `json:",omitempty"`
-	PIN      *Password         `json:",omitempty"` // standing PIN, hashed
+	PIN      *Password         `json:",omitempty"` // attribute of the contact, from an import
+	Chosen   *Password         `json:",omitempty"` // standing PIN that the person chose; goes before PIN
+	// ChosenBy is the proof after which Chosen was chosen.
+	ChosenBy gateway.Assurance `json:",omitempty"`
 	Patient  bool              `json:",omitempty"`
 	Consents []string          `json:",omitempty"`
 }
@@ -60,8 +62,7 @@ type Directory struct {
 	evidence Evidence
 	now      func() time.Time
 	random   io.Reader
-	hashing  chan struct{} // bounds concurrent argon2 runs and with them memory
-	waiting  atomic.Int32  // logins that hash or wait to
+	turns    *turns
 
 	mu    sync.Mutex
 	cache map[string]gateway.PersonRef // by Address.Key; only refs, which never change
@@ -74,7 +75,7 @@ const cacheSize = 20000
 func New(s store.Store, mac MAC, ev Evidence, now func() time.Time, random io.Reader) *Directory {
 	return &Directory{
 		store: s, mac: mac, evidence: ev, now: now, random: random,
-		hashing: make(chan struct{}, maxHashing), cache: make(map[string]gateway.PersonRef),
+		turns: newTurns(), cache: make(map[string]gateway.PersonRef),
 	}
 }
 

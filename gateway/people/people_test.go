@@ -242,8 +242,13 @@ func TestPasswordRedactsItself(t *testing.T) {
 }
 
 // TestGuessingCannotExhaustMemory: 2,000 logins at once take the memory of two
-// hashes; who finds 64 waiting is turned away.
+// hashes; who finds 32 waiting is turned away, and 4 when all are about one.
 func TestGuessingCannotExhaustMemory(t *testing.T) {
+	flood(t, maxWaiting, func(n int) gateway.Address { return address(fmt.Sprintf("%d@clinic.example", n)) })
+	flood(t, maxAbout, func(int) gateway.Address { return address("jo@clinic.example") })
+}
+
+func flood(t *testing.T, served int, name func(int) gateway.Address) {
 	d, _ := newDirectory(storetest.NewMemory())
 	release := make(chan struct{})
 	d.mac = func(purpose string, parts ...[]byte) [32]byte {
@@ -256,9 +261,9 @@ func TestGuessingCannotExhaustMemory(t *testing.T) {
 	var done sync.WaitGroup
 	var mu sync.Mutex
 	busy, other := 0, 0
-	for range 2000 {
+	for n := range 2000 {
 		done.Go(func() {
-			_, err := d.Login(ctx, address("jo@clinic.example"), "guess", "account")
+			_, err := d.Login(ctx, name(n), "guess", "account")
 			mu.Lock()
 			defer mu.Unlock()
 			if errors.Is(err, ErrBusy) {
@@ -272,18 +277,104 @@ func TestGuessingCannotExhaustMemory(t *testing.T) {
 		mu.Lock()
 		n := busy
 		mu.Unlock()
-		if n == 2000-maxWaiting {
+		if n >= 2000-served {
 			break
 		}
 		runtime.Gosched()
 	}
-	if len(d.hashing) > maxHashing {
-		t.Errorf("%d hash at once", len(d.hashing))
+	if len(d.turns.places) > maxHashing {
+		t.Errorf("%d hash at once", len(d.turns.places))
 	}
 	cancel() // who waits leaves; the two that hash finish
 	close(release)
 	done.Wait()
-	if busy != 2000-maxWaiting || other != maxWaiting || d.waiting.Load() != 0 {
-		t.Errorf("%d turned away, %d served, %d counted as waiting", busy, other, d.waiting.Load())
+	if busy < 2000-served || len(d.turns.about) != 0 || d.turns.kinds["login "] != 0 {
+		t.Errorf("%d turned away, %d served, %d counted", busy, other, len(d.turns.about))
+	}
+}
+
+// TestFloodedPINLeavesOthers: whoever is guessed at, and however many log in,
+// another person's PIN gets its turn.
+func TestFloodedPINLeavesOthers(t *testing.T) {
+	d, _ := newDirectory(storetest.NewMemory())
+	p, err := d.HashPIN(t.Context(), "739154")
+	check(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	var flood sync.WaitGroup
+	for n := range 50 {
+		flood.Go(func() {
+			for ctx.Err() == nil {
+				if n%2 == 0 {
+					_, _ = d.matches(ctx, fmt.Sprint(n), nil, "guess")
+				} else if right, leave, err := d.EnterPIN(ctx, "flooded", p); err == nil {
+					right("123456")
+					leave()
+				}
+				runtime.Gosched()
+			}
+		})
+	}
+	for range 5 {
+		start := time.Now()
+		right, leave, err := d.EnterPIN(t.Context(), "another", p)
+		if err != nil {
+			if took := time.Since(start); took > 2*maxWait {
+				t.Errorf("turned away after %v", took)
+			}
+			continue // on a slow machine: quickly, and without a try
+		}
+		if !right("739154") || right("739155") {
+			t.Error("compares wrongly")
+		}
+		leave()
+	}
+	cancel()
+	flood.Wait()
+}
+
+func TestJudgePIN(t *testing.T) {
+	p := Person{Phone: "+15551234567", Address: address("pat730915@out.example")}
+	for digits, want := range map[string]gateway.PINProblem{
+		"739154": gateway.PINTaken, "4071": gateway.PINTooShort, "40718": gateway.PINTooShort, "407183": gateway.PINTaken,
+		"407183926175": gateway.PINTaken, "4071839261754": gateway.PINTooLong, "40718x": gateway.PINMalformed, "": gateway.PINMalformed,
+		"123456": gateway.PINGuessable, "654321": gateway.PINGuessable, "890123": gateway.PINGuessable, "135791": gateway.PINGuessable,
+		"000000": gateway.PINGuessable, "121212": gateway.PINGuessable, "123123": gateway.PINGuessable, "112233": gateway.PINGuessable,
+		"111222": gateway.PINGuessable, "123321": gateway.PINGuessable, "310785": gateway.PINGuessable, "073185": gateway.PINGuessable,
+		"850731": gateway.PINGuessable, "31071985": gateway.PINGuessable, "19850731": gateway.PINGuessable, "07311985": gateway.PINGuessable,
+		"159753": gateway.PINGuessable, "147258369": gateway.PINGuessable, "1234567890": gateway.PINGuessable, "234567": gateway.PINGuessable,
+		"551234": gateway.PINGuessable, "730915": gateway.PINGuessable, "83927146": gateway.PINTaken,
+	} {
+		if got := JudgePIN(digits, p); got != want {
+			t.Errorf("%s is %q, want %q", digits, got, want)
+		}
+	}
+}
+
+// TestMostPINsAreFree: a rule that refused half of them would be guessed by.
+func TestMostPINsAreFree(t *testing.T) {
+	refused := 0
+	for n := range 1_000_000 {
+		if JudgePIN(fmt.Sprintf("%06d", n), Person{}) != gateway.PINTaken {
+			refused++
+		}
+	}
+	if refused < 50_000 || refused > 150_000 {
+		t.Errorf("%d of a million are refused", refused)
+	}
+}
+
+func TestChosenGoesBeforeContact(t *testing.T) {
+	a, b := &Password{Time: 1}, &Password{Time: 2}
+	for _, c := range []struct {
+		p    Person
+		hash *gateway.Hashed
+		kind gateway.PINKind
+	}{
+		{Person{}, nil, gateway.PINNone}, {Person{PIN: a}, a, gateway.PINContact},
+		{Person{PIN: a, Chosen: b}, b, gateway.PINStanding}, {Person{Chosen: b}, b, gateway.PINStanding},
+	} {
+		if hash, kind := c.p.Standing(); hash != c.hash || kind != c.kind {
+			t.Errorf("%+v: %s", c.p, kind)
+		}
 	}
 }

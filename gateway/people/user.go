@@ -158,7 +158,7 @@ func (d *Directory) Login(ctx context.Context, name gateway.Address, password, a
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return User{}, err
 	}
-	ok, err := d.matches(ctx, u.Password, password[:min(len(password), maxPassword+1)])
+	ok, err := d.matches(ctx, name.Key(), u.Password, password[:min(len(password), maxPassword+1)])
 	if err != nil {
 		return User{}, err
 	}
