@@ -26,8 +26,7 @@ func (f *Flow) caller(ctx context.Context, s gateway.LinkSecret, v gateway.Visit
 	if err != nil {
 		return nil, err
 	}
-	switch page.State {
-	case gateway.LinkExpired, gateway.LinkRecalled, gateway.LinkUnknown:
+	if over(page.State) {
 		return nil, gateway.ErrNotProven
 	}
 	how, ok, err := f.Proof.Proven(ctx, v.Session, link.ID)

@@ -65,6 +65,8 @@ func (f *Flow) deliver(ctx context.Context, envelopes []gateway.Envelope) []gate
 		return all(len(envelopes), f.internal(err))
 	}
 	switch {
+	case first.Notice == nil && first.Confidential:
+		return f.deliverConfidential(ctx, m, first)
 	case first.Notice == nil && first.Action == gateway.TLS:
 		return f.Carrier.Deliver(ctx, first.Recipient.Domain(), VerifiedTLS, func(state gateway.TLSState, met bool) (*Outgoing, error) {
 			if met {

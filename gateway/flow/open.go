@@ -247,9 +247,6 @@ func (f *Flow) recordReadingOnce(ctx context.Context, l gateway.Link, m *gateway
 	ctx, cancel := recording(ctx)
 	defer cancel()
 	var b store.Batch
-	if err := f.stageUnrecalled(ctx, &b, l.Envelope); err != nil {
-		return err
-	}
 	r := gateway.Record{
 		At: f.Now(), Event: gateway.EventOpened, Actor: "correspondent", Message: m.ID, Envelope: l.Envelope.String(), Thread: m.Thread,
 		Link: l.ID, Persons: []gateway.PersonRef{l.Person}, Detail: map[string]string{"assurance": string(how), "client": f.client(v)},

@@ -79,18 +79,19 @@ func (f *Flow) recalledForAll(ctx context.Context, id gateway.MessageID) bool {
 	return err != nil || !m.Recalled.IsZero()
 }
 
-// stageUnrecalled lets b fail when the envelope is taken back before b is
-// committed. gateway.ErrNotProven when it was already.
-func (f *Flow) stageUnrecalled(ctx context.Context, b *store.Batch, id gateway.EnvelopeID) error {
+// stageUnrecalled returns an envelope and lets b fail when it changes, or is
+// taken back, before b is committed. gateway.ErrNotProven when it was taken
+// back already.
+func (f *Flow) stageUnrecalled(ctx context.Context, b *store.Batch, id gateway.EnvelopeID) (gateway.Envelope, error) {
 	e, version, err := store.GetRecord[gateway.Envelope](ctx, f.Store, envelopeKey(id))
 	if err != nil {
-		return err
+		return e, err
 	}
 	if !e.Recalled.IsZero() {
-		return gateway.ErrNotProven
+		return e, gateway.ErrNotProven
 	}
 	b.RequireVersion(envelopeKey(id), version)
-	return nil
+	return e, nil
 }
 
 // Readable reports whether what a grant gave may still be read: a download

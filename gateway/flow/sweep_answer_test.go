@@ -3,7 +3,9 @@ package flow
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
+	"time"
 
 	"gatepost/gateway"
 	"gatepost/store"
@@ -31,6 +33,8 @@ func (p *entered) prepare(t *testing.T, w *world, kv store.Store) {
 func conversationJourneys() []journey {
 	var p entered
 	return []journey{
+		answerJourney(gateway.Answer{Text: "thank you", Once: "form"}),
+		answerJourney(gateway.Answer{Text: "a question", Once: "form", To: gateway.MustAddress("ann@clinic.example"), Subject: "hello"}),
 		{
 			name: "conversation", covers: []string{"Conversation", "OpenTurn"}, prepare: p.prepare,
 			run: func(ctx context.Context, _ *testing.T, _ *world, f *Flow) error {
@@ -54,6 +58,46 @@ func conversationJourneys() []journey {
 					t.Errorf("read, and the envelope does not know: %v", err)
 				}
 			},
+		},
+	}
+}
+
+// answerJourney is a form that is sent, and sent again when it failed: in the
+// end there is one answer, and staff have it once.
+func answerJourney(a gateway.Answer) journey {
+	var p entered
+	before := 0
+	return journey{
+		name: "answer " + a.Subject.Reveal(), covers: []string{"Answer"},
+		prepare: func(t *testing.T, w *world, kv store.Store) {
+			p.prepare(t, w, kv)
+			before = messages(t, w, kv)
+		},
+		run: func(ctx context.Context, _ *testing.T, _ *world, f *Flow) error {
+			form := a
+			form.Next = files(fileOf("a", "text/plain", strings.Repeat("a long file ", 30_000)))
+			_, err := f.Answer(ctx, p.link, p.v, form)
+			return err
+		},
+		check: func(t *testing.T, w *world, kv store.Store, answer error) {
+			stored := messages(t, w, kv) - before
+			if (stored == 1) != (answer == nil) && !errors.Is(answer, store.ErrUnknown) || stored > 1 {
+				t.Errorf("answer %v, %d stored", answer, stored)
+			}
+			err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+				done, err := f.Answer(ctx, p.link, p.v, a)
+				if err != nil || done.Message.IsZero() {
+					t.Errorf("sent again: %+v, %v", done, err)
+				}
+				deliverAll(ctx, f, time.Minute)
+				return err
+			})
+			if n := messages(t, w, kv) - before; err != nil || n != 1 {
+				t.Errorf("%d answers, %v", n, err)
+			}
+			if n := len(w.hop.mail("ann@clinic.example")); n != 1 {
+				t.Errorf("staff got %d mails", n)
+			}
 		},
 	}
 }

@@ -54,7 +54,7 @@ func (f *Flow) turn(ctx context.Context, c *caller, t thread.Turn) (*turn, error
 // this caller's proof is as good as the message demands.
 func (f *Flow) closed(ctx context.Context, c *caller, t *turn) (gateway.TurnState, error) {
 	switch {
-	case !t.envelope.Recalled.IsZero():
+	case !t.envelope.Recalled.IsZero() || !t.message.Recalled.IsZero():
 		return gateway.TurnRecalled, nil
 	case t.message.Body.Blob == "" || f.Keys.Destroyed(t.wrap.Group) || !f.Now().Before(t.message.Retain):
 		return gateway.TurnExpired, nil
@@ -195,16 +195,9 @@ func (f *Flow) recordTurnOnce(ctx context.Context, c *caller, t *turn, file int)
 // the envelope changes meanwhile, and refuses one that was taken back: between
 // a recall and a reading one comes first.
 func (f *Flow) stageOpened(ctx context.Context, b *store.Batch, id gateway.EnvelopeID, by gateway.LinkID, whole bool) error {
-	e, version, err := store.GetRecord[gateway.Envelope](ctx, f.Store, envelopeKey(id))
-	if err != nil {
+	e, err := f.stageUnrecalled(ctx, b, id)
+	if err != nil || !whole {
 		return err
-	}
-	if !e.Recalled.IsZero() {
-		return gateway.ErrNotProven
-	}
-	b.RequireVersion(envelopeKey(id), version)
-	if !whole {
-		return nil
 	}
 	first, err := f.stageLinkOpened(ctx, b, by)
 	if err != nil || !e.Opened.IsZero() {
