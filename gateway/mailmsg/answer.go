@@ -184,11 +184,14 @@ func (l *letter) thread(inReplyTo string, references []string) {
 	}
 }
 
+// maxHeaderID bounds a Message-ID, so that each fits on a line; octets.
+const maxHeaderID = 900
+
 // cleanID is a Message-ID with "<>", "" for one that cannot stand in a header.
 func cleanID(id string) string {
 	id = strings.TrimSuffix(strings.TrimPrefix(id, "<"), ">")
-	odd := func(c rune) bool { return c <= ' ' || c >= 0x7f || strings.ContainsRune("<>,;:\"\\()", c) }
-	if id == "" || len(id) > maxPlainID || strings.ContainsFunc(id, odd) || strings.Contains(id, "=?") {
+	odd := func(c rune) bool { return c <= ' ' || c >= 0x7f || c == '<' || c == '>' }
+	if id == "" || len(id) > maxHeaderID || strings.ContainsFunc(id, odd) {
 		return ""
 	}
 	return "<" + id + ">"

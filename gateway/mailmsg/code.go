@@ -2,7 +2,6 @@ package mailmsg
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"regexp"
 	"time"
@@ -10,8 +9,19 @@ import (
 	"gatepost/gateway"
 )
 
+// CodeKind says what a code is for.
+type CodeKind string
+
+// The kinds. The zero value is CodeOpen.
+const (
+	CodeOpen  CodeKind = ""      // to read
+	CodeThaw  CodeKind = "thaw"  // to unlock a link that was locked after wrong tries
+	CodeRenew CodeKind = "renew" // to make an expired link work again
+)
+
 // CodeData is everything that the mail with a one-time code says.
 type CodeData struct {
+	Kind         CodeKind
 	From, To     gateway.Address
 	Organization string
 	Language     string // BCP 47; "" is English
@@ -43,16 +53,26 @@ func Code(d CodeData) ([]byte, error) {
 	var l letter
 	l.field("From", mailbox(name, d.From))
 	l.field("To", mailbox("", d.To))
-	l.field("Subject", encoded(fmt.Sprintf(w.codeSubject, d.Reference)))
+	l.field("Subject", encoded(w.say(w.codeSubject, d.Reference)))
 	l.field("Date", formatDate(d.Now))
 	l.field("Message-ID", "<"+id+">")
 	l.field("Auto-Submitted", "auto-generated") // RFC 3834 section 5
 	l.field("Content-Language", w.language)
 	l.field("MIME-Version", "1.0")
-	body := wrap(fmt.Sprintf(w.codeIntro, d.Reference) + "\n\n" + d.Code.Reveal() + "\n\n" + w.codeRules)
+	body := wrap(w.say(w.codeIntroOf(d.Kind), d.Reference) + "\n\n" + d.Code.Reveal() + "\n\n" + w.codeRules)
 	if name != "" {
 		body += "\n\n-- \n" + name
 	}
 	l.text("text/plain", body+"\n")
 	return l.Bytes(), nil
+}
+
+func (w words) codeIntroOf(k CodeKind) string {
+	switch k {
+	case CodeThaw:
+		return w.thawIntro
+	case CodeRenew:
+		return w.renewIntro
+	}
+	return w.codeIntro
 }

@@ -1,7 +1,7 @@
 package mailmsg
 
 import (
-	"fmt"
+	"errors"
 	"html"
 	"io"
 	"strconv"
@@ -11,39 +11,77 @@ import (
 	"gatepost/gateway"
 )
 
+// NoticeKind says what a notice is for.
+type NoticeKind string
+
+// The kinds. The zero value is NoticeFirst.
+const (
+	NoticeFirst    NoticeKind = ""         // a message waits
+	NoticeReminder NoticeKind = "reminder" // it still waits
+	NoticeExpiring NoticeKind = "expiring" // its link ends soon
+	NoticeReceived NoticeKind = "received" // an answer has arrived: no link, no expiry
+)
+
 // NoticeData is everything that a notice says. There is no place in it for
 // subject or text of the original.
 type NoticeData struct {
+	Kind     NoticeKind
 	HeaderID string // Message-ID without "<>", from HeaderID
 	From     gateway.Address
 	// FromName is the display name: the organization or the sender. One that holds
 	// more than names do is left out, because senders write anything there.
-	FromName      gateway.Sensitive
-	To            gateway.Address
-	ReplyTo       gateway.Address // the capability; null: no Reply-To
-	Organization  string
-	Help          string // whom to ask; "" says nothing
-	Language      string // BCP 47 of the recipient; "" is English
-	Reference     string
-	URL           gateway.Sensitive // of the link
-	Expires       time.Time         // shown in the zone that it carries
-	Original      string            // Message-ID of the original without "<>"; "" when it has none
-	AutoSubmitted string            // of the original, lower case; "" when absent
+	FromName     gateway.Sensitive
+	To           gateway.Address
+	ReplyTo      gateway.Address // the capability; null: no Reply-To
+	Organization string
+	Help         string // whom to ask; "" says nothing
+	Language     string // BCP 47 of the recipient; "" is English
+	Reference    string
+	// URL is the link. NoticeReminder and NoticeExpiring may go without: they
+	// point at the first notice then, which Sent dates.
+	URL           gateway.Sensitive
+	Expires       time.Time // shown in the zone that it carries
+	Original      string    // Message-ID of the original without "<>"; "" when it has none
+	First         string    // Message-ID of the first notice, or of the answer that arrived, without "<>"; "" when there is none
+	Sent          time.Time // when the first notice left
+	AutoSubmitted string    // of the original, lower case; "" when absent; only a first notice repeats it
 	Now           time.Time
 	Random        io.Reader
 }
 
-// Notice composes what leaves instead of a secured message: fixed text in the
-// recipient's language and one link, as text and as HTML. It holds nothing
-// that people wrote but the sender's name, loads nothing from the network and
-// is 7-bit, unless an address itself is not ASCII.
+// ErrNoLink is returned for a notice that neither holds a link nor can say
+// where one is.
+var ErrNoLink = errors.New("notice without link")
+
+// Notice composes what leaves instead of a secured message, and what follows
+// it: fixed text in the recipient's language and at most one link, as text and
+// as HTML. It holds nothing that people wrote but the sender's name, loads
+// nothing from the network and is 7-bit, unless an address itself is not ASCII.
 func Notice(d NoticeData) ([]byte, error) {
+	if d.Kind != NoticeReceived && d.URL == "" && (d.Kind == NoticeFirst || d.Sent.IsZero()) {
+		return nil, ErrNoLink
+	}
 	boundary, err := letters(d.Random)
 	if err != nil {
 		return nil, err
 	}
 	w := wordsFor(d.Language)
 	var l letter
+	d.header(&l, w)
+	l.field("Content-Language", w.language)
+	l.field("MIME-Version", "1.0")
+	l.field("Content-Type", `multipart/alternative; boundary="`+boundary+`"`)
+	says := d.says(w)
+	l.WriteString("\r\n--" + boundary + "\r\n")
+	l.text("text/plain", d.plain(w, says))
+	l.WriteString("\r\n--" + boundary + "\r\n")
+	l.text("text/html", d.html(w, says))
+	l.WriteString("\r\n--" + boundary + "--\r\n")
+	return l.Bytes(), nil
+}
+
+// header writes the fields that do not describe the body.
+func (d *NoticeData) header(l *letter, w words) {
 	name := d.FromName.Reveal()
 	if unlikeName(name) {
 		name = ""
@@ -53,24 +91,30 @@ func Notice(d NoticeData) ([]byte, error) {
 	if !d.ReplyTo.IsNull() {
 		l.field("Reply-To", mailbox("", d.ReplyTo))
 	}
-	l.field("Subject", encoded(fmt.Sprintf(w.subject, d.Organization)))
+	l.field("Subject", encoded(d.subject(w)))
 	l.field("Date", formatDate(d.Now))
 	l.field("Message-ID", "<"+d.HeaderID+">")
-	if d.Original != "" {
-		l.field("References", "<"+strings.Trim(d.Original, "<>")+">")
-	}
-	if isToken(d.AutoSubmitted) {
+	l.thread(d.First, []string{d.Original})
+	switch {
+	case d.Kind == NoticeReceived:
+		l.field("Auto-Submitted", "auto-replied") // RFC 3834 section 5
+	case d.Kind != NoticeFirst:
+		l.field("Auto-Submitted", "auto-generated")
+	case isToken(d.AutoSubmitted):
 		l.field("Auto-Submitted", d.AutoSubmitted)
 	}
-	l.field("Content-Language", w.language)
-	l.field("MIME-Version", "1.0")
-	l.field("Content-Type", `multipart/alternative; boundary="`+boundary+`"`)
-	l.WriteString("\r\n--" + boundary + "\r\n")
-	l.text("text/plain", d.plain(w))
-	l.WriteString("\r\n--" + boundary + "\r\n")
-	l.text("text/html", d.html(w))
-	l.WriteString("\r\n--" + boundary + "--\r\n")
-	return l.Bytes(), nil
+}
+
+func (d *NoticeData) subject(w words) string {
+	switch d.Kind {
+	case NoticeReminder:
+		return w.say(w.reminderSubject, d.Organization)
+	case NoticeExpiring:
+		return w.say(w.expiringSubject, d.Organization)
+	case NoticeReceived:
+		return w.say(w.receivedSubject, d.Organization)
+	}
+	return w.say(w.subject, d.Organization)
 }
 
 // isToken reports whether s can stand as the value of Auto-Submitted (RFC 3834
@@ -79,68 +123,93 @@ func isToken(s string) bool {
 	return s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz-") == ""
 }
 
-// sentences are the parts of the text besides the link.
-func (d *NoticeData) sentences(w words) (intro, mark, expires, help string) {
-	intro = fmt.Sprintf(w.intro, oneLine(d.Organization))
-	mark = fmt.Sprintf(w.mark, d.Reference)
-	expires = fmt.Sprintf(w.expires, w.day(d.Expires))
+// sentences are the parts of a notice besides the link; what is "" is not said.
+type sentences struct {
+	intro, elsewhere, proof, mark, expires, doubt, help string
+}
+
+// says fills in the sentences of the notice's kind.
+func (d *NoticeData) says(w words) sentences {
+	s := sentences{mark: w.say(w.mark, d.Reference), doubt: w.doubt}
 	if d.Help != "" {
-		help = fmt.Sprintf(w.help, oneLine(d.Help))
+		s.help = w.say(w.help, d.Help)
 	}
-	return intro, mark, expires, help
+	switch d.Kind {
+	case NoticeReminder:
+		s.intro = w.say(w.reminderIntro, d.Organization)
+	case NoticeExpiring:
+		s.intro = w.say(w.expiringIntro, d.Organization)
+	case NoticeReceived:
+		s.intro, s.doubt = w.say(w.receivedIntro, d.Organization), w.receivedDoubt
+		s.mark = w.staff.labels.reference + " " + w.apart(d.Reference)
+		return s
+	default:
+		s.intro = w.say(w.intro, d.Organization)
+	}
+	s.proof, s.expires = w.proof, w.sayDay(w.expires, d.Expires)
+	if d.URL == "" {
+		s.elsewhere = w.sayDay(w.elsewhere, d.Sent)
+	}
+	return s
 }
 
-func (d *NoticeData) plain(w words) string {
-	intro, mark, expires, help := d.sentences(w)
-	paragraphs := []string{intro, w.lead + "\n" + d.URL.Reveal(), w.proof, mark + "\n" + expires, w.doubt}
-	if help != "" {
-		paragraphs = append(paragraphs, help)
+func (d *NoticeData) plain(w words, s sentences) string {
+	lead := ""
+	if d.linked() {
+		lead = w.lead + "\n" + oneLine(d.URL.Reveal())
 	}
-	return wrap(strings.Join(paragraphs, "\n\n")) + "\n"
+	return wrap(strings.Join(nonEmpty(s.intro, lead, s.elsewhere, s.proof, strings.TrimSpace(s.mark+"\n"+s.expires), s.doubt, s.help), "\n\n")) + "\n"
 }
 
-// wrap breaks the lines of a text at 76 octets where it can.
-func wrap(text string) string {
-	lines := strings.Split(text, "\n")
-	for i, line := range lines {
-		lines[i] = strings.ReplaceAll(foldAfter(0, line), "\r\n ", "\n")
-	}
-	return strings.Join(lines, "\n")
-}
+// linked reports whether the notice holds the link itself.
+func (d *NoticeData) linked() bool { return d.URL != "" && d.Kind != NoticeReceived }
 
 // html needs no picture, no style sheet and no script; its one link is a
-// button that also works where styles do not.
-func (d *NoticeData) html(w words) string {
-	intro, mark, expires, help := d.sentences(w)
+// button that also works where styles do not. Each paragraph names its
+// direction, because some readers drop what stands around it.
+func (d *NoticeData) html(w words, s sentences) string {
 	var b strings.Builder
+	direction := ""
+	if w.rtl {
+		direction = ` dir="rtl"`
+	}
 	p := func(style, inner string) {
-		b.WriteString(`<p style="margin:0 0 16px;` + style + `">` + "\n" + inner + "</p>\n")
+		if inner != "" {
+			b.WriteString("<p" + direction + ` style="margin:0 0 16px;` + style + `">` + "\n" + inner + "</p>\n")
+		}
 	}
-	b.WriteString("<!DOCTYPE html>\n" + `<html lang="` + w.language + `"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">` +
-		"\n<title>" + escape(fmt.Sprintf(w.subject, d.Organization)) + "</title></head>\n" +
-		`<body style="margin:0;padding:24px;font:16px/1.5 sans-serif;max-width:36em">` + "\n")
-	p("", escape(intro))
-	p("", `<a href="`+escape(d.URL.Reveal())+`" style="display:inline-block;padding:12px 20px;border-radius:6px;background:#1a5276;color:#ffffff;text-decoration:none">`+"\n"+escape(w.button)+"</a>")
-	p("", escape(w.proof))
-	p("", escape(mark)+"<br>\n"+escape(expires))
-	p("color:#555555;font-size:14px", escape(w.doubt))
-	if help != "" {
-		p("color:#555555;font-size:14px", escape(help))
+	const small = "color:#555555;font-size:14px"
+	b.WriteString("<!DOCTYPE html>\n" + `<html lang="` + w.language + `"` + direction + `><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">` +
+		"\n<title>" + escape(oneLine(d.subject(w))) + "</title></head>\n" +
+		"<body" + direction + ` style="margin:0;padding:24px;font:16px/1.5 sans-serif;max-width:36em">` + "\n")
+	p("", escape(s.intro))
+	if d.linked() {
+		p("", `<a href="`+escape(oneLine(d.URL.Reveal()))+`" style="display:inline-block;padding:12px 20px;border-radius:6px;background:#1a5276;color:#ffffff;text-decoration:none">`+"\n"+escape(w.button)+"</a>")
 	}
+	p("", escape(s.elsewhere))
+	p("", escape(s.proof))
+	p("", strings.Join(nonEmpty(escape(s.mark), escape(s.expires)), "<br>\n"))
+	p(small, escape(s.doubt))
+	p(small, escape(s.help))
 	b.WriteString("</body></html>\n")
 	return b.String()
 }
 
-// escape makes ASCII of a text for HTML, so that no encoding is needed.
+// escape makes ASCII of a text for HTML, so that no encoding is needed. The
+// isolates of a text become elements, which every reader of HTML knows.
 func escape(s string) string {
-	s = html.EscapeString(oneLine(s))
 	var b strings.Builder
-	for _, c := range s {
-		if c < 0x7f {
+	for _, c := range html.EscapeString(s) {
+		switch {
+		case string(c) == isolateOpen:
+			b.WriteString("<bdi>")
+		case string(c) == isolateClose:
+			b.WriteString("</bdi>")
+		case c < 0x7f:
 			b.WriteRune(c)
-			continue
+		default:
+			b.WriteString("&#" + strconv.Itoa(int(c)) + ";")
 		}
-		b.WriteString("&#" + strconv.Itoa(int(c)) + ";")
 	}
 	return b.String()
 }

@@ -26,12 +26,21 @@ func ours(t *testing.T) map[string][]byte {
 		}
 		list[name] = raw
 	}
-	for _, language := range []string{"en", "de", "fr", "it", "es"} {
+	for _, language := range languages() {
+		for _, kind := range noticeKinds() {
+			d := noticeData()
+			d.Kind, d.Language = kind, language
+			raw, err := mailmsg.Notice(d)
+			keep("notice "+string(kind)+" "+language, raw, err)
+		}
+		for _, kind := range staffKinds() {
+			d := staffNoticeData(kind)
+			d.Language = language
+			raw, err := mailmsg.StaffNotice(d)
+			keep("staff "+string(kind)+" "+language, raw, err)
+		}
 		d := noticeData()
-		d.Language = language
-		raw, err := mailmsg.Notice(d)
-		keep("notice "+language, raw, err)
-		raw, err = mailmsg.Code(mailmsg.CodeData{
+		raw, err := mailmsg.Code(mailmsg.CodeData{
 			From: d.From, To: d.To, Organization: "Praxis Müller", Language: language, Reference: d.Reference, Code: "123456", Now: noon, Random: random(),
 		})
 		keep("code "+language, raw, err)
@@ -77,7 +86,7 @@ func TestGoMessageReadsOurs(t *testing.T) {
 		}
 		kind, _, _ := strings.Cut(name, " ")
 		want := map[string]string{
-			"notice": "multipart/alternative text/plain text/html", "code": "text/plain",
+			"notice": "multipart/alternative text/plain text/html", "code": "text/plain", "staff": "text/plain",
 			"report": "multipart/report text/plain message/delivery-status text/rfc822-headers",
 			"delay":  "multipart/report text/plain message/delivery-status text/rfc822-headers",
 		}[kind]

@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // words are the fixed texts of what Gatepost itself sends, in one language.
 // In each, %s is what its comment says.
 type words struct {
 	language string
+	rtl      bool   // written from right to left
 	subject  string // organization
 	intro    string // organization
 	lead     string
@@ -20,18 +22,94 @@ type words struct {
 	doubt    string
 	help     string // whom to ask
 
+	reminderSubject string // organization
+	reminderIntro   string // organization
+	elsewhere       string // date of the first notice
+	expiringSubject string // organization
+	expiringIntro   string // organization
+	receivedSubject string // organization
+	receivedIntro   string // organization
+	receivedDoubt   string
+
 	codeSubject string // reference
 	codeIntro   string // reference
+	thawIntro   string // reference
+	renewIntro  string // reference
 	codeRules   string
 	months      string
 	date        string // verbs: day, month, year, time
+
+	staff staffWords
+}
+
+// staffWords are the texts of what staff get.
+type staffWords struct {
+	staffFacts
+
+	answer       string
+	answerRead   string // stands above the link
+	held         string
+	heldNext     string
+	opened       string
+	openedByTool string
+	unread       string
+	unreadNext   string
+	expiring     string
+	expiringNext string
+	notForMe     string
+	notForMeNext string
+	suspicious   string
+	suspectNext  string
+	undelivered  string
+	undelivNext  string
+}
+
+// staffFacts are subjects, the label before each fact, and what may stand
+// behind it.
+type staffFacts struct {
+	subjects  staffSubjects
+	labels    staffLabels
+	assurance staffAssurance
+	reasons   staffReasons
+	recall    staffRecall
+}
+
+// staffSubjects are subjects; %s is the reference.
+type staffSubjects struct {
+	answer, held, opened, unread, expiring, reported, recalled, undelivered string
+}
+
+// staffLabels stand before facts, and name what opened a message.
+type staffLabels struct {
+	reference, person, sent, when, proof, reader, byPerson, byTool, until, reason, held string
+}
+
+// staffAssurance says how a reader was proven.
+type staffAssurance struct {
+	sameChannel, otherChannel, senderPIN, contactPIN, standingPIN, unknown string
+}
+
+// staffReasons say why an answer was held.
+type staffReasons struct {
+	unsigned, invalid, otherDomain, stranger, repeated, dated, weak, odd string
+}
+
+// staffRecall are the texts of the receipt for a recall.
+type staffRecall struct {
+	intro, undone, undoUntil         string // undoUntil: date
+	locked, destroyed, works, passed string
+	read                             string // date
+	unread                           string
+	reach, backups                   string
 }
 
 // wordsFor returns the texts of a BCP 47 language, English when there are
 // none.
 func wordsFor(language string) words {
-	base, _, _ := strings.Cut(strings.ToLower(language), "-")
+	base, _, _ := strings.Cut(strings.ToLower(strings.ReplaceAll(language, "_", "-")), "-")
 	switch base {
+	case "ar":
+		return arabic()
 	case "de":
 		return german()
 	case "fr":
@@ -47,110 +125,58 @@ func wordsFor(language string) words {
 // day writes a moment for people, in the zone that t carries.
 func (w words) day(t time.Time) string {
 	month := strings.Fields(w.months)[t.Month()-1]
-	return fmt.Sprintf(w.date, t.Day(), month, t.Year(), t.Format("15:04 MST"))
+	return fmt.Sprintf(w.date, t.Day(), month, t.Year(), w.apart(t.Format("15:04 MST")))
 }
 
-func english() words {
-	return words{
-		language: "en",
-		subject:  "Secure message from %s",
-		intro:    "%s has sent you a secure message.",
-		lead:     "Read it here:",
-		button:   "Read the message",
-		proof:    "The page asks for a code before it shows the message. You need no account.",
-		mark:     "Reference: %s. The page shows the same reference.",
-		expires:  "The link works until %s.",
-		doubt:    "If you did not expect this message, do not enter a code.",
-		help:     "Questions: %s",
+// The marks around what is written in another direction than the text around
+// it (UAX #9: first strong isolate).
+const (
+	isolateOpen  = "\u2068"
+	isolateClose = "\u2069"
+)
 
-		codeSubject: "Code for reference %s",
-		codeIntro:   "Your code for the secure message with reference %s:",
-		codeRules:   "It works once and for a few minutes only. Give it to nobody. If you did not ask for it, ignore this mail.",
-		months:      "January February March April May June July August September October November December",
-		date:        "%d %s %d, %s",
+// apart keeps a name, a number or a reference in one piece within a text that
+// is written from right to left.
+func (w words) apart(value string) string {
+	if value = oneLine(value); !w.rtl || value == "" {
+		return value
 	}
+	return isolateOpen + value + isolateClose
 }
 
-func german() words {
-	return words{
-		language: "de",
-		subject:  "Vertrauliche Nachricht von %s",
-		intro:    "%s hat Ihnen eine vertrauliche Nachricht gesendet.",
-		lead:     "Hier lesen Sie sie:",
-		button:   "Nachricht lesen",
-		proof:    "Die Seite fragt nach einem Code, bevor sie die Nachricht zeigt. Ein Konto brauchen Sie nicht.",
-		mark:     "Kennzeichen: %s. Die Seite zeigt dasselbe Kennzeichen.",
-		expires:  "Der Link gilt bis %s.",
-		doubt:    "Wenn Sie diese Nachricht nicht erwartet haben, geben Sie keinen Code ein.",
-		help:     "Fragen: %s",
+// say fills the one gap of a text.
+func (w words) say(text, value string) string { return fmt.Sprintf(text, w.apart(value)) }
 
-		codeSubject: "Code zum Kennzeichen %s",
-		codeIntro:   "Ihr Code für die vertrauliche Nachricht mit dem Kennzeichen %s:",
-		codeRules:   "Er gilt einmal und nur wenige Minuten. Geben Sie ihn niemandem weiter. Haben Sie keinen Code verlangt, können Sie diese Mail ignorieren.",
-		months:      "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
-		date:        "%d. %s %d, %s",
+// sayDay fills the one gap of a text with a moment.
+func (w words) sayDay(text string, t time.Time) string { return fmt.Sprintf(text, w.day(t)) }
+
+// wrap breaks the lines of a text at 76 characters where it can, and never
+// within an isolate, which ends with its line.
+func wrap(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = wrapLine(line)
 	}
+	return strings.Join(lines, "\n")
 }
 
-func french() words {
-	return words{
-		language: "fr",
-		subject:  "Message confidentiel de %s",
-		intro:    "%s vous a envoyé un message confidentiel.",
-		lead:     "Lisez-le ici :",
-		button:   "Lire le message",
-		proof:    "La page demande un code avant d'afficher le message. Aucun compte n'est nécessaire.",
-		mark:     "Référence : %s. La page affiche la même référence.",
-		expires:  "Le lien est valable jusqu'au %s.",
-		doubt:    "Si vous n'attendiez pas ce message, ne saisissez aucun code.",
-		help:     "Questions : %s",
-
-		codeSubject: "Code pour la référence %s",
-		codeIntro:   "Votre code pour le message confidentiel portant la référence %s :",
-		codeRules:   "Il ne sert qu'une fois et pendant quelques minutes seulement. Ne le donnez à personne. Si vous ne l'avez pas demandé, ignorez ce courriel.",
-		months:      "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
-		date:        "%d %s %d, %s",
+func wrapLine(line string) string {
+	var b strings.Builder
+	used, within := 0, 0
+	for i, word := range strings.Split(line, " ") {
+		size := utf8.RuneCountInString(word)
+		switch {
+		case i == 0:
+		case used+1+size > 76 && word != "" && within == 0:
+			b.WriteByte('\n')
+			used = 0
+		default:
+			b.WriteByte(' ')
+			used++
+		}
+		b.WriteString(word)
+		used += size
+		within += strings.Count(word, isolateOpen) - strings.Count(word, isolateClose)
 	}
-}
-
-func italian() words {
-	return words{
-		language: "it",
-		subject:  "Messaggio riservato da %s",
-		intro:    "%s le ha inviato un messaggio riservato.",
-		lead:     "Lo legga qui:",
-		button:   "Leggere il messaggio",
-		proof:    "La pagina chiede un codice prima di mostrare il messaggio. Non serve alcun account.",
-		mark:     "Riferimento: %s. La pagina mostra lo stesso riferimento.",
-		expires:  "Il link è valido fino al %s.",
-		doubt:    "Se non aspettava questo messaggio, non inserisca alcun codice.",
-		help:     "Domande: %s",
-
-		codeSubject: "Codice per il riferimento %s",
-		codeIntro:   "Il suo codice per il messaggio riservato con il riferimento %s:",
-		codeRules:   "Vale una sola volta e per pochi minuti. Non lo dia a nessuno. Se non l'ha chiesto, ignori questa mail.",
-		months:      "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
-		date:        "%d %s %d, %s",
-	}
-}
-
-func spanish() words {
-	return words{
-		language: "es",
-		subject:  "Mensaje confidencial de %s",
-		intro:    "%s le ha enviado un mensaje confidencial.",
-		lead:     "Léalo aquí:",
-		button:   "Leer el mensaje",
-		proof:    "La página pide un código antes de mostrar el mensaje. No necesita ninguna cuenta.",
-		mark:     "Referencia: %s. La página muestra la misma referencia.",
-		expires:  "El enlace es válido hasta el %s.",
-		doubt:    "Si no esperaba este mensaje, no introduzca ningún código.",
-		help:     "Preguntas: %s",
-
-		codeSubject: "Código para la referencia %s",
-		codeIntro:   "Su código para el mensaje confidencial con la referencia %s:",
-		codeRules:   "Sirve una sola vez y durante pocos minutos. No se lo dé a nadie. Si no lo ha pedido, ignore este correo.",
-		months:      "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
-		date:        "%d de %s de %d, %s",
-	}
+	return b.String()
 }
