@@ -1,6 +1,7 @@
 package mailauth
 
 import (
+	"bytes"
 	"strings"
 
 	"gatepost/gateway"
@@ -64,15 +65,29 @@ func writeMethod(b *strings.Builder, method string, result gateway.AuthResult, c
 // and do not overlap.
 func ForeignResults(raw []byte, host string) []gateway.Edit {
 	var edits []gateway.Edit
-	for _, f := range split(raw).fields {
-		if f.name != "authentication-results" {
+	end := 0
+	for at := 0; at < len(raw) && !bytes.HasPrefix(raw[at:], []byte("\r\n")); at = end {
+		end = fieldEnd(raw, at)
+		name, value, ok := bytes.Cut(raw[at:end], []byte(":"))
+		if !ok || !bytes.EqualFold(bytes.TrimRight(name, " \t"), []byte("Authentication-Results")) {
 			continue
 		}
-		if id, ok := servID(f.raw[f.value:]); !ok || sameHost(id, host) {
-			edits = append(edits, gateway.Edit{Offset: int64(f.at), Length: int64(len(f.raw))})
+		if id, ok := servID(string(value)); !ok || sameHost(id, host) {
+			edits = append(edits, gateway.Edit{Offset: int64(at), Length: int64(end - at)})
 		}
 	}
 	return edits
+}
+
+// fieldEnd is where the field that begins at an offset of raw ends, with its
+// folding.
+func fieldEnd(raw []byte, at int) int {
+	for {
+		line, _ := nextLine(raw[at:])
+		if at += len(line); at == len(raw) || raw[at] != ' ' && raw[at] != '\t' {
+			return at
+		}
+	}
 }
 
 func sameHost(a, b string) bool {

@@ -11,6 +11,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"hash"
+	"math/big"
 	"net/netip"
 	"strings"
 	"testing"
@@ -133,4 +134,16 @@ func TestVerifyPass(t *testing.T) {
 			t.Errorf("%s: %+v", name, a)
 		}
 	}
+}
+
+// longModulus is the key of an RSA record with a modulus of so many bits, that
+// nobody needs to factor.
+func longModulus(t *testing.T, bits uint) string {
+	t.Helper()
+	n := new(big.Int).SetBit(big.NewInt(1), int(bits)-1, 1)
+	der, err := x509.MarshalPKIXPublicKey(&rsa.PublicKey{N: n, E: 65537})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return base64.StdEncoding.EncodeToString(der)
 }
