@@ -387,3 +387,54 @@ func TestNewConversation(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// Staff who are visibly addressed in what is secured, or who write the next
+// turn, get the answers; those outside, and hidden ones, do not.
+func TestVisibleStaffTakePart(t *testing.T) {
+	w := newWorld(t)
+	kv := emptyStore()
+	err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+		raw := strings.Replace(testMail, "To: someone@out.example", "To: Ann <ann@clinic.example>, s@secure.example, eve@out.example\r\nCc: Bob <BOB@clinic.example>", 1)
+		to := submissionTo("s@secure.example", "p@pass.example", "bob@clinic.example", "hidden@clinic.example")
+		if _, err := accept(ctx, f, to, raw); err != nil {
+			return err
+		}
+		next := strings.NewReplacer("<original@", "<next@", "From: Ann <ann@", "References: <original@clinic.example>\r\nFrom: Carl <carl@").Replace(testMail)
+		sub := submissionTo("s@secure.example")
+		sub.From = gateway.MustAddress("carl@clinic.example")
+		if _, err := accept(ctx, f, sub, next); err != nil {
+			return err
+		}
+		deliverAll(ctx, f, time.Minute)
+		link := w.links(t, "s@secure.example")[0]
+		v := w.proven(ctx, t, f, link, "s@secure.example")
+		c, err := f.Conversation(ctx, link, v)
+		if err != nil {
+			return err
+		}
+		var got []string
+		for _, k := range c.Staff {
+			got = append(got, k.Address.Key())
+		}
+		if strings.Join(got, " ") != "ann@clinic.example bob@clinic.example carl@clinic.example" {
+			t.Errorf("answers go to %v", got)
+		}
+		w.hop.forget()
+		if _, err := f.Answer(ctx, link, v, gateway.Answer{Text: "to all of you"}); err != nil {
+			return err
+		}
+		deliverAll(ctx, f, time.Minute)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for to, n := range map[string]int{"ann@clinic.example": 1, "BOB@clinic.example": 1, "carl@clinic.example": 1, "hidden@clinic.example": 0, "eve@out.example": 0, "p@pass.example": 0} {
+		if got := w.hop.mail(to); len(got) != n {
+			t.Errorf("%s got %d", to, len(got))
+		}
+	}
+	if got := w.hop.mail("carl@clinic.example")[0]; !strings.Contains(got, "References: <original@clinic.example> <next@clinic.example>\r\n") || !strings.Contains(got, "In-Reply-To: <next@clinic.example>\r\n") {
+		t.Errorf("it does not stand under what it answers: %s", got)
+	}
+}

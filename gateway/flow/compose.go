@@ -73,17 +73,17 @@ const maxQuotable = 250
 // maxHead bounds what is read again of a message for its header; octets.
 const maxHead = 256 << 10
 
-// automatic is the Auto-Submitted of a message whose reading is gone.
-func (f *Flow) automatic(ctx context.Context, m *gateway.Message, key seal.Key) (string, error) {
+// head is the reading of the header of a message whose own reading is gone.
+func (f *Flow) head(ctx context.Context, m *gateway.Message, key seal.Key) (*gateway.Reading, error) {
 	c, done, err := f.openBody(ctx, key, m.ID, m.Body)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer done()
 	raw, err := io.ReadAll(io.NewSectionReader(c, 0, min(c.Size(), maxHead)))
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	head, _, _ := strings.Cut(string(raw), "\r\n\r\n")
-	return mailmsg.Read([]byte(head + "\r\n\r\n")).AutoSubmitted, nil
+	return mailmsg.Read([]byte(head + "\r\n\r\n")), nil
 }

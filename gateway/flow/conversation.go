@@ -90,8 +90,12 @@ func (f *Flow) threadOf(ctx context.Context, c *caller) (thread.Thread, error) {
 // answering are the staff of a thread whom an answer may reach: those inside
 // the organization. What a trusted peer sends for others opens no way out.
 func (f *Flow) answering(th thread.Thread) []gateway.Address {
-	domains := f.set().Domains
-	return slices.DeleteFunc(th.Everybody(), func(a gateway.Address) bool { return !a.In(domains) })
+	return f.set().staff(th.Everybody())
+}
+
+// staff are those of list who are inside the organization.
+func (s *Settings) staff(list []gateway.Address) []gateway.Address {
+	return slices.DeleteFunc(slices.Clone(list), func(a gateway.Address) bool { return !a.In(s.Domains) })
 }
 
 // acquainted are the staff of all conversations of a correspondent.

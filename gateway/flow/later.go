@@ -15,7 +15,7 @@ import (
 // conversation and gets its staff wrap where it had none; that and what
 // secure stages are one commit with e.
 func (f *Flow) secureLater(ctx context.Context, b *store.Batch, m *gateway.Message, key seal.Key, e *gateway.Envelope) error {
-	automatic, err := f.automatic(ctx, m, key)
+	head, err := f.head(ctx, m, key)
 	if err != nil {
 		return err
 	}
@@ -23,16 +23,16 @@ func (f *Flow) secureLater(ctx context.Context, b *store.Batch, m *gateway.Messa
 	if v := verdictOf(m, e); v != nil {
 		o = v.Options
 	}
-	record, err := f.amendMessage(ctx, b, m.ID, key, o)
+	record, err := f.amendMessage(ctx, b, m.ID, key, o, head.To)
 	if err != nil {
 		return err
 	}
-	return f.secure(ctx, b, securing{message: record, key: key, options: o, automatic: automatic}, e)
+	return f.secure(ctx, b, securing{message: record, key: key, options: o, automatic: head.AutoSubmitted}, e)
 }
 
 // amendMessage stages what a message needs before one of its envelopes can be
 // secured, and returns the record as it will be.
-func (f *Flow) amendMessage(ctx context.Context, b *store.Batch, id gateway.MessageID, key seal.Key, o gateway.Options) (*gateway.Message, error) {
+func (f *Flow) amendMessage(ctx context.Context, b *store.Batch, id gateway.MessageID, key seal.Key, o gateway.Options, to []gateway.Address) (*gateway.Message, error) {
 	m, version, err := store.GetRecord[gateway.Message](ctx, f.Store, messageKey(id))
 	if err != nil {
 		return nil, fmt.Errorf("reading message %v: %w", id, err)
@@ -40,7 +40,7 @@ func (f *Flow) amendMessage(ctx context.Context, b *store.Batch, id gateway.Mess
 	changed := false
 	if m.Thread.IsZero() {
 		changed = true
-		if m.Thread, err = f.Threads.Start(b, m.From, f.Now()); err != nil {
+		if m.Thread, err = f.Threads.Start(b, m.From, f.Now(), f.set().staff(to)...); err != nil {
 			return nil, err
 		}
 		if err := f.Threads.Join(b, m.HeaderID, thread.Member{Thread: m.Thread, Message: m.ID}); err != nil {

@@ -295,7 +295,7 @@ func (a *arrival) build(ctx context.Context) (*store.Batch, *gateway.Message, er
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := a.stageThread(b, m); err != nil {
+	if err := a.stageThread(ctx, b, m); err != nil {
 		return nil, nil, err
 	}
 	envelopes := slices.Clone(a.envelopes)
@@ -404,19 +404,21 @@ func (a *arrival) needsStaff() bool {
 	return need
 }
 
-// stageThread puts a secured mail into its conversation, or starts one.
-func (a *arrival) stageThread(b *store.Batch, m *gateway.Message) error {
+// stageThread puts a secured mail into its conversation, or starts one. Staff
+// who wrote it or are visibly addressed take part from now on.
+func (a *arrival) stageThread(ctx context.Context, b *store.Batch, m *gateway.Message) error {
+	m.Thread = a.conversation.ID
 	if !a.anySecured() {
-		m.Thread = a.conversation.ID
 		return nil
 	}
-	m.Thread = a.conversation.ID
-	if m.Thread.IsZero() {
-		id, err := a.flow.Threads.Start(b, m.From, a.now)
-		if err != nil {
-			return err
-		}
-		m.Thread = id
+	var err error
+	if staff := a.set.staff(append([]gateway.Address{m.From}, a.reading.To...)); m.Thread.IsZero() {
+		m.Thread, err = a.flow.Threads.Start(b, m.From, a.now, staff...)
+	} else {
+		err = a.flow.Threads.Welcome(ctx, b, m.Thread, staff...)
+	}
+	if err != nil {
+		return err
 	}
 	return a.flow.Threads.Join(b, m.HeaderID, thread.Member{Thread: m.Thread, Message: m.ID})
 }

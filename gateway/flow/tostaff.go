@@ -29,9 +29,10 @@ type toStaff struct {
 	staff  []gateway.Address // who gets it; inside the organization
 	data   mailmsg.AnswerData
 
-	key  seal.Key
-	ref  string
-	size int64
+	key      seal.Key
+	ref      string
+	size     int64
+	eightBit bool
 	// parts must be committed with it: the body, and what its header names.
 	parts store.Batch
 }
@@ -125,7 +126,7 @@ func (t *toStaff) compose(ctx context.Context) error {
 		w.Abort()
 		return fmt.Errorf("composing an answer: %w", err)
 	}
-	t.size = counted.n
+	t.size, t.eightBit = counted.n, counted.eightBit
 	t.ref, err = w.Commit(ctx, &t.parts)
 	return err
 }
@@ -142,13 +143,17 @@ func (s *Settings) signerAbove(domain string) *mailauth.Signer {
 	return nil
 }
 
-// counter counts what goes through it.
+// counter counts what goes through it, and sees whether it needs 8BITMIME.
 type counter struct {
-	w io.Writer
-	n int64
+	w        io.Writer
+	n        int64
+	eightBit bool
 }
 
 func (c *counter) Write(p []byte) (int, error) {
+	for i := 0; i < len(p) && !c.eightBit; i++ {
+		c.eightBit = p[i] >= 0x80
+	}
 	n, err := c.w.Write(p)
 	c.n += int64(n)
 	return n, err
@@ -161,6 +166,7 @@ func (t *toStaff) record() (*gateway.Message, error) {
 		ID: t.id, Channel: gateway.Email, Direction: gateway.Inbound, Accepted: t.at, Peer: gateway.Peer{Listener: "viewer"},
 		From: t.author.Address, Subject: t.data.Subject, HeaderID: t.data.HeaderID, Body: gateway.Body{Blob: t.ref, Size: t.size},
 		Thread: t.thread, Envelopes: len(t.staff), Retain: retainDay(t.at, t.set.Retain), Author: t.author.Ref,
+		EightBit: t.eightBit,
 	}
 	for _, a := range t.staff {
 		m.UTF8 = m.UTF8 || !a.IsASCII()

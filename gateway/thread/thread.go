@@ -86,9 +86,11 @@ func (k *Book) token() (string, error) {
 	return tokenEncoding.EncodeToString(raw[:]), nil
 }
 
-// Start stages a new secured thread.
-func (k *Book) Start(b *store.Batch, staff gateway.Address, now time.Time) (gateway.ThreadID, error) {
+// Start stages a new secured thread that staff began, or that was begun with
+// them, and in which others take part.
+func (k *Book) Start(b *store.Batch, staff gateway.Address, now time.Time, others ...gateway.Address) (gateway.ThreadID, error) {
 	t := Thread{Created: now, Secured: true, Staff: staff}
+	t.welcome(others)
 	if _, err := io.ReadFull(k.random, t.ID[:]); err != nil {
 		return gateway.ThreadID{}, fmt.Errorf("making a thread: %w", err)
 	}

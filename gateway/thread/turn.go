@@ -121,17 +121,21 @@ func (k *Book) Welcome(ctx context.Context, b *store.Batch, id gateway.ThreadID,
 	if err != nil {
 		return known(err)
 	}
-	n := len(t.Others)
+	if !t.welcome(staff) {
+		return nil
+	}
+	b.RequireVersion(key, version)
+	return b.PutRecord(key, t)
+}
+
+// welcome adds whoever does not take part yet, and reports whether anybody was.
+func (t *Thread) welcome(staff []gateway.Address) (more bool) {
 	for _, a := range staff {
 		is := func(b gateway.Address) bool { return a.Key() == b.Key() }
 		if a.IsNull() || slices.ContainsFunc(t.Everybody(), is) || len(t.Others) >= maxStaff {
 			continue
 		}
-		t.Others = append(t.Others, a)
+		t.Others, more = append(t.Others, a), true
 	}
-	if len(t.Others) == n {
-		return nil
-	}
-	b.RequireVersion(key, version)
-	return b.PutRecord(key, t)
+	return more
 }
