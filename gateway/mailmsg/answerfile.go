@@ -114,17 +114,14 @@ func nameParam(name string) string {
 	if simple {
 		return ";\r\n filename=\"" + name + `"`
 	}
-	var units []string
-	for i := 0; i < len(name); i++ {
-		units = append(units, percent(name[i]))
-	}
 	var b strings.Builder
 	line, number := "utf-8''", 0
 	flush := func() {
 		fmt.Fprintf(&b, ";\r\n filename*%d*=%s", number, line)
 		line, number = "", number+1
 	}
-	for _, u := range units {
+	for _, c := range name { // some readers decode each piece for itself
+		u := percent(string(c))
 		if len(line)+len(u) > paramPiece {
 			flush()
 		}
@@ -137,11 +134,15 @@ func nameParam(name string) string {
 	return b.String()
 }
 
-// percent is one octet of an extended parameter: attribute-char of RFC 2231
+// percent is a character of an extended parameter: attribute-char of RFC 2231
 // section 7 as it is.
-func percent(c byte) string {
-	if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("!#$&+-.^_`{|}~", c) >= 0 {
-		return string(c)
+func percent(c string) string {
+	if len(c) == 1 && (c >= "a" && c <= "z" || c >= "A" && c <= "Z" || c >= "0" && c <= "9" || strings.Contains("!#$&+-.^_`{|}~", c)) {
+		return c
 	}
-	return fmt.Sprintf("%%%02X", c)
+	var b strings.Builder
+	for i := range len(c) {
+		fmt.Fprintf(&b, "%%%02X", c[i])
+	}
+	return b.String()
 }
