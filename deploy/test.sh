@@ -7,6 +7,8 @@
 # Parts: gofmt and vet; all tests under the race detector; each fuzz target for
 # two seconds; the stories of the whole binary with real peers (deploy/e2e:
 # Postfix, Mail::DKIM, strace; the viewer: Chromium). Correctness only: nothing here depends on how fast the machine is.
+# axe-core, which looks for barriers in the pages, comes from the npm registry
+# into the user's cache and is given to the tests as GATEPOST_AXE.
 # Outside data sets are read from GATEPOST_TESTDATA and GATEPOST_CORPUS; where
 # they are unset those tests skip. Ends with "N passed, N failed".
 set -uo pipefail
@@ -22,7 +24,15 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 130' INT TERM
 
-# name of the thing, how to see it, Debian package
+# One version of axe-core, known by its octets: what it finds does not change
+# by itself, and nobody can put another program under its name.
+AXE_VERSION=4.14.1
+AXE_SHA256=e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745
+export GATEPOST_AXE=${GATEPOST_AXE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/gatepost/axe-core-$AXE_VERSION/axe.min.js}
+
+axe_or() { [ -s "$GATEPOST_AXE" ] || command -v "$1"; }
+
+# name of the thing, how to see it, Debian package ("" where it is none)
 peers() {
   cat <<'LIST'
 Postfix|command -v postfix|postfix
@@ -35,6 +45,8 @@ curl|command -v curl|curl
 NeoMutt|command -v neomutt|neomutt
 script|command -v script|bsdutils
 systemd-analyze|command -v systemd-analyze|systemd
+npm (to fetch axe-core)|axe_or npm|npm
+axe-core|test -s "$GATEPOST_AXE"|
 LIST
 }
 
@@ -44,9 +56,21 @@ missing() {
   done < <(peers)
 }
 
+install_axe() {
+  [ ! -s "$GATEPOST_AXE" ] || return 0
+  local folder archive=axe-core-$AXE_VERSION.tgz
+  folder=$(dirname "$GATEPOST_AXE")
+  (cd "$work" && npm pack --silent "axe-core@$AXE_VERSION" >/dev/null 2>npm.log && sha256sum --check --quiet <<<"$AXE_SHA256  $archive" &&
+    tar -xzf "$archive" package/axe.min.js && mkdir -p "$folder" && mv package/axe.min.js "$GATEPOST_AXE") || {
+    tail -20 "$work/npm.log" >&2
+    echo "test.sh: fetching axe-core $AXE_VERSION failed" >&2
+    exit 69
+  }
+}
+
 install_peers() {
   local absent packages
-  absent=$(missing)
+  absent=$(missing | grep -v '|$')
   [ -n "$absent" ] || return 0
   if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     echo "test.sh: --install works on Debian as root" >&2
@@ -78,8 +102,8 @@ install_peers() {
 
 case "${1:-}" in
 "") ;;
---install) install_peers ;;
-*) sed -n '2,14p' "$0"; exit 64 ;;
+--install) install_peers && install_axe ;;
+*) sed -n '2,16p' "$0"; exit 64 ;;
 esac
 
 absent=$(missing)

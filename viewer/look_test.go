@@ -2,10 +2,7 @@ package viewer
 
 import (
 	"fmt"
-	"os"
-	"slices"
 	"strings"
-	"testing"
 	"time"
 
 	"gatepost/gateway"
@@ -54,6 +51,9 @@ func inState(s gateway.LinkState) func(*clinic, *window) {
 // stays as the path of a look: the page that set led to.
 const stays = "\x00"
 
+// looks is every page and state of the viewer. All that is asked of pages is
+// asked of these, and a page with a title that none of them shows is missed
+// (checkAllTitles).
 func looks() []look {
 	long := &gateway.Mail{Subject: "Ihre Unterlagen zur Donaudampfschifffahrtsgesellschaftskapit\u00e4nsversorgungswerkzusatzrente und weitere wichtige Hinweise",
 		From: "Rechtsanwaltskanzlei Dr. M\u00fcller-L\u00fcdenscheidt & Partner <kanzlei.mueller-luedenscheidt@a-very-long-name-of-a-law-firm.example>", To: "pat@out.example",
@@ -127,46 +127,5 @@ func looks() []look {
 				w.press(`form:has(#pin) button`, `h1`)
 			}
 		}},
-	}
-}
-
-// TestEveryPageIsSeen opens every page on a telephone and on a desk, in light
-// and in dark, holds it to what people with weak eyes, thumbs or no mouse
-// need, and leaves pictures in the folder that GATEPOST_SCREENSHOTS names.
-func TestEveryPageIsSeen(t *testing.T) {
-	ctx := chromium(t)
-	folder := screenshots(t)
-	w := newClinic(t).window(ctx, "")
-	all := os.Getenv("GATEPOST_SCREENSHOTS") != "" || os.Getenv("GATEPOST_PEERS") == "required"
-	if !all {
-		t.Log("one page of each kind: GATEPOST_SCREENSHOTS or GATEPOST_PEERS=required has them all")
-	}
-	for _, l := range looks() {
-		if !all && !slices.Contains([]string{"01", "03", "11", "16", "18", "29"}, l.name[:2]) {
-			continue
-		}
-		t.Run(l.name, func(t *testing.T) {
-			c := newClinic(t)
-			w.before(c, c.visit(false).base)
-			w.size(360)
-			if l.set != nil {
-				l.set(c, w)
-			}
-			if l.path != stays {
-				w.open(l.of(c))
-			}
-			w.check("360")
-			w.checkFocus("360")
-			w.picture(folder, l.name+"-360")
-			w.scheme("dark")
-			w.check("360 dark")
-			if strings.HasPrefix(l.name, "03") || strings.HasPrefix(l.name, "16") {
-				w.picture(folder, l.name+"-360-dark")
-			}
-			w.scheme("light")
-			w.size(1280)
-			w.check("1280")
-			w.picture(folder, l.name+"-1280")
-		})
 	}
 }
