@@ -121,7 +121,7 @@ func TestStaffNoticeVariants(t *testing.T) {
 		"only locked": {text(mailmsg.StaffRecalled, func(d *mailmsg.StaffNoticeData) { d.Copies = d.Copies[:1] }), "cannot reach", "backup"},
 		"undone": {text(mailmsg.StaffRecalled, func(d *mailmsg.StaffNoticeData) {
 			d.Undone, d.Copies = true, []mailmsg.RecalledCopy{{State: mailmsg.RecallWorks}}
-		}), "The recall was undone. What became of each copy: Reference: ABCD-2345 Person: p•••@o•••.example Sent: 28 February 2026, 12:30 UTC the link works", "cannot reach"},
+		}), "The recall was undone. Reference: ABCD-2345 Person: p•••@o•••.example Sent: 28 February 2026, 12:30 UTC the link works", "cannot reach"},
 	} {
 		if !strings.Contains(c.got, c.holds) || strings.Contains(c.got, c.without) {
 			t.Errorf("%s: %s", name, c.got)

@@ -101,8 +101,8 @@ func germanFacts() staffFacts {
 			odd:         "Ihre Form ist zweifelhaft.",
 		},
 		recall: staffRecall{
-			intro:     "Ihre Nachricht wurde zurückgenommen. Was aus jeder Kopie wurde:",
-			undone:    "Der Rückruf wurde aufgehoben. Was aus jeder Kopie wurde:",
+			intro:     "Ihre Nachricht wurde zurückgenommen.",
+			undone:    "Der Rückruf wurde aufgehoben.",
 			undoUntil: "Bis %s können Sie den Rückruf aufheben. Danach wird die Nachricht vernichtet.",
 			locked:    "gesperrt: Niemand kann sie öffnen.",
 			destroyed: "vernichtet: Die Schlüssel sind fort, niemand kann sie zurückholen.",

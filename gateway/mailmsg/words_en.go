@@ -101,8 +101,8 @@ func englishFacts() staffFacts {
 			odd:         "its form is doubtful",
 		},
 		recall: staffRecall{
-			intro:     "Your message was taken back. What became of each copy:",
-			undone:    "The recall was undone. What became of each copy:",
+			intro:     "Your message was taken back.",
+			undone:    "The recall was undone.",
 			undoUntil: "You can undo the recall until %s. After that the message is destroyed.",
 			locked:    "locked: nobody can open it",
 			destroyed: "destroyed: its keys are gone, and nobody can bring it back",

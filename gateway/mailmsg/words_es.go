@@ -101,8 +101,8 @@ func spanishFacts() staffFacts {
 			odd:         "su forma es dudosa",
 		},
 		recall: staffRecall{
-			intro:     "Su mensaje ha sido retirado. Qué ha sido de cada copia:",
-			undone:    "La retirada se ha anulado. Qué ha sido de cada copia:",
+			intro:     "Su mensaje ha sido retirado.",
+			undone:    "La retirada se ha anulado.",
 			undoUntil: "Puede anular la retirada hasta el %s. Después el mensaje se destruye.",
 			locked:    "bloqueada: nadie puede abrirla",
 			destroyed: "destruida: sus claves ya no existen y nadie puede recuperarla",

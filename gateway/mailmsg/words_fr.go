@@ -101,8 +101,8 @@ func frenchFacts() staffFacts {
 			odd:         "sa forme est douteuse",
 		},
 		recall: staffRecall{
-			intro:     "Votre message a été retiré. Ce qu'est devenue chaque copie :",
-			undone:    "Le retrait a été annulé. Ce qu'est devenue chaque copie :",
+			intro:     "Votre message a été retiré.",
+			undone:    "Le retrait a été annulé.",
 			undoUntil: "Vous pouvez annuler le retrait jusqu'au %s. Ensuite, le message est détruit.",
 			locked:    "bloquée : personne ne peut l'ouvrir",
 			destroyed: "détruite : ses clés n'existent plus, personne ne peut la récupérer",

@@ -101,8 +101,8 @@ func italianFacts() staffFacts {
 			odd:         "la sua forma è dubbia",
 		},
 		recall: staffRecall{
-			intro:     "Il suo messaggio è stato ritirato. Che cosa ne è di ogni copia:",
-			undone:    "Il ritiro è stato annullato. Che cosa ne è di ogni copia:",
+			intro:     "Il suo messaggio è stato ritirato.",
+			undone:    "Il ritiro è stato annullato.",
 			undoUntil: "Può annullare il ritiro fino al %s. Dopo il messaggio viene distrutto.",
 			locked:    "bloccata: nessuno può aprirla",
 			destroyed: "distrutta: le chiavi non esistono più e nessuno può recuperarla",
