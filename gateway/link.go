@@ -53,6 +53,7 @@ type Link struct {
 	Person    PersonRef
 	Recipient Address
 	Reference string // short code that notice and viewer both show
+	HeaderID  string `json:",omitempty"` // Message-ID of its notice without "<>"
 	Created   time.Time
 	Expires   time.Time
 	Wrap      Wrap    // the correspondent's way to the data key
@@ -138,6 +139,7 @@ type Visitor struct {
 	Device  string // secret of the cookie of a remembered browser; "" when there is none
 	Remote  string // network address of the client, for evidence as a keyed hash only
 	Agent   string // User-Agent, for the guess "person or machine"
+	Ahead   bool   // the request looks ahead and shows nobody anything: HEAD, prefetch, preview
 }
 
 // Assurance is how strong the proof of a reader was.

@@ -145,11 +145,12 @@ type Envelope struct {
 	Rules        []string  `json:",omitempty"` // that demanded Decided
 	Judged       int       `json:",omitempty"` // its place in Message.Verdicts, from 1; 0: nothing judged it
 
-	More     []LinkID  `json:",omitempty"` // links beside Link, newest last: those of reminders
-	Recalled time.Time `json:",omitzero"`  // locked since: the sender took it back
-	Shredded time.Time `json:",omitzero"`  // the wraps of this recipient are gone
-	Opened   time.Time `json:",omitzero"`  // first read by its recipient
-	Answered time.Time `json:",omitzero"`  // first answered
+	More     []LinkID    `json:",omitempty"` // links beside Link, newest last: those of reminders
+	Recalled time.Time   `json:",omitzero"`  // locked since: the sender took it back
+	Shredded time.Time   `json:",omitzero"`  // the wraps of this recipient are gone
+	Opened   time.Time   `json:",omitzero"`  // first read by its recipient
+	Reminded []time.Time `json:",omitempty"` // its recipient was reminded, or warned that the link ends
+	Answered time.Time   `json:",omitzero"`  // first answered
 
 	// Schedule, written by the queue only.
 	Accepted time.Time

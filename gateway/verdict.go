@@ -17,6 +17,7 @@ type Options struct {
 	PIN       string        `json:"pin,omitempty"`        // "", other_channel, same_channel, standing, contact, sender
 	Expires   time.Duration `json:"expires,omitempty"`    // of the link; 0: the configuration's
 	StaffCopy string        `json:"staff_copy,omitempty"` // "none" forbids the staff wrap
+	Status    string        `json:"status,omitempty"`     // "opened": the sender is told of the first reading
 }
 
 // Explanation proves a verdict: each rule, met or not and why. It holds no

@@ -153,8 +153,22 @@ func (v *viewer) link(r *http.Request) (link, bool) {
 		return link{}, false
 	}
 	return link{secret: secret, path: "/m/" + secret.Path(), visitor: gateway.Visitor{
-		Session: v.session(r), Remote: hostOf(r.RemoteAddr), Agent: cutTo(r.UserAgent(), 256),
+		Session: v.session(r), Remote: hostOf(r.RemoteAddr), Agent: cutTo(r.UserAgent(), 256), Ahead: looksAhead(r),
 	}}, true
+}
+
+// looksAhead reports whether a request fetches what nobody sees yet.
+func looksAhead(r *http.Request) bool {
+	if r.Method == http.MethodHead {
+		return true
+	}
+	for _, field := range []string{"Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"} {
+		value := strings.ToLower(r.Header.Get(field))
+		if strings.Contains(value, "prefetch") || strings.Contains(value, "preview") || strings.Contains(value, "prerender") {
+			return true
+		}
+	}
+	return false
 }
 
 // hostOf is a network address without its port: the port is another one for

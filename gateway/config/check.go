@@ -153,11 +153,34 @@ func (k *checker) numbers() {
 			k.bad(v.path, "%s is too short: at least %s", FormatDuration(v.value), FormatDuration(v.least))
 		}
 	}
+	k.reminders()
 	if k.Pins.Tries < 1 || k.Pins.Tries > 10 {
 		k.bad("pins.tries", "must be from 1 to 10: a PIN has six digits")
 	}
 	if k.Pins.Freeze < k.Pins.Tries || k.Pins.Freeze > 20 {
 		k.bad("pins.freeze", "must be from pins.tries (%d) to 20", k.Pins.Tries)
+	}
+}
+
+// maxReminders bounds how often one message is recalled to its reader's mind.
+const maxReminders = 10
+
+// reminders checks that they come in order and that none comes at once.
+func (k *checker) reminders() {
+	r := k.Reminders
+	if len(r.After) > maxReminders {
+		k.bad("reminders.after", "holds %d times: at most %d", len(r.After), maxReminders)
+	}
+	for i, d := range r.After {
+		if d < time.Minute || i > 0 && d <= r.After[i-1] {
+			k.bad("reminders.after", "must rise, and begin with a minute at least")
+			break
+		}
+	}
+	for path, d := range map[string]time.Duration{"urgent": r.Urgent, "unread": r.Unread, "expiry": r.Expiry} {
+		if d < 0 || d > 0 && d < time.Minute {
+			k.bad("reminders."+path, "%s is too short: at least a minute, or 0", FormatDuration(d))
+		}
 	}
 }
 

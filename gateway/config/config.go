@@ -30,6 +30,7 @@ type Config struct {
 	Queue        Queue        `yaml:"queue" doc:"the delivery schedule"`
 	Pins         Pins         `yaml:"pins" doc:"how a reader proves who they are"`
 	Links        Links        `yaml:"links" doc:"links to secured messages"`
+	Reminders    Reminders    `yaml:"reminders" doc:"what follows when a secured message is not read"`
 	Retention    Retention    `yaml:"retention" doc:"how long things are kept"`
 	Recall       Recall       `yaml:"recall" doc:"taking a message back"`
 
@@ -184,6 +185,15 @@ type Pins struct {
 // Links configures links to secured messages.
 type Links struct {
 	Expires time.Duration `yaml:"expires" doc:"unless a rule says shorter"`
+}
+
+// Reminders says what follows when a secured message is not read.
+type Reminders struct {
+	Enabled bool            `yaml:"enabled" doc:"false: nobody is reminded, warned or told"`
+	After   []time.Duration `yaml:"after" doc:"the correspondent is reminded so long after the message was sent; []: never"`
+	Urgent  time.Duration   `yaml:"urgent" doc:"the first reminder of an [urgent] message; 0: like others"`
+	Unread  time.Duration   `yaml:"unread" doc:"then the sender is told that it is still unread; 0: never"`
+	Expiry  time.Duration   `yaml:"expiry" doc:"so long before its link ends the correspondent is warned; 0: never"`
 }
 
 // Retention says how long things are kept.

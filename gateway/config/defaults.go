@@ -35,7 +35,10 @@ func Defaults() *Config {
 			Default: "other_channel", CodeTTL: 10 * time.Minute, Resend: time.Minute,
 			Tries: 5, Pause: 15 * time.Minute, Freeze: 10,
 		},
-		Links:     Links{Expires: 30 * day},
+		Links: Links{Expires: 30 * day},
+		Reminders: Reminders{
+			Enabled: true, After: []time.Duration{time.Hour, day, 3 * day}, Urgent: 5 * time.Minute, Unread: 4 * day, Expiry: 3 * day,
+		},
 		Retention: Retention{Secured: 180 * day, Evidence: 6 * 365 * day},
 		Recall:    Recall{Grace: time.Minute},
 	}

@@ -20,7 +20,9 @@ import (
 type taskKind byte
 
 const (
-	taskShred taskKind = 1 // the grace of a recall is over
+	taskShred  taskKind = 1 // the grace of a recall is over
+	taskFollow taskKind = 2 // a secured message is not read: reminders and what else follows
+	taskStatus taskKind = 3 // the sender is told of the first reading
 )
 
 // task is one row of the agenda.
@@ -29,9 +31,13 @@ type task struct {
 	Due      time.Time
 	Message  gateway.MessageID  `json:",omitzero"`
 	Envelope gateway.EnvelopeID `json:",omitzero"`
-	At       time.Time          `json:",omitzero"`  // of the recall that the task belongs to
+	At       time.Time          `json:",omitzero"`  // of what the task follows: the recall, the sending, the reading
 	Step     int                `json:",omitempty"` // how far a task of several commits has come
 	Groups   []string           `json:",omitempty"` // key groups that end with the task
+	Urgent   bool               `json:",omitempty"` // the message was marked so
+
+	Assurance gateway.Assurance `json:",omitempty"` // of the reading
+	Machine   bool              `json:",omitempty"` // a program seems to have read
 }
 
 // key orders tasks by time; two of one kind, subject and time are one.
@@ -218,6 +224,10 @@ func (f *Flow) perform(ctx context.Context, b *store.Batch, t task) error {
 	switch t.Kind {
 	case taskShred:
 		return f.shred(ctx, b, t)
+	case taskFollow:
+		return f.follow(ctx, b, t)
+	case taskStatus:
+		return f.status(ctx, b, t)
 	}
 	return fmt.Errorf("agenda: unknown task %d", t.Kind)
 }

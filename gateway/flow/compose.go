@@ -15,10 +15,7 @@ import (
 // passes DMARC; else it is the organization's notices address. Of the original
 // it repeats the Message-ID and Auto-Submitted, nothing that people wrote.
 func (f *Flow) composeNotice(set *Settings, s securing, link gateway.Link, secret gateway.LinkSecret, replyTo gateway.Address, language string) (raw []byte, headerID string, err error) {
-	from := s.message.From
-	if from.IsNull() || !from.IsASCII() || set.Signer(from.Domain()) == nil {
-		from = set.notices()
-	}
+	from := set.speaker(s.message.From)
 	if headerID, err = mailmsg.HeaderID(from.Domain(), f.Random); err != nil {
 		return nil, "", err
 	}
@@ -33,6 +30,15 @@ func (f *Flow) composeNotice(set *Settings, s securing, link gateway.Link, secre
 	}
 	raw, err = set.sign(from, raw)
 	return raw, headerID, err
+}
+
+// speaker is who a notice comes from: the member of staff where their domain
+// has a key here, else the organization.
+func (s *Settings) speaker(from gateway.Address) gateway.Address {
+	if from.IsNull() || !from.IsASCII() || s.Signer(from.Domain()) == nil {
+		return s.notices()
+	}
+	return from
 }
 
 // composeReport makes a delivery report about envelopes of m. It quotes

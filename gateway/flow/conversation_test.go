@@ -263,14 +263,14 @@ func TestRecallBesideAReading(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			if err := f.stageOpened(ctx, &b, e.ID, e.Link, true); err != nil {
+			if err := f.stageOpened(ctx, &b, e.ID, sight{by: e.Link, whole: true}); err != nil {
 				return err
 			}
 			amend(ctx, t, f, envelopeKey(e.ID), func(e *gateway.Envelope) { e.Recalled = f.Now() })
 			if err := store.Write(ctx, f.Store, &b); !errors.Is(err, store.ErrConflict) {
 				t.Errorf("read beside a recall: %v", err)
 			}
-			if err := f.stageOpened(ctx, new(store.Batch), e.ID, e.Link, true); !errors.Is(err, gateway.ErrNotProven) {
+			if err := f.stageOpened(ctx, new(store.Batch), e.ID, sight{by: e.Link, whole: true}); !errors.Is(err, gateway.ErrNotProven) {
 				t.Errorf("read after a recall: %v", err)
 			}
 		}

@@ -44,9 +44,10 @@ type Settings struct {
 	ViewerURL    string // without a final "/"
 	InboundRelay bool
 	LinkExpires  time.Duration
-	Retain       time.Duration  // of secured bodies
-	MaxHops      int            // Received lines after which a message loops
-	RecallGrace  time.Duration  // how long a recall can be undone
+	Retain       time.Duration // of secured bodies
+	MaxHops      int           // Received lines after which a message loops
+	RecallGrace  time.Duration // how long a recall can be undone
+	Reminders    Reminders
 	Location     *time.Location // of the organization, for hours in rules
 	// Signer returns the DKIM key of a domain, nil when there is none.
 	Signer func(domain string) *mailauth.Signer

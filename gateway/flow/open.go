@@ -249,7 +249,7 @@ func (f *Flow) recordReadingOnce(ctx context.Context, l gateway.Link, m *gateway
 	var b store.Batch
 	r := gateway.Record{
 		At: f.Now(), Event: gateway.EventOpened, Actor: "correspondent", Message: m.ID, Envelope: l.Envelope.String(), Thread: m.Thread,
-		Link: l.ID, Persons: []gateway.PersonRef{l.Person}, Detail: map[string]string{"assurance": string(how), "client": f.client(v)},
+		Link: l.ID, Persons: []gateway.PersonRef{l.Person}, Detail: map[string]string{"assurance": string(how), "client": f.client(v), "reader": readerOf(v)},
 	}
 	if file >= 0 {
 		r.Event = gateway.EventFileOpened
@@ -257,7 +257,8 @@ func (f *Flow) recordReadingOnce(ctx context.Context, l gateway.Link, m *gateway
 	if err := f.Audit.Stage(&b, r); err != nil {
 		return err
 	}
-	if err := f.stageOpened(ctx, &b, l.Envelope, l.ID, file < 0); err != nil {
+	seen := sight{by: l.ID, how: how, whole: file < 0, machine: readerOf(v) == readerMachine}
+	if err := f.stageOpened(ctx, &b, l.Envelope, seen); err != nil {
 		return err
 	}
 	return store.Write(ctx, f.Store, &b)

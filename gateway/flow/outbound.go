@@ -302,7 +302,7 @@ func (a *arrival) build(ctx context.Context) (*store.Batch, *gateway.Message, er
 	for i := range envelopes {
 		e := &envelopes[i]
 		if e.Action == gateway.Secure && e.State == gateway.Queued {
-			s := securing{message: m, automatic: a.reading.AutoSubmitted, key: a.taken.key, options: verdictOf(m, e).Options}
+			s := securing{message: m, automatic: a.reading.AutoSubmitted, key: a.taken.key, options: verdictOf(m, e).Options, urgent: a.tagsBind() && a.reading.Tags.Urgent}
 			if err := f.secure(ctx, b, s, e); err != nil {
 				return nil, nil, fmt.Errorf("securing envelope %v: %w", e.ID, err)
 			}

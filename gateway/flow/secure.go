@@ -23,6 +23,7 @@ type securing struct {
 	options gateway.Options
 	// automatic is the original's Auto-Submitted, which its notice repeats.
 	automatic string
+	urgent    bool // the sender marked it so
 }
 
 // secure stages everything that leaves and stays for one recipient of a
@@ -47,9 +48,6 @@ func (f *Flow) secure(ctx context.Context, b *store.Batch, s securing, e *gatewa
 		ID: seal.LinkID(secret), Envelope: e.ID, Person: e.Person, Recipient: e.Recipient, Reference: reference,
 		Created: now, Expires: expiry(now, s.options.Expires, set.LinkExpires, m.Retain), Wrap: wrap, Options: s.options,
 	}
-	if err := b.PutRecord(linkKey(link.ID), link); err != nil {
-		return err
-	}
 	reply, err := f.Threads.Reply(b, thread.Capability{Thread: m.Thread, Envelope: e.ID, Person: e.Person, Staff: m.From})
 	if err != nil {
 		return err
@@ -71,6 +69,13 @@ func (f *Flow) secure(ctx context.Context, b *store.Batch, s securing, e *gatewa
 	}
 	notice, headerID, err := f.composeNotice(set, s, link, secret, replyTo, person.Language)
 	if err != nil {
+		return err
+	}
+	link.HeaderID = headerID
+	if err := b.PutRecord(linkKey(link.ID), link); err != nil {
+		return err
+	}
+	if err := f.stageFollowUp(b, s, e, &link); err != nil {
 		return err
 	}
 	wrapFor := f.Sealer.WrapSpool

@@ -54,6 +54,32 @@ func recallJourneys() []journey {
 	}
 	return []journey{
 		{
+			name: "remind", covers: []string{"Agenda"},
+			prepare: func(t *testing.T, w *world, kv store.Store) { _, id = w.secured(t, kv, "s@secure.example") },
+			run: func(ctx context.Context, _ *testing.T, _ *world, f *Flow) error {
+				time.Sleep(2 * time.Hour)
+				f.agendaOnce(ctx)
+				return nil
+			},
+			check: func(t *testing.T, w *world, kv store.Store, _ error) {
+				err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+					time.Sleep(90 * time.Minute)
+					live(ctx, f, time.Hour)
+					e, err := f.envelope(ctx, gateway.EnvelopeID{Message: id})
+					if len(e.Reminded) != 1 || len(e.More) != 1 {
+						t.Errorf("reminded %d times, %d links", len(e.Reminded), len(e.More))
+					}
+					if w.arrivals("s@secure.example", aReminder) == 0 {
+						t.Error("no reminder came")
+					}
+					return err
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			},
+		},
+		{
 			name: "recall and shred", covers: []string{"op message.recall", "Agenda", "Readable"},
 			run: func(ctx context.Context, t *testing.T, _ *world, f *Flow) error {
 				if err := start(ctx, f); err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strconv"
-	"time"
 
 	"gatepost/gateway"
 	"gatepost/gateway/thread"
@@ -164,7 +163,7 @@ func (f *Flow) recordTurnOnce(ctx context.Context, c *caller, t *turn, file int)
 	r := gateway.Record{
 		At: f.Now(), Event: gateway.EventOpened, Actor: "correspondent", Message: t.Message, Thread: t.Thread, Link: c.link.ID,
 		Persons: []gateway.PersonRef{c.link.Person},
-		Detail:  map[string]string{"assurance": string(c.how), "client": f.client(c.visitor), "way": "conversation"},
+		Detail:  map[string]string{"assurance": string(c.how), "client": f.client(c.visitor), "reader": readerOf(c.visitor), "way": "conversation"},
 	}
 	if file >= 0 {
 		r.Event = gateway.EventFileOpened
@@ -184,39 +183,53 @@ func (f *Flow) recordTurnOnce(ctx context.Context, c *caller, t *turn, file int)
 	if t.own {
 		link = c.link.ID
 	}
-	if err := f.stageOpened(ctx, &b, t.Envelope, link, file < 0); err != nil {
+	seen := sight{by: link, how: c.how, whole: file < 0, machine: readerOf(c.visitor) == readerMachine}
+	if err := f.stageOpened(ctx, &b, t.Envelope, seen); err != nil {
 		return err
 	}
 	return store.Write(ctx, f.Store, &b)
 }
 
 // stageOpened stages with the evidence of a reading when envelope and link were
-// first read, unless whole is false: then only a file was. It lets b fail when
-// the envelope changes meanwhile, and refuses one that was taken back: between
-// a recall and a reading one comes first.
-func (f *Flow) stageOpened(ctx context.Context, b *store.Batch, id gateway.EnvelopeID, by gateway.LinkID, whole bool) error {
+// first read, unless only a file was. It lets b fail when the envelope changes
+// meanwhile, and refuses one that was taken back: between a recall and a
+// reading one comes first. Where a rule asks for it the sender is told of the
+// first reading.
+func (f *Flow) stageOpened(ctx context.Context, b *store.Batch, id gateway.EnvelopeID, s sight) error {
 	e, err := f.stageUnrecalled(ctx, b, id)
-	if err != nil || !whole {
+	if err != nil || !s.whole {
 		return err
 	}
-	first, err := f.stageLinkOpened(ctx, b, by)
+	link, err := f.stageLinkOpened(ctx, b, s.by)
 	if err != nil || !e.Opened.IsZero() {
 		return err
 	}
-	e.Opened = first
-	return b.PutRecord(envelopeKey(id), e)
+	e.Opened = link.Opened
+	if err := b.PutRecord(envelopeKey(id), e); err != nil {
+		return err
+	}
+	return f.stageStatus(b, &e, link, s)
 }
 
-// stageLinkOpened stages when a link's message was first read, and returns it.
-func (f *Flow) stageLinkOpened(ctx context.Context, b *store.Batch, id gateway.LinkID) (time.Time, error) {
+// sight is one reading of a message.
+type sight struct {
+	by      gateway.LinkID
+	how     gateway.Assurance
+	whole   bool // not only one of its files
+	machine bool // a program seems to read
+}
+
+// stageLinkOpened stages when a link's message was first read, and returns the
+// link with it.
+func (f *Flow) stageLinkOpened(ctx context.Context, b *store.Batch, id gateway.LinkID) (gateway.Link, error) {
 	l, version, err := store.GetRecord[gateway.Link](ctx, f.Store, linkKey(id))
 	if errors.Is(err, store.ErrNotFound) { // erased: the envelope still knows
-		return f.Now(), nil
+		return gateway.Link{Opened: f.Now()}, nil
 	}
 	if err != nil || !l.Opened.IsZero() {
-		return l.Opened, err
+		return l, err
 	}
 	l.Opened = f.Now()
 	b.RequireVersion(linkKey(id), version)
-	return l.Opened, b.PutRecord(linkKey(id), l)
+	return l, b.PutRecord(linkKey(id), l)
 }

@@ -43,6 +43,7 @@ rules:
   - {id: thread, reason: secured before, when: thread.secured, then: secure}
   - {id: s, reason: secured, when: recipient.domain == "secure.example", then: secure}
   - {id: n, reason: no copy, when: recipient.domain == "nocopy.example", then: {action: secure, staff_copy: none}}
+  - {id: st, reason: told, when: recipient.domain == "status.example", then: {action: secure, status: opened}}
   - {id: t, reason: forced TLS, when: recipient.domain == "tls.example" || recipient.domain == "plain.example", then: tls}
   - {id: h, reason: a person decides, when: recipient.domain == "hold.example", then: hold}
   - {id: hs, reason: secured below, when: recipient.domain == "both.example", then: secure}
@@ -128,7 +129,7 @@ func (w *world) settings() Settings {
 	return Settings{
 		Mode: w.mode, Organization: "Example Clinic", Domains: []string{"clinic.example"}, Hostname: "gate.clinic.example",
 		ReplyDomain: "reply.clinic.example", ViewerURL: "https://secure.clinic.example", LinkExpires: 30 * 24 * time.Hour,
-		Retain: 180 * 24 * time.Hour, RecallGrace: time.Minute, MaxHops: 50, Signer: func(string) *mailauth.Signer { return nil },
+		Retain: 180 * 24 * time.Hour, RecallGrace: time.Minute, Reminders: testReminders(), MaxHops: 50, Signer: func(string) *mailauth.Signer { return nil },
 	}
 }
 

@@ -193,7 +193,7 @@ func (d *document) then(n yamlast.Node, r *rule) {
 		r.action = d.action(n, "then")
 		return
 	}
-	known := []string{"action", "pin", "expires", "staff_copy", "satisfies", "exempts"}
+	known := []string{"action", "pin", "expires", "staff_copy", "status", "satisfies", "exempts"}
 	var liftAt place
 	for _, e := range d.mapping(n, "then", known) {
 		switch e.key {
@@ -205,6 +205,10 @@ func (d *document) then(n yamlast.Node, r *rule) {
 			r.options.Expires = d.expires(e.value)
 		case "staff_copy":
 			r.options.StaffCopy = d.oneOf(e.value, "staff_copy", []string{"none", "keep"})
+		case "status":
+			if r.options.Status = d.oneOf(e.value, "status", []string{"opened", "none"}); r.options.Status == "none" {
+				r.options.Status = ""
+			}
 		case "satisfies":
 			r.satisfies, liftAt = d.references(e.value, "satisfies"), e.at
 		case "exempts":

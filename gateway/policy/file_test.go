@@ -29,7 +29,7 @@ rules:
     reason: One
     mode: shadow
     when: big && found(["codeword"], LOW)
-    then: {action: secure, pin: standing, expires: 12h, staff_copy: none}
+    then: {action: secure, pin: standing, expires: 12h, staff_copy: none, status: opened}
   - id: two-2_x
     reason: Two
     mode: enforce
@@ -59,7 +59,7 @@ tests:
 		t.Errorf("files: %+v", p.Files())
 	}
 	one := p.rules[0]
-	if want := (gateway.Options{PIN: "standing", Expires: 12 * time.Hour, StaffCopy: "none"}); one.options != want || !one.shadow || p.rules[1].shadow {
+	if want := (gateway.Options{PIN: "standing", Expires: 12 * time.Hour, StaffCopy: "none", Status: "opened"}); one.options != want || !one.shadow || p.rules[1].shadow {
 		t.Errorf("rule: %+v", one)
 	}
 	want := `[{23 a b sms [{X-A [none]}] a@b.example +15550001111 true [marketing] true tls [two-2_x]}]`

@@ -234,6 +234,9 @@ func merge(into *gateway.Options, o gateway.Options) {
 	if o.StaffCopy == "none" {
 		into.StaffCopy = "none"
 	}
+	if o.Status == "opened" {
+		into.Status = "opened"
+	}
 }
 
 // senderOptions adds what the sender asked for this one message.

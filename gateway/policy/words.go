@@ -130,6 +130,9 @@ func optionWords(o gateway.Options) string {
 	if o.StaffCopy == "none" {
 		words = append(words, "No copy that staff could open is kept.")
 	}
+	if o.Status == "opened" {
+		words = append(words, "The sender is told when it is first read.")
+	}
 	return strings.Join(words, " ")
 }
 
