@@ -174,7 +174,7 @@ func (f *Flow) stageBounce(ctx context.Context, b *store.Batch, id gateway.Envel
 	if err := f.Audit.Stage(b, r); err != nil {
 		return err
 	}
-	if e.State != gateway.Delivered || report.Action == mailmsg.ActionDelayed || m.Sender.IsNull() {
+	if e.State != gateway.Delivered || report.Action == mailmsg.ActionDelayed || m.Sender.IsNull() && !e.Confidential {
 		return nil // only what we called delivered needs to be corrected, and once
 	}
 	e.State = gateway.Bounced
@@ -186,6 +186,9 @@ func (f *Flow) stageBounce(ctx context.Context, b *store.Batch, id gateway.Envel
 	b.RequireVersion(envelopeKey(id), version)
 	if err := b.PutRecord(envelopeKey(id), e); err != nil {
 		return err
+	}
+	if e.Confidential {
+		return f.stageReturned(ctx, b, &e)
 	}
 	return f.stageReport(ctx, b, m, []gateway.Envelope{e}, mailmsg.ActionFailed)
 }

@@ -2,20 +2,125 @@ package flow
 
 import (
 	"context"
+	"fmt"
+	"strconv"
 
 	"gatepost/gateway"
+	"gatepost/gateway/mailmsg"
+	"gatepost/gateway/queue"
+	"gatepost/store"
 )
 
-// faultUnprotected delays what has no protected way now.
-var faultUnprotected = gateway.NewFault(451, "4.7.10", "The next hop is neither on loopback nor verified by TLS")
-
 // deliverConfidential makes one attempt with an answer for staff. Its words
-// leave over verified TLS or to a loopback address only.
+// leave over verified TLS or to a loopback address; over anything else, and
+// when the next hop refuses them for good (552 and kin), a notice that an
+// answer waits leaves instead, in the same attempt.
 func (f *Flow) deliverConfidential(ctx context.Context, m *gateway.Message, e gateway.Envelope) []gateway.Outcome {
-	return f.Carrier.Deliver(ctx, e.Recipient.Domain(), SafeHop, func(_ gateway.TLSState, met bool) (*Outgoing, error) {
+	domain := e.Recipient.Domain()
+	outcomes := f.Carrier.Deliver(ctx, domain, SafeHop, func(state gateway.TLSState, met bool) (*Outgoing, error) {
 		if !met {
-			return nil, faultUnprotected
+			if err := f.noticeInstead(ctx, m, &e, map[string]string{"tls": tlsText(state)}); err != nil {
+				return nil, err
+			}
 		}
 		return f.outgoing(ctx, m, []gateway.Envelope{e})
+	})
+	if e.Notice != nil || len(outcomes) != 1 || outcomes[0].Result != gateway.Failed || outcomes[0].Code == 0 {
+		return outcomes
+	}
+	o := outcomes[0]
+	if err := f.noticeInstead(ctx, m, &e, map[string]string{"code": strconv.Itoa(o.Code), "status": o.Status, "phase": o.Phase}); err != nil {
+		return all(1, f.internal(err))
+	}
+	return f.Carrier.Deliver(ctx, domain, AnyConnection, func(gateway.TLSState, bool) (*Outgoing, error) {
+		return f.outgoing(ctx, m, []gateway.Envelope{e})
+	})
+}
+
+// noticeInstead lets e carry, durably, a notice instead of words, which stay
+// here for the staff page.
+func (f *Flow) noticeInstead(ctx context.Context, m *gateway.Message, e *gateway.Envelope, why map[string]string) error {
+	writing, cancel := recording(ctx)
+	defer cancel()
+	return f.queue.Amend(writing, e.ID, func(b *store.Batch, stored *gateway.Envelope) error {
+		if err := f.stageWaiting(writing, b, m, stored, mailmsg.StaffAnswer); err != nil {
+			return err
+		}
+		*e = *stored
+		return f.Audit.Stage(b, gateway.Record{
+			At: f.Now(), Event: gateway.EventFellBack, Actor: "system", Message: m.ID, Envelope: e.ID.String(),
+			Thread: m.Thread, Persons: []gateway.PersonRef{e.Person}, Detail: why,
+		})
+	})
+}
+
+// stageWaiting stages the mail that tells a member of staff of an answer:
+// a link to the page behind their password, and nothing of what was written.
+// It stands under their own message as far as that one's Message-ID may leave.
+func (f *Flow) stageWaiting(ctx context.Context, b *store.Batch, m *gateway.Message, e *gateway.Envelope, kind mailmsg.StaffKind) error {
+	set := f.set()
+	from := set.notices()
+	headerID, err := mailmsg.HeaderID(from.Domain(), f.Random)
+	if err != nil {
+		return err
+	}
+	d := mailmsg.StaffNoticeData{
+		Kind: kind, HeaderID: headerID, From: from, To: e.Recipient, Organization: set.Organization,
+		URL: gateway.Sensitive(set.ViewerURL + "/staff/" + m.ID.String()), Person: gateway.Sensitive(mask(m.From)),
+		When: m.Accepted.In(set.zone()), Now: f.Now().In(set.zone()),
+	}
+	headerIDs, answered, err := f.parents(ctx, m.Thread, m.Author)
+	if err != nil {
+		return err
+	}
+	for _, id := range headerIDs {
+		if id = f.quotable(id); id != "" {
+			d.References = append(d.References, id)
+		}
+	}
+	if answered != nil {
+		d.InReplyTo = f.quotable(answered.HeaderID)
+	}
+	raw, err := mailmsg.StaffNotice(d)
+	if err != nil {
+		return fmt.Errorf("composing a notice to staff: %w", err)
+	}
+	if raw, err = set.sign(from, raw); err != nil {
+		return err
+	}
+	e.Notice, err = f.keep(ctx, b, m.ID, raw, f.Sealer.WrapSpool)
+	return err
+}
+
+// returnedStep is from the number of an envelope that came back to that of the
+// one which follows it: more than a message has recipients.
+const returnedStep = 1 << 20
+
+// stageReturned stages what follows when an answer that the next hop took came
+// back: a notice, in an envelope of its own. When it was a notice that came
+// back, the next one waits for an operator.
+func (f *Flow) stageReturned(ctx context.Context, b *store.Batch, old *gateway.Envelope) error {
+	m, err := f.message(ctx, old.ID.Message)
+	if err != nil {
+		return err
+	}
+	e := gateway.Envelope{
+		ID: gateway.EnvelopeID{Message: m.ID, N: old.ID.N + returnedStep}, State: gateway.Queued, Action: gateway.Pass, Decided: gateway.Pass,
+		Recipient: old.Recipient, Person: old.Person, Confidential: true,
+	}
+	event := gateway.EventFellBack
+	if old.Notice != nil {
+		event, e.State, e.Hold = gateway.EventHeld, gateway.Held, queue.HoldUndeliverable
+	}
+	if err := f.stageWaiting(ctx, b, m, &e, mailmsg.StaffUndelivered); err != nil {
+		return err
+	}
+	if err := f.stageConfidential(b, f.set(), &e); err != nil {
+		return err
+	}
+	b.RequireAbsent(envelopeKey(e.ID))
+	return f.Audit.Stage(b, gateway.Record{
+		At: f.Now(), Event: event, Actor: "system", Message: m.ID, Envelope: e.ID.String(), Thread: m.Thread,
+		Persons: []gateway.PersonRef{e.Person}, Detail: map[string]string{"returned": old.ID.String()},
 	})
 }

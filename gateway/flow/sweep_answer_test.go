@@ -34,6 +34,9 @@ func conversationJourneys() []journey {
 	var p entered
 	return []journey{
 		answerJourney(gateway.Answer{Text: "thank you", Once: "form"}),
+		unprotectedJourney("unprotected answer", func(h *hop) { clear(h.loopback) }),
+		unprotectedJourney("large answer", func(h *hop) { h.limit = map[string]int64{"clinic.example": 5000} }),
+		returnedJourney(),
 		answerJourney(gateway.Answer{Text: "a question", Once: "form", To: gateway.MustAddress("ann@clinic.example"), Subject: "hello"}),
 		{
 			name: "conversation", covers: []string{"Conversation", "OpenTurn"}, prepare: p.prepare,
@@ -97,6 +100,75 @@ func answerJourney(a gateway.Answer) journey {
 			}
 			if n := len(w.hop.mail("ann@clinic.example")); n != 1 {
 				t.Errorf("staff got %d mails", n)
+			}
+		},
+	}
+}
+
+// unprotectedJourney delivers an answer whose words must not leave: whatever
+// fails, staff get the notice, once unless an answer of the store was lost.
+func unprotectedJourney(name string, arrange func(*hop)) journey {
+	var p entered
+	return journey{
+		name: name, covers: []string{"Deliver", "Settle"},
+		prepare: func(t *testing.T, w *world, kv store.Store) {
+			p.prepare(t, w, kv)
+			arrange(w.hop)
+			err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+				_, err := f.Answer(ctx, p.link, p.v, gateway.Answer{Text: gateway.Sensitive(strings.Repeat(secretAnswer+"\n", 500))})
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		},
+		run: func(ctx context.Context, _ *testing.T, _ *world, f *Flow) error {
+			deliverAll(ctx, f, 5*time.Second)
+			return nil
+		},
+		check: func(t *testing.T, w *world, kv store.Store, _ error) {
+			w.settle(t, kv)
+			got := w.hop.mail("ann@clinic.example")
+			for _, raw := range got {
+				if strings.Contains(raw, secretAnswer) || !strings.Contains(raw, "/staff/") {
+					t.Errorf("staff got %.300q", raw)
+				}
+			}
+			if len(got) < 1 || len(got) > 2 {
+				t.Errorf("%d notices", len(got))
+			}
+		},
+	}
+}
+
+// returnedJourney is a bounce of an answer that was delivered: a notice follows
+// exactly when the bounce was taken.
+func returnedJourney() journey {
+	var p entered
+	sender := ""
+	return journey{
+		name: "answer comes back", covers: []string{"Accept"},
+		prepare: func(t *testing.T, w *world, kv store.Store) {
+			p.prepare(t, w, kv)
+			err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+				_, err := f.Answer(ctx, p.link, p.v, gateway.Answer{Text: secretAnswer})
+				deliverAll(ctx, f, time.Minute)
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			sender = w.hop.from["ann@clinic.example"]
+		},
+		run: func(ctx context.Context, _ *testing.T, _ *world, f *Flow) error {
+			_, err := accept(ctx, f, stranger("", sender), testBounce)
+			return err
+		},
+		check: func(t *testing.T, w *world, kv store.Store, answer error) {
+			w.settle(t, kv)
+			n := len(w.hop.mail("ann@clinic.example"))
+			if (n == 2) != (answer == nil) && !errors.Is(answer, store.ErrUnknown) || n < 1 || n > 2 {
+				t.Errorf("answer %v, %d mails to staff", answer, n)
 			}
 		},
 	}

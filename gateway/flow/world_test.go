@@ -179,8 +179,9 @@ type hop struct {
 	mu       sync.Mutex
 	got      map[string][]string
 	from     map[string]string
-	verified map[string]bool // domains whose server has verified TLS
-	loopback map[string]bool // domains whose server is on this machine
+	verified map[string]bool  // domains whose server has verified TLS
+	loopback map[string]bool  // domains whose server is on this machine
+	limit    map[string]int64 // domains whose server refuses what is larger
 	refuse   map[string]gateway.Outcome
 }
 
@@ -208,6 +209,9 @@ func (h *hop) Deliver(_ context.Context, domain string, d Demand, prepare func(g
 	defer h.mu.Unlock()
 	if o, ok := h.refuse[domain]; ok {
 		outcome = o
+	}
+	if limit, ok := h.limit[domain]; ok && out.Size > limit {
+		outcome = gateway.Outcome{Result: gateway.Failed, At: time.Now(), Code: 552, Status: "5.3.4", Phase: "mail", TLS: state}
 	}
 	outcomes := make([]gateway.Outcome, len(out.Recipients))
 	for i, r := range out.Recipients {
