@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"mime/quotedprintable"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -169,11 +170,11 @@ func (l *letter) thread(inReplyTo string, references []string) {
 	}
 	var ids []string
 	for _, id := range references {
-		if id = cleanID(id); id != "" {
+		if id = cleanID(id); id != "" && id != answered && !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
 	}
-	if answered != "" && (len(ids) == 0 || ids[len(ids)-1] != answered) {
+	if answered != "" { // the last is the parent, to clients that thread
 		ids = append(ids, answered)
 	}
 	if len(ids) > maxReferences {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"mime"
 	"net/mail"
+	"slices"
 	"strings"
 	"testing"
 
@@ -129,6 +130,33 @@ func TestAnswerNames(t *testing.T) {
 		list, err := m.Header.AddressList("From")
 		if err != nil || len(list) != 1 || list[0].Name != want || list[0].Address != d.From.Wire() {
 			t.Errorf("%q: %v, %v", name, list, err)
+		}
+	}
+}
+
+func TestAnswerThreads(t *testing.T) {
+	many := make([]string, 50)
+	for i := range many {
+		many[i] = strings.Repeat("x", i+1) + "@y"
+	}
+	for name, c := range map[string]struct {
+		parent     string
+		references []string
+		want       []string
+	}{
+		"nothing":       {"", nil, nil},
+		"parent":        {"<a@b>", nil, []string{"a@b"}},
+		"parent within": {"a@b", []string{"<c@d>", "a@b", "e@f", "c@d"}, []string{"c@d", "e@f", "a@b"}},
+		"no parent":     {"", []string{"a@b", "c@d"}, []string{"a@b", "c@d"}},
+		"broken":        {"a b", []string{"", "<>", "a\r\nb@c", "ä@b", "d@e>", strings.Repeat("z", 2000)}, []string{"d@e"}},
+		"many":          {"p@q", many, append(append([]string{"x@y"}, many[32:]...), "p@q")},
+	} {
+		d := answerData()
+		d.InReplyTo, d.References = c.parent, c.references
+		raw := answer(t, d)
+		sound(t, raw)
+		if got := mailmsg.Read(raw).References; !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q", name, got)
 		}
 	}
 }

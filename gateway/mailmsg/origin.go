@@ -15,8 +15,9 @@ type Origin struct {
 	Froms   int // From fields
 	Authors int // what stands in them as a mailbox, good or not
 	// Repeated says that two readers may see two different values: Date,
-	// Subject, Message-ID, To or Cc stands there twice, or the header as a whole
-	// can be read in two ways.
+	// Subject, Message-ID, To or Cc stands there twice, or what says how to read
+	// the body (one field put on top of a signed one turns the body into
+	// another), or the header as a whole can be read in two ways.
 	Repeated bool
 	Date     time.Time // zero when absent or no date (RFC 5322 section 3.3)
 	To, Cc   []gateway.Address
@@ -34,7 +35,7 @@ func ReadOrigin(raw []byte) Origin {
 		case "from":
 			o.Froms++
 			o.Authors += len(header.Mailboxes(f.Raw))
-		case "to", "cc", "date", "subject", "message-id":
+		case "to", "cc", "date", "subject", "message-id", "mime-version", "content-type", "content-transfer-encoding", "content-disposition":
 			o.Repeated = o.Repeated || seen[name]
 			seen[name] = true
 		}

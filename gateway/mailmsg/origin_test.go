@@ -39,6 +39,8 @@ func TestReadOriginOfTwoMinds(t *testing.T) {
 		"two dates":          {good + "From: a@x.example\r\nDate: Mon, 04 May 2026 12:00:00 +0200\r\n", 1, 1, true},
 		"two recipients":     {good + "From: a@x.example\r\nTo: a@b.example\r\nto: c@d.example\r\n", 1, 1, true},
 		"two subjects":       {good + "From: a@x.example\r\nSubject: a\r\nSubject: a\r\n", 1, 1, true},
+		"two types":          {good + "From: a@x.example\r\nContent-Type: text/html\r\ncontent-type: text/plain\r\n", 1, 1, true},
+		"two encodings":      {good + "From: a@x.example\r\nContent-Transfer-Encoding: 7bit\r\nContent-Transfer-Encoding: base64\r\n", 1, 1, true},
 		"a line of nothing":  {good + "From: a@x.example\r\nnothing\r\n", 1, 1, true},
 	} {
 		o := mailmsg.ReadOrigin([]byte(c.head + "\r\nx\r\n"))
