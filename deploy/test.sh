@@ -6,7 +6,7 @@
 #
 # Parts: gofmt and vet; all tests under the race detector; each fuzz target for
 # two seconds; the stories of the whole binary with real peers (deploy/e2e:
-# Postfix, Mail::DKIM, strace; the viewer: Chromium). Correctness only: nothing here depends on how fast the machine is.
+# Postfix, Mail::DKIM, OpenDKIM, strace; the viewer: Chromium). Correctness only: nothing here depends on how fast the machine is.
 # axe-core, which looks for barriers in the pages, comes from the npm registry
 # into the user's cache and is given to the tests as GATEPOST_AXE.
 # Outside data sets are read from GATEPOST_TESTDATA and GATEPOST_CORPUS; where
@@ -36,6 +36,7 @@ axe_or() { [ -s "$GATEPOST_AXE" ] || command -v "$1"; }
 peers() {
   cat <<'LIST'
 Postfix|command -v postfix|postfix
+OpenDKIM|command -v opendkim|opendkim
 Mail::DKIM|perl -MMail::DKIM::Verifier -e1|libmail-dkim-perl
 Chromium|command -v chromium|chromium
 strace|command -v strace|strace
