@@ -58,7 +58,9 @@ type Link struct {
 	Expires   time.Time
 	Wrap      Wrap    // the correspondent's way to the data key
 	Options   Options // of the verdict: which PIN is enough
-	Opened    time.Time
+	// PIN is the one that the sender set for this message; nil for none.
+	PIN    *Hashed `json:",omitempty"`
+	Opened time.Time
 }
 
 // LinkState is what a link is worth now.
@@ -136,22 +138,24 @@ const (
 // Visitor is who stands before the viewer.
 type Visitor struct {
 	Session string // secret of the session cookie; "" when there is none yet
-	Device  string // secret of the cookie of a remembered browser; "" when there is none
-	Remote  string // network address of the client, for evidence as a keyed hash only
-	Agent   string // User-Agent, for the guess "person or machine"
-	Ahead   bool   // the request looks ahead and shows nobody anything: HEAD, prefetch, preview
+	// Device is the cookie of a remembered browser, "" when there is none: at
+	// most 176 octets of base64url and points, as Remember returned it.
+	Device string
+	Remote string // network address of the client, for evidence as a keyed hash only
+	Agent  string // User-Agent, for the guess "person or machine"
+	Ahead  bool   // the request looks ahead and shows nobody anything: HEAD, prefetch, preview
 }
 
 // Assurance is how strong the proof of a reader was.
 type Assurance string
 
-// The assurances, weakest first.
+// The assurances, weakest first, in the order of a rule's pin.
 const (
 	SameChannel  Assurance = "same_channel"  // a code that went where the link went
-	OtherChannel Assurance = "other_channel" // a code over another channel
-	SenderPIN    Assurance = "sender_pin"    // a PIN that the sender set
 	ContactPIN   Assurance = "contact_pin"   // an attribute of the contact
 	StandingPIN  Assurance = "standing_pin"  // a PIN that the correspondent chose
+	OtherChannel Assurance = "other_channel" // a code over another channel
+	SenderPIN    Assurance = "sender_pin"    // a PIN that the sender set, good for its own message
 )
 
 // ProofResult is the answer to a PIN.
@@ -171,6 +175,8 @@ const (
 	ProofMalformed ProofReason = "malformed" // not six digits: no try was spent
 	ProofNoCode    ProofReason = "no_code"   // this session asked for none, or it is used up or too old
 	ProofClosed    ProofReason = "closed"    // the link is paused or frozen: no try was spent
+	ProofBusy      ProofReason = "busy"      // too many PINs are compared at once: no try was spent
+	ProofThawed    ProofReason = "thawed"    // the code was right: the link is open again and wants its PIN
 )
 
 // ErrNotProven is returned when a session without a proof asks to read.

@@ -80,6 +80,8 @@ type Message struct {
 	Spool Wrap   `json:",omitzero"` // lets couriers read the original
 	Staff Wrap   `json:",omitzero"` // lets staff read it until retention ends
 	Edits []Edit `json:",omitempty"`
+	// PIN is the one that the sender set for the links of this message.
+	PIN *Hashed `json:",omitempty"`
 	// Thread is zero for a message that never was part of a conversation.
 	Thread    ThreadID `json:",omitzero"`
 	Envelopes int

@@ -17,6 +17,7 @@ type caller struct {
 	page    gateway.LinkPage
 	visitor gateway.Visitor
 	how     gateway.Assurance
+	device  bool // it proved itself by a remembered device
 }
 
 // caller returns who stands behind a session. gateway.ErrNotProven unless it
@@ -29,14 +30,12 @@ func (f *Flow) caller(ctx context.Context, s gateway.LinkSecret, v gateway.Visit
 	if over(page.State) {
 		return nil, gateway.ErrNotProven
 	}
-	how, ok, err := f.Proof.Proven(ctx, v.Session, link.ID)
+	proven, err := f.proven(ctx, link, v)
 	if err != nil {
 		return nil, err
 	}
-	if !ok {
-		return nil, gateway.ErrNotProven
-	}
-	return &caller{link: link, person: person, page: page, visitor: v, how: how}, f.Proof.Touch(ctx, v.Session)
+	c := &caller{link: link, person: person, page: page, visitor: v, how: proven.Assurance, device: proven.Device}
+	return c, f.Proof.Touch(ctx, v.Session)
 }
 
 // Conversation is the thread of a link as its correspondent may see it, after

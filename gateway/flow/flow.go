@@ -44,11 +44,14 @@ type Settings struct {
 	ViewerURL    string // without a final "/"
 	InboundRelay bool
 	LinkExpires  time.Duration
-	Retain       time.Duration // of secured bodies
-	MaxHops      int           // Received lines after which a message loops
-	RecallGrace  time.Duration // how long a recall can be undone
-	Reminders    Reminders
-	Location     *time.Location // of the organization, for hours in rules
+	// DefaultPIN is the configuration's pins.default: what a link wants where no
+	// rule says. "" counts as other_channel.
+	DefaultPIN  string
+	Retain      time.Duration // of secured bodies
+	MaxHops     int           // Received lines after which a message loops
+	RecallGrace time.Duration // how long a recall can be undone
+	Reminders   Reminders
+	Location    *time.Location // of the organization, for hours in rules
 	// Signer returns the DKIM key of a domain, nil when there is none.
 	Signer func(domain string) *mailauth.Signer
 }
@@ -131,6 +134,7 @@ type Parts struct {
 	Threads *thread.Book
 	Proof   *proof.Book
 	Carrier Carrier
+	Codes   CodeChannel // to telephones; nil: codes travel by mail only
 	Queue   queue.Config
 	Now     func() time.Time
 	Random  io.Reader

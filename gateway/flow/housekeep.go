@@ -39,6 +39,7 @@ func (f *Flow) housekeepOnce(ctx context.Context) {
 		run  func(context.Context) (int, error)
 	}{
 		{"sessions", f.Proof.Sweep},
+		{"devices", f.Proof.SweepDevices},
 		{"bodies", func(ctx context.Context) (int, error) { return f.Blobs.Collect(ctx, f.Now().Add(-collectAge)) }},
 		{"spool", f.tidyAll},
 		{"keys", f.endKeys},

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"strconv"
-	"strings"
-	"unicode/utf8"
 
 	"gatepost/gateway"
 	"gatepost/gateway/mailmsg"
@@ -41,35 +39,6 @@ func (f *Flow) reader(ctx context.Context, l gateway.Link) (people.Person, error
 	return p, err
 }
 
-// codeAddress is where the code of a link goes: another mailbox where one is
-// known, else the one that got the link, which is the weaker assurance.
-func codeAddress(l gateway.Link, p people.Person) (to gateway.Address, same bool) {
-	if !p.Second.IsNull() && p.Second.Key() != l.Recipient.Key() {
-		return p.Second, false
-	}
-	return l.Recipient, true
-}
-
-func assurance(same bool) gateway.Assurance {
-	if same {
-		return gateway.SameChannel
-	}
-	return gateway.OtherChannel
-}
-
-// mask shows enough of an address for its owner to know it again.
-func mask(a gateway.Address) string {
-	dots := func(s string) string {
-		_, n := utf8.DecodeRuneInString(s)
-		return s[:n] + "•••"
-	}
-	host, tld := a.Domain(), ""
-	if i := strings.LastIndexByte(host, '.'); i > 0 {
-		host, tld = host[:i], host[i:]
-	}
-	return dots(a.Local()) + "@" + dots(host) + tld
-}
-
 // page assembles what may be shown; a zero link is one that does not exist.
 func (f *Flow) page(ctx context.Context, l gateway.Link, p people.Person, v gateway.Visitor) (gateway.LinkPage, error) {
 	set := f.set()
@@ -86,19 +55,88 @@ func (f *Flow) page(ctx context.Context, l gateway.Link, p people.Person, v gate
 		page.State = gateway.LinkRecalled
 		return page, nil
 	}
-	if !f.Now().Before(l.Expires) || f.Keys.Destroyed(l.Wrap.Group) {
+	page.State = gateway.LinkActive
+	if f.Keys.Destroyed(l.Wrap.Group) {
 		page.State = gateway.LinkExpired
 		return page, nil
 	}
-	to, same := codeAddress(l, p)
-	page.CodeTo, page.CodeSame = mask(to), same
+	if !f.Now().Before(l.Expires) {
+		page.State = gateway.LinkExpired
+		if page.Renewable, err = f.renewable(ctx, l); err != nil || !page.Renewable {
+			return page, err
+		}
+	}
+	return page, f.gate(ctx, &page, l, p, v)
+}
+
+// gate adds to a page what the link takes as proof, and how tries stand.
+func (f *Flow) gate(ctx context.Context, page *gateway.LinkPage, l gateway.Link, p people.Person, v gateway.Visitor) error {
+	o := f.offer(l, p)
 	status, err := f.Proof.Status(ctx, l.ID, v.Session)
 	if err != nil {
-		return page, err
+		return err
 	}
-	page.State = status.State
-	page.TriesLeft, page.ResendAt, page.CodeSentAt, page.PausedUntil = status.TriesLeft, status.ResendAt, status.CodeSentAt, status.PausedUntil
-	return page, nil
+	if status.State == gateway.LinkFrozen && !status.Locked && o.other.known() {
+		return f.thawGate(ctx, page, l, o, v)
+	}
+	if status.State != gateway.LinkActive {
+		page.State, page.PausedUntil = status.State, status.PausedUntil
+		return nil
+	}
+	page.TriesLeft = status.TriesLeft
+	if o.code.known() {
+		page.CodeAllowed, page.CodeTo, page.CodeSame = true, o.code.masked(), o.code.same
+		page.ResendAt, page.CodeSentAt = status.ResendAt, status.CodeSentAt
+	}
+	if err := f.pinGate(ctx, page, l, o); err != nil {
+		return err
+	}
+	if page.State == gateway.LinkActive && v.Device != "" {
+		d, err := f.Proof.FindDevice(ctx, l.Person, v.Device)
+		page.Device = d != nil && o.opensBy(d.Assurance)
+		return err
+	}
+	return nil
+}
+
+// pinGate adds how the PIN stands. One that takes no tries is not offered;
+// where there is nothing else, the link stands as its PIN does.
+func (f *Flow) pinGate(ctx context.Context, page *gateway.LinkPage, l gateway.Link, o offer) error {
+	if o.pin == nil {
+		return nil
+	}
+	page.PIN = o.kind
+	if o.kind == gateway.PINSender {
+		return nil // its tries are the link's
+	}
+	status, err := f.Proof.PINStatus(ctx, l.Person)
+	if err != nil {
+		return err
+	}
+	switch {
+	case status.State == gateway.LinkActive && page.CodeSentAt.IsZero():
+		page.TriesLeft = status.TriesLeft
+	case status.State == gateway.LinkActive:
+		page.TriesLeft = min(page.TriesLeft, status.TriesLeft)
+	case page.CodeAllowed:
+		page.PIN = gateway.PINNone
+	default:
+		page.State, page.PausedUntil, page.TriesLeft = status.State, status.PausedUntil, 0
+	}
+	return nil
+}
+
+// thawGate is the gate of a frozen link that a code over another channel opens
+// again.
+func (f *Flow) thawGate(ctx context.Context, page *gateway.LinkPage, l gateway.Link, o offer, v gateway.Visitor) error {
+	page.State = gateway.LinkFrozen
+	status, err := f.Proof.ThawStatus(ctx, l.ID, v.Session)
+	if err != nil || status.State != gateway.LinkActive || status.Spent && status.CodeSentAt.IsZero() {
+		return err
+	}
+	page.SelfThaw, page.CodeAllowed, page.CodeTo = true, !status.Spent, o.other.masked()
+	page.TriesLeft, page.ResendAt, page.CodeSentAt = status.TriesLeft, status.ResendAt, status.CodeSentAt
+	return nil
 }
 
 // over reports whether a link opens nothing, whatever is proven.
@@ -126,10 +164,11 @@ func (f *Flow) active(ctx context.Context, s gateway.LinkSecret, v gateway.Visit
 }
 
 // SendCode makes a session where there is none, and a code that works in it
-// alone. The code and the mail that carries it are one commit.
+// alone. The code and what carries it are one commit. A link that takes no
+// code, or none now, gets none: the page says why.
 func (f *Flow) SendCode(ctx context.Context, s gateway.LinkSecret, v gateway.Visitor) (string, gateway.LinkPage, error) {
 	link, person, page, err := f.active(ctx, s, v)
-	if err != nil || page.State != gateway.LinkActive {
+	if err != nil || !page.CodeAllowed {
 		return v.Session, page, err
 	}
 	alive, err := f.Proof.Alive(ctx, v.Session)
@@ -143,9 +182,13 @@ func (f *Flow) SendCode(ctx context.Context, s gateway.LinkSecret, v gateway.Vis
 	}
 	ctx, cancel := recording(ctx)
 	defer cancel()
-	to, same := codeAddress(link, person)
+	o := f.offer(link, person)
+	to := o.code
+	if page.SelfThaw {
+		to = o.other
+	}
 	_, err = f.Proof.NewCode(ctx, link.ID, v.Session, proof.Asked{
-		Assurance: assurance(same),
+		Assurance: to.assurance(), Thaw: page.SelfThaw,
 		Also: func(b *store.Batch, code gateway.Sensitive) error {
 			return f.stageCode(ctx, b, link, person, to, code)
 		},
@@ -157,85 +200,58 @@ func (f *Flow) SendCode(ctx context.Context, s gateway.LinkSecret, v gateway.Vis
 	return v.Session, page, err
 }
 
-// stageCode stages the mail that carries a code. It bounces to us.
-func (f *Flow) stageCode(ctx context.Context, b *store.Batch, l gateway.Link, p people.Person, to gateway.Address, code gateway.Sensitive) error {
+// stageCode stages what carries a code: a mail, which bounces to us, or what
+// the way to telephones makes of it.
+func (f *Flow) stageCode(ctx context.Context, b *store.Batch, l gateway.Link, p people.Person, to way, code gateway.Sensitive) error {
 	set := f.set()
+	if to.phone != "" {
+		return f.Codes.StageCode(ctx, b, PhoneCode{
+			To: to.phone, Code: code, Organization: set.Organization, Reference: l.Reference, Language: p.Language,
+		})
+	}
 	raw, err := mailmsg.Code(mailmsg.CodeData{
-		From: set.notices(), To: to, Organization: set.Organization, Language: p.Language, Reference: l.Reference,
+		From: set.notices(), To: to.mail, Organization: set.Organization, Language: p.Language, Reference: l.Reference,
 		Code: code, Now: f.Now(), Random: f.Random,
 	})
 	if err != nil {
 		return err
 	}
-	return f.stageOwn(ctx, b, own{from: set.notices(), to: to, raw: raw})
-}
-
-// Prove checks a code. What it says of tries is durable. A proof makes a new
-// session, whose secret it returns; else session is the visitor's.
-func (f *Flow) Prove(ctx context.Context, s gateway.LinkSecret, v gateway.Visitor, pin string) (session string, r gateway.ProofResult, err error) {
-	link, person, page, err := f.active(ctx, s, v)
-	if err != nil || over(page.State) {
-		return v.Session, gateway.ProofResult{Page: page}, err
-	}
-	ctx, cancel := recording(ctx)
-	defer cancel()
-	result, err := f.Proof.Check(ctx, proof.Attempt{Link: link.ID, Session: v.Session, Typed: pin, Codes: true})
-	if err != nil {
-		return v.Session, gateway.ProofResult{Page: page}, err
-	}
-	v.Session = result.Session
-	page, err = f.page(ctx, link, person, v)
-	if err == nil && result.Frozen {
-		err = f.Journal.Append(seal.Entry{Kind: seal.JournalFrozen, ID: link.ID.String()})
-	}
-	return v.Session, gateway.ProofResult{Passed: result.Passed, Reason: result.Reason, Page: page}, err
+	return f.stageOwn(ctx, b, own{from: set.notices(), to: to.mail, raw: raw})
 }
 
 // Open records a reading and returns the right to it. file is the index of an
 // attachment, -1 for the message itself. The evidence is durable before it
 // returns.
 func (f *Flow) Open(ctx context.Context, s gateway.LinkSecret, v gateway.Visitor, file int) (gateway.Grant, error) {
-	link, person, page, err := f.active(ctx, s, v)
+	c, err := f.caller(ctx, s, v)
 	if err != nil {
 		return gateway.Grant{}, err
 	}
-	if over(page.State) {
-		return gateway.Grant{}, gateway.ErrNotProven
-	}
-	how, ok, err := f.Proof.Proven(ctx, v.Session, link.ID)
-	if err != nil {
-		return gateway.Grant{}, err
-	}
-	if !ok {
-		return gateway.Grant{}, gateway.ErrNotProven
-	}
-	if err := f.Proof.Touch(ctx, v.Session); err != nil {
-		return gateway.Grant{}, err
-	}
+	link := c.link
 	m, err := f.message(ctx, link.Envelope.Message)
 	if err != nil {
 		return gateway.Grant{}, err
 	}
-	if err := f.recordReading(ctx, link, m, v, how, file); err != nil {
+	if err := f.recordReading(ctx, c, m, file); err != nil {
 		return gateway.Grant{}, err
 	}
 	return gateway.Grant{
 		Envelope: link.Envelope, Message: m.ID, Body: m.Body, Wrap: link.Wrap, From: m.From, To: link.Recipient,
-		Subject: m.Subject, Sent: m.Accepted, Expires: link.Expires, Reference: link.Reference, Assurance: how, Language: person.Language,
+		Subject: m.Subject, Sent: m.Accepted, Expires: link.Expires, Reference: link.Reference, Assurance: c.how, Language: c.person.Language,
 	}, nil
 }
 
 // recordReading leaves the evidence of a reading. Two windows that open a
 // message for the first time at once meet a conflict: the second finds it
 // opened and records its own reading.
-func (f *Flow) recordReading(ctx context.Context, l gateway.Link, m *gateway.Message, v gateway.Visitor, how gateway.Assurance, file int) error {
-	what := f.MAC("opened", l.ID[:], []byte(v.Session), []byte(strconv.Itoa(file)))
+func (f *Flow) recordReading(ctx context.Context, c *caller, m *gateway.Message, file int) error {
+	what := f.MAC("opened", c.link.ID[:], []byte(c.visitor.Session), []byte(strconv.Itoa(file)))
 	if file >= 0 && f.files.has(what, f.Now()) {
 		return nil
 	}
 	err := store.ErrConflict
 	for try := 0; try < commitTries && errors.Is(err, store.ErrConflict); try++ {
-		err = f.recordReadingOnce(ctx, l, m, v, how, file)
+		err = f.recordReadingOnce(ctx, c, m, file)
 	}
 	if err == nil {
 		f.files.add(what, f.Now())
@@ -243,13 +259,13 @@ func (f *Flow) recordReading(ctx context.Context, l gateway.Link, m *gateway.Mes
 	return err
 }
 
-func (f *Flow) recordReadingOnce(ctx context.Context, l gateway.Link, m *gateway.Message, v gateway.Visitor, how gateway.Assurance, file int) error {
+func (f *Flow) recordReadingOnce(ctx context.Context, c *caller, m *gateway.Message, file int) error {
 	ctx, cancel := recording(ctx)
 	defer cancel()
 	var b store.Batch
 	r := gateway.Record{
-		At: f.Now(), Event: gateway.EventOpened, Actor: "correspondent", Message: m.ID, Envelope: l.Envelope.String(), Thread: m.Thread,
-		Link: l.ID, Persons: []gateway.PersonRef{l.Person}, Detail: map[string]string{"assurance": string(how), "client": f.client(v), "reader": readerOf(v)},
+		At: f.Now(), Event: gateway.EventOpened, Actor: "correspondent", Message: m.ID, Envelope: c.link.Envelope.String(), Thread: m.Thread,
+		Link: c.link.ID, Persons: []gateway.PersonRef{c.link.Person}, Detail: f.proofDetail(c),
 	}
 	if file >= 0 {
 		r.Event = gateway.EventFileOpened
@@ -257,11 +273,20 @@ func (f *Flow) recordReadingOnce(ctx context.Context, l gateway.Link, m *gateway
 	if err := f.Audit.Stage(&b, r); err != nil {
 		return err
 	}
-	seen := sight{by: l.ID, how: how, whole: file < 0, machine: readerOf(v) == readerMachine}
-	if err := f.stageOpened(ctx, &b, l.Envelope, seen); err != nil {
+	seen := sight{by: c.link.ID, how: c.how, whole: file < 0, machine: readerOf(c.visitor) == readerMachine}
+	if err := f.stageOpened(ctx, &b, c.link.Envelope, seen); err != nil {
 		return err
 	}
 	return store.Write(ctx, f.Store, &b)
+}
+
+// proofDetail says in evidence how a reader proved themselves and where from.
+func (f *Flow) proofDetail(c *caller) map[string]string {
+	d := map[string]string{"assurance": string(c.how), "client": f.client(c.visitor), "reader": readerOf(c.visitor)}
+	if c.device {
+		d["device"] = "yes"
+	}
+	return d
 }
 
 // client is the network address of a reader as a keyed hash: equal addresses

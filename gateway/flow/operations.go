@@ -63,6 +63,7 @@ func (f *Flow) Operations(more Operations) Operations {
 		"message.show": f.messageShow, "message.recall": f.messageRecall, "message.recall_undo": f.messageRecallUndo, "link.thaw": f.linkThaw,
 		"user.add": f.userAdd, "user.passwd": f.userPasswd, "user.disable": f.userDisable, "user.list": f.userList,
 		"contact.import": f.contactImport, "contact.show": f.contactShow,
+		"contact.revoke": f.contactRevoke, "contact.drop_pin": f.contactDropPIN,
 		"audit.show": f.auditShow,
 	}
 	maps.Copy(ops, more)
@@ -312,7 +313,11 @@ func (f *Flow) messageShow(ctx context.Context, c Call) error {
 	return errors.Join(err, bad, c.line(s))
 }
 
+// linkThaw opens a frozen link again, or, with a name, the PIN of a person.
 func (f *Flow) linkThaw(ctx context.Context, c Call) error {
+	if c.Args.Has("name") {
+		return f.personThaw(ctx, c)
+	}
 	var id gateway.LinkID
 	if err := id.UnmarshalText([]byte(c.Args.Get("id"))); err != nil {
 		return usage("a link id is the 26 characters that queue show and audit show print")
@@ -324,6 +329,17 @@ func (f *Flow) linkThaw(ctx context.Context, c Call) error {
 		return err
 	}
 	return f.Journal.Append(seal.Entry{Kind: seal.JournalFrozen, ID: id.String(), Data: []byte(thawed)})
+}
+
+func (f *Flow) personThaw(ctx context.Context, c Call) error {
+	p, err := f.contactArg(ctx, c)
+	if err != nil {
+		return err
+	}
+	if err := f.Proof.ThawPIN(ctx, p.Ref, c.Actor); err != nil {
+		return err
+	}
+	return f.Journal.Append(seal.Entry{Kind: seal.JournalFrozen, ID: p.Ref.String(), Data: []byte(ofPersonThawed)})
 }
 
 func (f *Flow) auditShow(ctx context.Context, c Call) error {

@@ -107,6 +107,9 @@ func (f *Flow) accept(ctx context.Context, s gateway.Submission, t *taken) (gate
 	if a.allRefused() {
 		return gateway.MessageID{}, a.refuse(ctx)
 	}
+	if err := a.hidePIN(ctx); err != nil {
+		return gateway.MessageID{}, err
+	}
 	return t.id, a.commit(ctx)
 }
 
@@ -137,6 +140,7 @@ type arrival struct {
 	conversation thread.Thread // zero when it continues none
 	persons      []gateway.PersonRef
 	verdicts     []gateway.Verdict // the different ones
+	pin          *gateway.Hashed   // that the sender set for the links
 	envelopes    []gateway.Envelope
 	reports      []gateway.EnvelopeID // whose notices this mail reports about
 	once         store.Batch          // what may happen once and happens now
@@ -343,7 +347,7 @@ func (a *arrival) message() (*gateway.Message, error) {
 		ID: t.id, Channel: gateway.Email, Direction: a.direction(), Accepted: a.now, Peer: a.sub.Peer,
 		Sender: a.sub.From, Subject: r.Subject, HeaderID: r.MessageID, EnvID: a.sub.EnvID, Return: a.sub.Return,
 		UTF8: a.sub.UTF8, EightBit: a.sub.EightBit, Body: t.record(), Envelopes: len(a.envelopes),
-		Verdicts: a.verdicts, Retain: retainDay(a.now, a.set.Retain),
+		PIN: a.pin, Verdicts: a.verdicts, Retain: retainDay(a.now, a.set.Retain),
 	}
 	if len(r.From) > 0 {
 		m.From = r.From[0]

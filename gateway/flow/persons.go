@@ -102,31 +102,49 @@ func (f *Flow) contactImport(ctx context.Context, c Call) error {
 	return c.line(map[string]int{"imported": n})
 }
 
+// deviceLine is a remembered device as operators see it.
+type deviceLine struct {
+	ID        string    `json:"id"`
+	Label     string    `json:"label"`
+	Assurance string    `json:"assurance"`
+	Created   time.Time `json:"created"`
+	Used      time.Time `json:"used"`
+}
+
 func (f *Flow) contactShow(ctx context.Context, c Call) error {
-	a, err := addressArg(c)
+	p, err := f.contactArg(ctx, c)
 	if err != nil {
 		return err
 	}
-	p, err := f.People.Find(ctx, a)
-	if errors.Is(err, people.ErrUnknown) {
-		return notFound("contact")
-	}
+	_, kind := p.Standing()
+	status, err := f.Proof.PINStatus(ctx, p.Ref)
 	if err != nil {
 		return err
+	}
+	kept, err := f.Proof.Devices(ctx, p.Ref)
+	if err != nil {
+		return err
+	}
+	devices := make([]deviceLine, len(kept))
+	for i, d := range kept {
+		devices[i] = deviceLine{d.ID, d.Label, string(d.Assurance), d.Created, d.Used}
 	}
 	return c.line(struct {
-		Email    string    `json:"email"`
-		Email2   string    `json:"email2"`
-		Phone    string    `json:"phone"`
-		Language string    `json:"language"`
-		Name     string    `json:"name"`
-		PIN      bool      `json:"pin"`
-		Patient  bool      `json:"patient"`
-		Consents []string  `json:"consents"`
-		Ref      string    `json:"ref"`
-		Created  time.Time `json:"created"`
+		Email    string       `json:"email"`
+		Email2   string       `json:"email2"`
+		Phone    string       `json:"phone"`
+		Language string       `json:"language"`
+		Name     string       `json:"name"`
+		PIN      bool         `json:"pin"`
+		PINKind  string       `json:"pin_kind"`  // standing, contact or ""
+		PINState string       `json:"pin_state"` // active, paused or frozen
+		Patient  bool         `json:"patient"`
+		Consents []string     `json:"consents"`
+		Devices  []deviceLine `json:"devices"`
+		Ref      string       `json:"ref"`
+		Created  time.Time    `json:"created"`
 	}{
-		p.Address.Wire(), p.Second.Wire(), p.Phone.Reveal(), p.Language, p.Name.Reveal(), p.PIN != nil, p.Patient,
-		append([]string{}, p.Consents...), p.Ref.String(), p.Created,
+		p.Address.Wire(), p.Second.Wire(), p.Phone.Reveal(), p.Language, p.Name.Reveal(), kind != gateway.PINNone, string(kind), string(status.State),
+		p.Patient, append([]string{}, p.Consents...), devices, p.Ref.String(), p.Created,
 	})
 }

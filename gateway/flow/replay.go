@@ -11,13 +11,19 @@ import (
 	"gatepost/store"
 )
 
-// thawed is the data of a journal entry that takes a freeze back.
-const thawed = "thawed"
+// Data of a journal entry about a freeze; none is that of a link.
+const (
+	thawed         = "thawed" // the link is open again
+	locked         = "locked" // the link was reported: only staff opens it
+	ofPerson       = "person" // the PIN of the person that the id names
+	ofPersonThawed = "person thawed"
+)
 
 // Replayed counts what a replay changed.
 type Replayed struct {
 	Finished int `json:"finished"` // envelopes that had left after the backup
-	Frozen   int `json:"frozen"`   // links
+	Frozen   int `json:"frozen"`   // links and PINs
+	Revoked  int `json:"revoked"`  // remembered devices
 	Recalled int `json:"recalled"` // envelopes that had been taken back after the backup
 	Moved    int `json:"moved"`    // wraps whose key group was destroyed after the backup
 }
@@ -28,18 +34,16 @@ type Replayed struct {
 // error.
 func (f *Flow) Replay(ctx context.Context, visit func(func(seal.Entry) error) error) (Replayed, error) {
 	var done Replayed
-	frozen := make(map[gateway.LinkID]bool)
+	frozen := make(map[freezeOf]string)
 	taken := make(takenBack)
 	err := visit(func(e seal.Entry) error {
 		switch e.Kind {
 		case seal.JournalDelivered:
 			return f.replayFinished(ctx, e, &done)
 		case seal.JournalFrozen:
-			var id gateway.LinkID
-			if err := id.UnmarshalText([]byte(e.ID)); err != nil {
-				return fmt.Errorf("journal: a link id cannot be read: %w", err)
-			}
-			frozen[id] = string(e.Data) != thawed
+			return noteFreeze(frozen, e)
+		case seal.JournalRevoked:
+			return f.replayRevoked(ctx, e, &done)
 		case seal.JournalRecalled:
 			return taken.note(e)
 		case seal.JournalWraps:
@@ -50,19 +54,66 @@ func (f *Flow) Replay(ctx context.Context, visit func(func(seal.Entry) error) er
 	if err != nil {
 		return done, err
 	}
-	for id, is := range frozen {
-		if !is {
+	if err := f.replayFreezes(ctx, frozen, &done); err != nil {
+		return done, err
+	}
+	return done, f.replayRecalls(ctx, taken, &done)
+}
+
+// freezeOf names what was frozen: a link, or the PIN of a person.
+type freezeOf struct {
+	id     [16]byte
+	person bool
+}
+
+// noteFreeze keeps the newest entry about each.
+func noteFreeze(frozen map[freezeOf]string, e seal.Entry) error {
+	var id gateway.LinkID // of the same form as a person's
+	if err := id.UnmarshalText([]byte(e.ID)); err != nil {
+		return fmt.Errorf("journal: the id of what was frozen cannot be read: %w", err)
+	}
+	data := string(e.Data)
+	frozen[freezeOf{id, data == ofPerson || data == ofPersonThawed}] = data
+	return nil
+}
+
+func (f *Flow) replayFreezes(ctx context.Context, frozen map[freezeOf]string, done *Replayed) error {
+	for of, data := range frozen {
+		key := linkKey(of.id)
+		freeze := func() error { return f.Proof.Freeze(ctx, of.id) }
+		switch data {
+		case thawed, ofPersonThawed:
 			continue
+		case ofPerson:
+			key = store.Key(store.PersonRefs, of.id[:])
+			freeze = func() error { return f.Proof.FreezePIN(ctx, of.id) }
+		case locked:
+			freeze = func() error { return f.Proof.Lock(ctx, of.id) }
 		}
-		if _, err := f.Store.Get(ctx, linkKey(id)); errors.Is(err, store.ErrNotFound) {
+		if _, err := f.Store.Get(ctx, key); errors.Is(err, store.ErrNotFound) {
 			continue
+		} else if err != nil {
+			return err
 		}
-		if err := f.Proof.Freeze(ctx, id); err != nil {
-			return done, err
+		if err := freeze(); err != nil {
+			return err
 		}
 		done.Frozen++
 	}
-	return done, f.replayRecalls(ctx, taken, &done)
+	return nil
+}
+
+// replayRevoked forgets a device again.
+func (f *Flow) replayRevoked(ctx context.Context, e seal.Entry, done *Replayed) error {
+	var person gateway.PersonRef
+	if err := person.UnmarshalText(e.Data); err != nil {
+		return nil // of a session or a user, or of a later version
+	}
+	there, err := f.Proof.DropDevice(ctx, person, e.ID)
+	if there && err == nil {
+		done.Revoked++
+	}
+	return err
 }
 
 func (f *Flow) replayFinished(ctx context.Context, e seal.Entry, done *Replayed) error {

@@ -32,21 +32,9 @@ type securing struct {
 // notice instead of the body. Nothing of the original goes into the notice.
 func (f *Flow) secure(ctx context.Context, b *store.Batch, s securing, e *gateway.Envelope) error {
 	set, m, now := f.set(), s.message, f.Now()
-	secret, err := gateway.NewLinkSecret(f.Random)
+	link, secret, err := f.newLink(s, e)
 	if err != nil {
 		return err
-	}
-	wrap, err := f.Sealer.WrapCorrespondent(s.key, m.ID, secret, m.Retain)
-	if err != nil {
-		return fmt.Errorf("wrapping for the correspondent: %w", err)
-	}
-	reference, err := f.reference()
-	if err != nil {
-		return err
-	}
-	link := gateway.Link{
-		ID: seal.LinkID(secret), Envelope: e.ID, Person: e.Person, Recipient: e.Recipient, Reference: reference,
-		Created: now, Expires: expiry(now, s.options.Expires, set.LinkExpires, m.Retain), Wrap: wrap, Options: s.options,
 	}
 	reply, err := f.Threads.Reply(b, thread.Capability{Thread: m.Thread, Envelope: e.ID, Person: e.Person, Staff: m.From})
 	if err != nil {
@@ -94,11 +82,38 @@ func (f *Flow) secure(ctx context.Context, b *store.Batch, s securing, e *gatewa
 	if err := f.Threads.Join(b, headerID, thread.Member{Thread: m.Thread, Message: m.ID}); err != nil {
 		return err
 	}
+	opens := f.offer(link, person)
 	return f.Audit.Stage(b, gateway.Record{
 		At: now, Event: gateway.EventNoticeMade, Actor: "system", Message: m.ID, Envelope: e.ID.String(), Thread: m.Thread,
 		Link: link.ID, Persons: []gateway.PersonRef{e.Person},
-		Detail: map[string]string{"reference": reference, "expires": link.Expires.UTC().Format(time.RFC3339)},
+		Detail: map[string]string{"reference": link.Reference, "expires": link.Expires.UTC().Format(time.RFC3339), "opens_by": opens.opens()},
 	})
+}
+
+// newLink makes the link of an envelope, with the correspondent's way to the
+// data key.
+func (f *Flow) newLink(s securing, e *gateway.Envelope) (gateway.Link, gateway.LinkSecret, error) {
+	m, now := s.message, f.Now()
+	secret, err := gateway.NewLinkSecret(f.Random)
+	if err != nil {
+		return gateway.Link{}, secret, err
+	}
+	wrap, err := f.Sealer.WrapCorrespondent(s.key, m.ID, secret, m.Retain)
+	if err != nil {
+		return gateway.Link{}, secret, fmt.Errorf("wrapping for the correspondent: %w", err)
+	}
+	reference, err := f.reference()
+	if err != nil {
+		return gateway.Link{}, secret, err
+	}
+	link := gateway.Link{
+		ID: seal.LinkID(secret), Envelope: e.ID, Person: e.Person, Recipient: e.Recipient, Reference: reference,
+		Created: now, Expires: expiry(now, s.options.Expires, f.set().LinkExpires, m.Retain), Wrap: wrap, Options: s.options,
+	}
+	if s.options.PIN == "sender" {
+		link.PIN = m.PIN
+	}
+	return link, secret, nil
 }
 
 func linkKey(id gateway.LinkID) []byte { return store.Key(store.Links, id[:]) }

@@ -74,23 +74,6 @@ func (f *Flow) closed(ctx context.Context, c *caller, t *turn) (gateway.TurnStat
 	return gateway.TurnOpen, nil
 }
 
-// enough reports whether a proof given for one message of a conversation is
-// worth what a rule demands for another. A PIN that a sender set is for its
-// own message.
-func enough(o gateway.Options, how gateway.Assurance) bool {
-	switch o.PIN {
-	case "", "same_channel":
-		return true
-	case "other_channel":
-		return how != gateway.SameChannel
-	case "contact":
-		return how == gateway.ContactPIN || how == gateway.StandingPIN
-	case "standing":
-		return how == gateway.StandingPIN
-	}
-	return false
-}
-
 // OpenTurn gives the right to read one message of the conversation; file is as
 // for Open. gateway.ErrNoTurn for what is not the correspondent's to see, a
 // *gateway.TurnClosedError for what cannot be read here. The reading is

@@ -185,6 +185,20 @@ func (d *Directory) Resolve(ctx context.Context, ref gateway.PersonRef) (Person,
 
 // Update changes what is known of an address, with evidence naming actor.
 func (d *Directory) Update(ctx context.Context, a gateway.Address, actor string, change func(*Person)) error {
+	return d.Amend(ctx, a, func(b *store.Batch, p *Person) error {
+		change(p)
+		p.Updated = d.now()
+		return d.evidence.Stage(b, gateway.Record{
+			At: d.now(), Event: gateway.EventContactChanged, Actor: actor, Persons: []gateway.PersonRef{p.Ref},
+		})
+	})
+}
+
+// Amend changes the record of an address together with what change adds to the
+// batch: the evidence of the change at least. change may run more than once,
+// each time with another batch and the newest record; its error ends it all
+// and is returned as it is.
+func (d *Directory) Amend(ctx context.Context, a gateway.Address, change func(*store.Batch, *Person) error) error {
 	if _, err := d.ensure(ctx, a); err != nil {
 		return err
 	}
@@ -193,16 +207,12 @@ func (d *Directory) Update(ctx context.Context, a gateway.Address, actor string,
 		if err != nil {
 			return err
 		}
-		change(&p)
-		p.Updated = d.now()
 		var b store.Batch
-		b.RequireVersion(d.key(a), v)
-		if err := b.PutRecord(d.key(a), p); err != nil {
+		if err := change(&b, &p); err != nil {
 			return err
 		}
-		if err := d.evidence.Stage(&b, gateway.Record{
-			At: d.now(), Event: gateway.EventContactChanged, Actor: actor, Persons: []gateway.PersonRef{p.Ref},
-		}); err != nil {
+		b.RequireVersion(d.key(a), v)
+		if err := b.PutRecord(d.key(a), p); err != nil {
 			return err
 		}
 		if err := store.Write(ctx, d.store, &b); !errors.Is(err, store.ErrConflict) {

@@ -23,9 +23,10 @@ type Attempt struct {
 	// Only says of Thaw that a right code proves nothing beyond it: the link
 	// demands more than a code.
 	Only bool
-	// Passed adds to the batch that makes the proof valid. It may run more than
-	// once, each time with another batch. nil adds nothing.
-	Passed func(b *store.Batch) error
+	// Passed adds to the batch that makes the proof valid, which proves as much
+	// as a says. It may run more than once, each time with another batch. nil
+	// adds nothing.
+	Passed func(b *store.Batch, a gateway.Assurance) error
 }
 
 // PIN is a standing secret that a link takes.

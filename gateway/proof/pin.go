@@ -17,10 +17,17 @@ const (
 	maxPIN = 32
 )
 
-// plainDigits reads a code or PIN as people type it: blanks, hyphens and dots
-// between the digits, full-width digits, the digits of other scripts. It
-// reports false for what is not 6 to 32 digits.
+// plainDigits reads a code or PIN as people type it; false for what is not 6
+// to 32 digits.
 func plainDigits(typed string) (string, bool) {
+	s, ok := Digits(typed)
+	return s, ok && len(s) >= minPIN && len(s) <= maxPIN
+}
+
+// Digits reads digits as people type them: blanks, hyphens and dots between
+// them, full-width digits, the digits of other scripts. It reports false for
+// what holds anything else.
+func Digits(typed string) (string, bool) {
 	if len(typed) > maxTyped {
 		return "", false
 	}
@@ -34,11 +41,8 @@ func plainDigits(typed string) (string, bool) {
 			return "", false
 		}
 	}
-	return b.String(), b.Len() >= minPIN && b.Len() <= maxPIN
+	return b.String(), true
 }
-
-// Digits reads a PIN as people type it; false for what is not 6 to 32 digits.
-func Digits(typed string) (string, bool) { return plainDigits(typed) }
 
 // digitValue is the value of a decimal digit of any script. Unicode lays the
 // ten digits of a script (category Nd) side by side, beginning with zero, and

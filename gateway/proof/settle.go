@@ -186,7 +186,7 @@ func (k *Book) stagePassed(b *store.Batch, o *outcome, r *Result, fresh string) 
 		return err
 	}
 	if o.Passed != nil {
-		return o.Passed(b)
+		return o.Passed(b, o.assurance)
 	}
 	return nil
 }

@@ -24,9 +24,9 @@ const (
 	JournalRecalled  JournalKind = "recalled"  // message or envelope: do not show it again
 	JournalStop      JournalKind = "stop"      // person: consent withdrawn, or given again (Data)
 	JournalErased    JournalKind = "erased"    // person: forget again
-	JournalFrozen    JournalKind = "frozen"    // link: frozen, or thawed (Data)
+	JournalFrozen    JournalKind = "frozen"    // link or PIN of a person: frozen, locked or thawed (Data)
 	JournalWraps     JournalKind = "wraps"     // message or link: its wrap moved to another group
-	JournalRevoked   JournalKind = "revoked"   // session, device or user
+	JournalRevoked   JournalKind = "revoked"   // device: forget it again (Data: its person)
 	journalSegment   JournalKind = "segment"   // first line of a file; ID is the keyring's
 )
 

@@ -1,0 +1,63 @@
+package flow
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"gatepost/gateway"
+	"gatepost/gateway/mailmsg"
+)
+
+// hidePIN takes the PIN that the sender set for this mail out of it: what is
+// kept of the PIN is a hash, for the links, and the body that is sealed, shown
+// and delivered is one without the tag. Under observe nothing is changed, and
+// tags of those whom they do not bind are text.
+func (a *arrival) hidePIN(ctx context.Context) (err error) {
+	if a.set.Mode == gateway.Observe || a.reading.Tags.PIN == "" || !inside(a.sub.Peer) || !a.tagsBind() {
+		return nil
+	}
+	if slices.ContainsFunc(a.verdicts, func(v gateway.Verdict) bool { return v.Options.PIN == "sender" }) {
+		if a.pin, err = a.flow.People.HashPIN(ctx, a.reading.Tags.PIN.Reveal()); err != nil {
+			return fmt.Errorf("hashing the PIN of the sender: %w", err)
+		}
+	}
+	clean, err := io.ReadAll(withEdits("", bytes.NewReader(a.taken.raw), mailmsg.Edits(a.taken.raw, true)))
+	if err != nil {
+		return fmt.Errorf("taking the PIN out of a message: %w", err)
+	}
+	if err := a.taken.replace(ctx, a.flow, clean); err != nil {
+		return err
+	}
+	a.reading.Subject = mailmsg.Read(clean).Subject
+	return nil
+}
+
+// replace seals other octets under a new key in place of those that arrived,
+// whose sealed body goes.
+func (t *taken) replace(ctx context.Context, f *Flow, raw []byte) error {
+	key, err := f.Sealer.NewKey()
+	if err != nil {
+		return err
+	}
+	w, err := f.Blobs.Create()
+	if err != nil {
+		return storage(err)
+	}
+	sealed := f.Sealer.Encrypt(w, key, t.id)
+	_, err = io.Copy(sealed, bytes.NewReader(raw))
+	if err = errors.Join(err, sealed.Close()); err != nil {
+		w.Abort()
+		return err
+	}
+	fresh := taken{id: t.id, key: key, size: int64(len(raw)), raw: raw, held: t.held}
+	if fresh.ref, err = w.Commit(ctx, &fresh.body); err != nil {
+		return storage(fmt.Errorf("keeping the body: %w", err))
+	}
+	f.discard(t, nil)
+	*t = fresh
+	return nil
+}
