@@ -45,6 +45,9 @@ func submission(listener string) bool {
 // addresses of the reply domain exist.
 func (f *Flow) Recipient(ctx context.Context, s *gateway.Submission, r gateway.Recipient) error {
 	set := f.set()
+	if set.isRecall(r.Address) {
+		return f.recallRecipient(s)
+	}
 	if r.Address.Domain() == set.ReplyDomain {
 		return f.replyRecipient(ctx, s, r.Address)
 	}
@@ -100,6 +103,9 @@ func (f *Flow) accept(ctx context.Context, s gateway.Submission, t *taken) (gate
 	}
 	a := &arrival{flow: f, set: set, policy: judge, sub: s, taken: t, reading: reading, now: f.Now()}
 	if err := a.judge(ctx); err != nil {
+		return gateway.MessageID{}, err
+	}
+	if err := f.recallByMail(ctx, a); err != nil {
 		return gateway.MessageID{}, err
 	}
 	ctx, cancel := recording(ctx)
@@ -185,6 +191,9 @@ func (a *arrival) judge(ctx context.Context) error {
 // decide sets what happens to one envelope.
 func (a *arrival) decide(ctx context.Context, e *gateway.Envelope, j *judgement) error {
 	switch {
+	case a.set.isRecall(e.Recipient):
+		e.State, e.Action, e.Decided, e.Rules = gateway.Recorded, gateway.Pass, gateway.Pass, []string{"recall"}
+		return nil
 	case e.Recipient.Domain() == a.set.ReplyDomain:
 		return a.decideReply(ctx, e)
 	case !inside(a.sub.Peer):

@@ -36,6 +36,7 @@ type RecalledEnvelope struct {
 	Reach     Reach              `json:"reach"`
 	Opened    time.Time          `json:"opened,omitzero"`   // had been read by then: what was read is known
 	Answered  time.Time          `json:"answered,omitzero"` // had been answered by then
+	Shredded  time.Time          `json:"shredded,omitzero"` // taken back before, and gone for good
 }
 
 // Recalled is what a recall came to.
@@ -46,7 +47,7 @@ type Recalled struct {
 	Envelopes []RecalledEnvelope `json:"envelopes"`
 }
 
-// concerns reports whether anything was locked or withdrawn.
+// did reports whether anything was locked or withdrawn.
 func (r *Recalled) did() bool {
 	return slices.ContainsFunc(r.Envelopes, func(e RecalledEnvelope) bool {
 		return e.Reach == ReachLocked || e.Reach == ReachWithdrawn || e.Reach == ReachAlready
@@ -160,7 +161,7 @@ func (f *Flow) lock(ctx context.Context, id gateway.MessageID, who gateway.Addre
 			continue
 		}
 		reach := reachOf(e)
-		r.Envelopes = append(r.Envelopes, RecalledEnvelope{e.ID, e.Recipient.Wire(), reach, e.Opened, e.Answered})
+		r.Envelopes = append(r.Envelopes, RecalledEnvelope{e.ID, e.Recipient.Wire(), reach, e.Opened, e.Answered, e.Shredded})
 		if reach != ReachLocked && reach != ReachWithdrawn {
 			continue
 		}

@@ -80,6 +80,20 @@ func recallJourneys() []journey {
 			},
 		},
 		{
+			name: "recall by mail", covers: []string{"Accept", "Recipient"},
+			prepare: func(t *testing.T, w *world, kv store.Store) { _, id = w.secured(t, kv, "s@secure.example") },
+			run: func(ctx context.Context, _ *testing.T, _ *world, f *Flow) error {
+				return sendRecall(ctx, f, submissionTo("recall@reply.clinic.example"), recallMail)
+			},
+			check: func(t *testing.T, w *world, kv store.Store, answer error) {
+				w.settle(t, kv)
+				e := envelopes(t, w, kv)["s@secure.example"]
+				if told := w.arrivals("ann@clinic.example", "Subject: Recall:"); answer == nil && (e.Recalled.IsZero() || told == 0) {
+					t.Errorf("taken over, recalled %v, %d receipts", e.Recalled, told)
+				}
+			},
+		},
+		{
 			name: "recall and shred", covers: []string{"op message.recall", "Agenda", "Readable"},
 			run: func(ctx context.Context, t *testing.T, _ *world, f *Flow) error {
 				if err := start(ctx, f); err != nil {

@@ -128,6 +128,13 @@ func (k *Book) Find(ctx context.Context, r *gateway.Reading) (Thread, error) {
 	return Thread{}, ErrUnknown
 }
 
+// Member returns the message with the Message-ID headerID, or whose notice has
+// it. ErrUnknown for any other.
+func (k *Book) Member(ctx context.Context, headerID string) (Member, error) {
+	m, _, err := store.GetRecord[Member](ctx, k.store, k.key(store.HeaderIDs, "header-id", headerID))
+	return m, known(err)
+}
+
 // Get returns a thread.
 func (k *Book) Get(ctx context.Context, id gateway.ThreadID) (Thread, error) {
 	t, _, err := store.GetRecord[Thread](ctx, k.store, store.Key(store.Threads, id[:]))
