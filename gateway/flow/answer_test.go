@@ -399,6 +399,7 @@ func TestVisibleStaffTakePart(t *testing.T) {
 		if _, err := accept(ctx, f, to, raw); err != nil {
 			return err
 		}
+		time.Sleep(time.Second)
 		next := strings.NewReplacer("<original@", "<next@", "From: Ann <ann@", "References: <original@clinic.example>\r\nFrom: Carl <carl@").Replace(testMail)
 		sub := submissionTo("s@secure.example")
 		sub.From = gateway.MustAddress("carl@clinic.example")

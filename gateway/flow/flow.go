@@ -154,6 +154,7 @@ type Flow struct {
 	agenda  *agenda
 	files   recent         // whose opening was recorded a moment ago
 	turns   recent         // of conversations, that were read in a session
+	guesses guesses        // at passwords of staff
 	after   errgroup.Group // work that follows settlements
 	metrics *metrics
 }

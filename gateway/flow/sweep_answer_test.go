@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"errors"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -37,6 +38,7 @@ func conversationJourneys() []journey {
 		unprotectedJourney("unprotected answer", func(h *hop) { clear(h.loopback) }),
 		unprotectedJourney("large answer", func(h *hop) { h.limit = map[string]int64{"clinic.example": 5000} }),
 		returnedJourney(),
+		staffJourney(),
 		answerJourney(gateway.Answer{Text: "a question", Once: "form", To: gateway.MustAddress("ann@clinic.example"), Subject: "hello"}),
 		{
 			name: "conversation", covers: []string{"Conversation", "OpenTurn"}, prepare: p.prepare,
@@ -169,6 +171,51 @@ func returnedJourney() journey {
 			n := len(w.hop.mail("ann@clinic.example"))
 			if (n == 2) != (answer == nil) && !errors.Is(answer, store.ErrUnknown) || n < 1 || n > 2 {
 				t.Errorf("answer %v, %d mails to staff", answer, n)
+			}
+		},
+	}
+}
+
+// staffJourney is a member of staff who reads an answer on the page.
+func staffJourney() journey {
+	var p entered
+	var id gateway.MessageID
+	return journey{
+		name: "staff page", covers: []string{"StaffLogin", "StaffOpen", "StaffLeave"},
+		prepare: func(t *testing.T, w *world, kv store.Store) {
+			p.prepare(t, w, kv)
+			err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+				w.staff(ctx, t, f, "ann@clinic.example")
+				done, err := f.Answer(ctx, p.link, p.v, gateway.Answer{Text: secretAnswer})
+				id = done.Message
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		},
+		run: func(ctx context.Context, _ *testing.T, _ *world, f *Flow) error {
+			session, err := f.StaffLogin(ctx, "ann", staffPassword, gateway.Visitor{})
+			if err != nil {
+				return err
+			}
+			if _, err = f.StaffOpen(ctx, session, id, -1, gateway.Visitor{}); err != nil {
+				return err
+			}
+			return f.StaffLeave(ctx, session)
+		},
+		check: func(t *testing.T, w *world, kv store.Store, answer error) {
+			err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+				e, err := f.envelope(ctx, gateway.EnvelopeID{Message: id})
+				story, serr := operation(ctx, f, "audit.show", url.Values{"id": {id.String()}}, "")
+				read := strings.Contains(story, `"message.staff_opened"`)
+				if read == e.Opened.IsZero() || answer == nil && !read {
+					t.Errorf("answer %v: evidence %v, opened %v", answer, read, e.Opened)
+				}
+				return errors.Join(err, serr)
+			})
+			if err != nil {
+				t.Error(err)
 			}
 		},
 	}
