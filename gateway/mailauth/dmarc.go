@@ -16,9 +16,9 @@ type policy struct {
 // dmarcAnswer is what the DNS said about the policy for the domain of a From.
 type dmarcAnswer struct {
 	domain    string
-	policy    *policy
-	inherited bool               // of the organizational domain
-	result    gateway.AuthResult // without a policy: none, temperror, permerror
+	record    string             // the one that applies, not yet read
+	inherited bool               // it is that of the organizational domain
+	result    gateway.AuthResult // when no policy can be read
 }
 
 // lookupDMARC finds the policy of domain (RFC 7489 section 6.6.3).
@@ -38,7 +38,7 @@ func lookupDMARC(ctx context.Context, dns *asker, domain string) dmarcAnswer {
 	case len(records) != 1: // several count as none
 		d.result = gateway.AuthNone
 	default:
-		d.policy = readPolicy(records[0])
+		d.record = records[0]
 	}
 	return d
 }
@@ -60,11 +60,11 @@ func dmarcRecords(ctx context.Context, dns *asker, domain string) (records []str
 	return records, true
 }
 
-// readPolicy reads a record; nil when it holds no policy. What is malformed
-// beside the policy counts as absent.
-func readPolicy(text string) *policy {
-	tags, ok := parseTags(text)
-	if !ok {
+// policy reads the record; nil when it holds no policy. What is malformed beside
+// the policy counts as absent.
+func (d dmarcAnswer) policy() *policy {
+	tags, ok := parseTags(d.record)
+	if !ok || d.record == "" {
 		return nil
 	}
 	p := &policy{domain: action(tags, "p"), sub: action(tags, "sp")}
@@ -96,12 +96,13 @@ func action(tags tagList, name string) string {
 // judge is RFC 7489 section 6.6.2 over what DKIM and SPF said. pct= is not
 // looked at: what a domain asks for a part, it asks.
 func (d dmarcAnswer) judge(a *gateway.Authentication) (result gateway.AuthResult, action string) {
-	if d.policy == nil {
+	p := d.policy()
+	if p == nil {
 		return d.result, ""
 	}
-	action = d.policy.domain
+	action = p.domain
 	if d.inherited {
-		action = d.policy.sub
+		action = p.sub
 	}
 	result = gateway.AuthFail
 	consider := func(domain string, r gateway.AuthResult, strict bool) {
@@ -114,8 +115,8 @@ func (d dmarcAnswer) judge(a *gateway.Authentication) (result gateway.AuthResult
 		}
 	}
 	for _, s := range a.Signatures {
-		consider(s.Domain, s.Result, d.policy.dkim)
+		consider(s.Domain, s.Result, p.dkim)
 	}
-	consider(a.SPFDomain, a.SPF, d.policy.spf)
+	consider(a.SPFDomain, a.SPF, p.spf)
 	return result, action
 }
