@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"encoding/json"
 	"net/url"
 	"strings"
 	"testing"
@@ -291,5 +292,49 @@ func TestMachines(t *testing.T) {
 	}
 	if readerOf(gateway.Visitor{Agent: "Mozilla/5.0", Ahead: true}) != readerMachine {
 		t.Error("a request that looks ahead passes for a person")
+	}
+}
+
+// message show tells who read when, how they proved themselves, and whether a
+// program seems to have read.
+func TestViewsAreShown(t *testing.T) {
+	w := newWorld(t)
+	const to = "s@secure.example"
+	err := w.in(t, emptyStore(), func(ctx context.Context, f *Flow) error {
+		id := sentTo(ctx, t, f, to)
+		live(ctx, f, 2*time.Hour)
+		r := w.prove(ctx, t, f, to)
+		for _, agent := range []string{"Mozilla/5.0 Firefox/140.0", "python-requests/2"} {
+			r.v.Agent, r.v.Remote = agent, "192.0.2.7"
+			if _, err := f.Open(ctx, r.secret, r.v, -1); err != nil {
+				return err
+			}
+		}
+		if _, err := f.Open(ctx, r.secret, r.v, 0); err != nil {
+			return err
+		}
+		out, err := operation(ctx, f, "message.show", url.Values{"id": {id.String()}}, "")
+		if err != nil {
+			return err
+		}
+		var shown messageShown
+		if err := json.Unmarshal([]byte(out), &shown); err != nil {
+			return err
+		}
+		e := shown.Envelopes[0]
+		if len(e.Views) != 3 || e.Opened.IsZero() || len(e.Reminded) != 1 || e.Recipient != to {
+			t.Fatalf("%+v", e)
+		}
+		one, two, three := e.Views[0], e.Views[1], e.Views[2]
+		if one.Reader != "person" || two.Reader != "machine" || one.Assurance != "same_channel" || one.File || !three.File || one.Client != two.Client || one.Client == "" {
+			t.Errorf("%+v", e.Views)
+		}
+		if strings.Contains(out, "Firefox") || strings.Contains(out, "192.0.2.7") {
+			t.Error("shows what its readers' machines are called")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

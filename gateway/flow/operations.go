@@ -272,48 +272,6 @@ func (f *Flow) recorded(ctx context.Context, c Call, event gateway.Event, act fu
 	return act(ctx)
 }
 
-// messageShow prints a message and all its envelopes.
-func (f *Flow) messageShow(ctx context.Context, c Call) error {
-	id, err := gateway.ParseMessageID(c.Args.Get("id"))
-	if err != nil {
-		return usage("a message id is the 26 characters of the queue id")
-	}
-	m, err := f.message(ctx, id)
-	if errors.Is(err, store.ErrNotFound) {
-		return notFound("message")
-	}
-	if err != nil {
-		return err
-	}
-	type shown struct {
-		ID        string            `json:"id"`
-		Accepted  time.Time         `json:"accepted"`
-		Listener  string            `json:"listener"`
-		Sender    string            `json:"sender"`
-		From      string            `json:"from"`
-		Subject   string            `json:"subject"`
-		HeaderID  string            `json:"message_id"`
-		Bytes     int64             `json:"bytes"`
-		Retain    time.Time         `json:"retain_until"`
-		Verdicts  []gateway.Verdict `json:"verdicts"`
-		Envelopes []envelopeLine    `json:"envelopes"`
-	}
-	s := shown{
-		ID: m.ID.String(), Accepted: m.Accepted, Listener: m.Peer.Listener, Sender: m.Sender.Wire(), From: m.From.Wire(),
-		Subject: m.Subject.Reveal(), HeaderID: m.HeaderID, Bytes: m.Body.Size, Retain: m.Retain, Verdicts: m.Verdicts,
-	}
-	var bad error
-	err = f.Store.Scan(ctx, store.Prefix(store.Envelopes, id[:]), func(it store.Item) bool {
-		var e gateway.Envelope
-		if bad = store.Decode(it.Value, &e); bad == nil {
-			s.Envelopes = append(s.Envelopes, lineOf(&e))
-		}
-		return bad == nil
-	})
-	return errors.Join(err, bad, c.line(s))
-}
-
-// linkThaw opens a frozen link again, or, with a name, the PIN of a person.
 func (f *Flow) linkThaw(ctx context.Context, c Call) error {
 	if c.Args.Has("name") {
 		return f.personThaw(ctx, c)

@@ -1,0 +1,109 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"gatepost/gateway"
+	"gatepost/store"
+)
+
+// viewLine is one reading, as operators see it.
+type viewLine struct {
+	At        time.Time `json:"at"`
+	Assurance string    `json:"assurance"`
+	Reader    string    `json:"reader,omitempty"` // person or machine: a guess
+	Client    string    `json:"client,omitempty"` // the same for the same network address
+	File      bool      `json:"file,omitempty"`   // an attachment
+	Way       string    `json:"way,omitempty"`    // conversation: by the link of another message
+}
+
+// trackedLine is an envelope with what its recipient did.
+type trackedLine struct {
+	envelopeLine
+	Opened   time.Time   `json:"opened,omitzero"`
+	Answered time.Time   `json:"answered,omitzero"`
+	Reminded []time.Time `json:"reminded,omitempty"`
+	Renewed  []time.Time `json:"renewed,omitempty"`
+	Recalled time.Time   `json:"recalled,omitzero"`
+	Shredded time.Time   `json:"shredded,omitzero"`
+	Views    []viewLine  `json:"views,omitempty"` // the newest, oldest first
+}
+
+// maxViews bounds the readings that are listed of one envelope.
+const maxViews = 100
+
+// messageShown is a message as operators see it.
+type messageShown struct {
+	ID        string            `json:"id"`
+	Accepted  time.Time         `json:"accepted"`
+	Listener  string            `json:"listener"`
+	Sender    string            `json:"sender"`
+	From      string            `json:"from"`
+	Subject   string            `json:"subject"`
+	HeaderID  string            `json:"message_id"`
+	Bytes     int64             `json:"bytes"`
+	Retain    time.Time         `json:"retain_until"`
+	Recalled  time.Time         `json:"recalled,omitzero"` // from everybody
+	Verdicts  []gateway.Verdict `json:"verdicts"`
+	Envelopes []trackedLine     `json:"envelopes"`
+	Staff     []time.Time       `json:"staff_views,omitempty"` // readings by staff, through their page
+}
+
+// messageShow prints a message, all its envelopes, and who read it when.
+func (f *Flow) messageShow(ctx context.Context, c Call) error {
+	id, err := gateway.ParseMessageID(c.Args.Get("id"))
+	if err != nil {
+		return usage("a message id is the 26 characters of the queue id")
+	}
+	m, err := f.message(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return notFound("message")
+	}
+	if err != nil {
+		return err
+	}
+	s := messageShown{
+		ID: m.ID.String(), Accepted: m.Accepted, Listener: m.Peer.Listener, Sender: m.Sender.Wire(), From: m.From.Wire(),
+		Subject: m.Subject.Reveal(), HeaderID: m.HeaderID, Bytes: m.Body.Size, Retain: m.Retain, Recalled: m.Recalled, Verdicts: m.Verdicts,
+	}
+	copies, _, err := f.copies(ctx, id)
+	if err != nil {
+		return err
+	}
+	of := make(map[string]*trackedLine, len(copies))
+	s.Envelopes = make([]trackedLine, len(copies))
+	for i := range copies {
+		e := &copies[i]
+		s.Envelopes[i] = trackedLine{
+			envelopeLine: lineOf(e), Opened: e.Opened, Answered: e.Answered, Reminded: e.Reminded, Recalled: e.Recalled, Shredded: e.Shredded,
+		}
+		of[e.ID.String()] = &s.Envelopes[i]
+	}
+	story, err := f.Audit.Story(ctx, id)
+	for _, told := range story {
+		s.track(of[told.Envelope], told.Record)
+	}
+	return errors.Join(err, c.line(s))
+}
+
+// track adds what one record of evidence says of a reader.
+func (s *messageShown) track(l *trackedLine, r gateway.Record) {
+	if r.Event == gateway.EventStaffOpened {
+		s.Staff = append(s.Staff, r.At)
+	}
+	if l == nil {
+		return
+	}
+	switch r.Event {
+	case gateway.EventOpened, gateway.EventFileOpened:
+		l.Views = append(l.Views, viewLine{
+			At: r.At, Assurance: r.Detail["assurance"], Reader: r.Detail["reader"], Client: r.Detail["client"],
+			File: r.Event == gateway.EventFileOpened, Way: r.Detail["way"],
+		})
+		l.Views = l.Views[max(0, len(l.Views)-maxViews):]
+	case gateway.EventLinkRenewed:
+		l.Renewed = append(l.Renewed, r.At)
+	}
+}
