@@ -142,14 +142,17 @@ func (m messageShowCmd) Run(ctx context.Context, env environment) error {
 }
 
 type linkCmd struct {
-	Thaw linkThawCmd `cmd:"" help:"Open a link again that wrong PINs froze."`
+	Thaw linkThawCmd `cmd:"" help:"Open a link again that wrong codes froze, or a correspondent's PIN."`
 }
 
 type linkThawCmd struct {
-	ID string `arg:"" help:"Link id as printed by queue show."`
+	ID string `arg:"" help:"Link id as printed by queue show, or the mail address of a correspondent whose PIN is frozen."`
 }
 
 func (l linkThawCmd) Run(ctx context.Context, env environment) error {
+	if strings.Contains(l.ID, "@") {
+		return did(env, operate(ctx, env, "link.thaw", url.Values{"name": {l.ID}}, nil, true, nil), "The PIN of "+l.ID+" takes tries again")
+	}
 	return did(env, operate(ctx, env, "link.thaw", url.Values{"id": {l.ID}}, nil, true, nil), "The link is open again")
 }
 
@@ -220,8 +223,10 @@ func (u userDisableCmd) Run(ctx context.Context, env environment) error {
 }
 
 type contactCmd struct {
-	Import contactImportCmd `cmd:"" help:"Read contacts from CSV: email,email2,phone,language,name,pin,patient,consents."`
-	Show   contactShowCmd   `cmd:"" help:"What is known of a correspondent."`
+	Import  contactImportCmd  `cmd:"" help:"Read contacts from CSV: email,email2,phone,language,name,pin,patient,consents."`
+	Show    contactShowCmd    `cmd:"" help:"What is known of a correspondent."`
+	Devices contactDevicesCmd `cmd:"" help:"Browsers that remember a correspondent."`
+	PIN     contactPINCmd     `cmd:"" name:"pin" help:"The PIN that a correspondent chose."`
 }
 
 type contactImportCmd struct {
@@ -247,6 +252,31 @@ type contactShowCmd struct {
 
 func (c contactShowCmd) Run(ctx context.Context, env environment) error {
 	return operate(ctx, env, "contact.show", url.Values{"name": {c.Name}}, nil, true, record)
+}
+
+type contactDevicesCmd struct {
+	Revoke contactRevokeCmd `cmd:"" help:"Forget a browser, or all of them: its next visit needs a code or PIN."`
+}
+
+type contactRevokeCmd struct {
+	Name string `arg:"" help:"Mail address."`
+	ID   string `arg:"" optional:"" help:"Device as printed by contact show; absent: all."`
+}
+
+func (c contactRevokeCmd) Run(ctx context.Context, env environment) error {
+	return operate(ctx, env, "contact.revoke", url.Values{"name": {c.Name}, "id": {c.ID}}, nil, true, record)
+}
+
+type contactPINCmd struct {
+	Drop contactPINDropCmd `cmd:"" help:"Remove a PIN that its owner forgot: they choose another after a code."`
+}
+
+type contactPINDropCmd struct {
+	Name string `arg:"" help:"Mail address."`
+}
+
+func (c contactPINDropCmd) Run(ctx context.Context, env environment) error {
+	return did(env, operate(ctx, env, "contact.drop_pin", url.Values{"name": {c.Name}}, nil, true, nil), "The PIN that "+c.Name+" chose is gone")
 }
 
 type auditCmd struct {

@@ -174,7 +174,7 @@ type Queue struct {
 
 // Pins says how a reader proves who they are.
 type Pins struct {
-	Default string        `yaml:"default" values:"other_channel same_channel standing contact" doc:"other_channel, same_channel, standing or contact (accepted, not used yet)"`
+	Default string        `yaml:"default" values:"other_channel same_channel standing contact" doc:"what a link asks for where no rule says (see policy.md): other_channel, same_channel, standing or contact"`
 	CodeTTL time.Duration `yaml:"code_ttl" doc:"life of a one-time code"`
 	Resend  time.Duration `yaml:"resend" doc:"shortest time between two codes"`
 	Tries   int           `yaml:"tries" doc:"wrong tries until the pause"`

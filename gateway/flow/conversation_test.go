@@ -239,9 +239,9 @@ func TestClosedTurns(t *testing.T) {
 
 // A proof for one message is not worth more than it is.
 func TestEnough(t *testing.T) {
-	all := []gateway.Assurance{gateway.SameChannel, gateway.OtherChannel, gateway.SenderPIN, gateway.ContactPIN, gateway.StandingPIN}
+	all := []gateway.Assurance{gateway.SameChannel, gateway.SenderPIN, gateway.ContactPIN, gateway.StandingPIN, gateway.OtherChannel}
 	for pin, enoughs := range map[string][]gateway.Assurance{
-		"": all, "same_channel": all, "other_channel": all[1:], "contact": all[3:], "standing": all[4:], "sender": nil, "something new": nil,
+		"": all, "same_channel": all, "contact": all[2:], "standing": all[3:], "other_channel": all[4:], "sender": nil, "something new": nil,
 	} {
 		for _, how := range all {
 			if got := enough(gateway.Options{PIN: pin}, how); got != slices.Contains(enoughs, how) {

@@ -179,8 +179,36 @@ func (f *Flow) queueShow(ctx context.Context, c Call) error {
 		From    string           `json:"from"`
 		Bytes   int64            `json:"bytes"`
 		Verdict *gateway.Verdict `json:"verdict,omitempty"`
-	}{lineOf(&e), m.Subject.Reveal(), m.From.Wire(), m.Body.Size, verdictOf(m, &e)}
+		linkLine
+	}{envelopeLine: lineOf(&e), Subject: m.Subject.Reveal(), From: m.From.Wire(), Bytes: m.Body.Size, Verdict: verdictOf(m, &e)}
+	if shown.linkLine, err = f.linkLine(ctx, e.Link); err != nil {
+		return err
+	}
 	return c.line(shown)
+}
+
+// linkLine is a link as operators see it.
+type linkLine struct {
+	LinkState string    `json:"link_state,omitempty"`
+	OpensBy   string    `json:"opens_by,omitempty"` // proofs that it takes; "nothing" when there is none
+	Expires   time.Time `json:"expires,omitzero"`
+}
+
+func (f *Flow) linkLine(ctx context.Context, id gateway.LinkID) (linkLine, error) {
+	l, _, err := store.GetRecord[gateway.Link](ctx, f.Store, linkKey(id))
+	if id.IsZero() || errors.Is(err, store.ErrNotFound) {
+		return linkLine{}, nil
+	}
+	if err != nil {
+		return linkLine{}, err
+	}
+	p, err := f.reader(ctx, l)
+	if err != nil {
+		return linkLine{}, err
+	}
+	page, err := f.page(ctx, l, p, gateway.Visitor{})
+	o := f.offer(l, p)
+	return linkLine{LinkState: string(page.State), OpensBy: o.opens(), Expires: l.Expires}, err
 }
 
 func verdictOf(m *gateway.Message, e *gateway.Envelope) *gateway.Verdict {

@@ -207,13 +207,22 @@ func (f *Flow) Report(ctx context.Context, s gateway.LinkSecret, _ gateway.Visit
 	}
 	ctx, cancel := recording(ctx)
 	defer cancel()
-	first, err := f.Proof.Report(ctx, link.ID, c, func(b *store.Batch) error { return f.stageReported(ctx, b, link, c) })
+	e, _, err := store.GetRecord[gateway.Envelope](ctx, f.Store, envelopeKey(link.Envelope))
+	if err != nil {
+		return err
+	}
+	links := append(e.Links(), link.ID)
+	first, err := f.Proof.Report(ctx, link.ID, c, links, func(b *store.Batch) error { return f.stageReported(ctx, b, link, c) })
 	if err != nil || !first {
 		return err
 	}
-	f.Log.Warn("a link was reported", "id", link.Envelope.Message, "link", link.ID, "reason", string(c))
+	f.Log.Warn("a link was reported", "id", link.Envelope.Message, "reason", string(c))
 	if c != gateway.NotForMe {
 		return nil
 	}
-	return f.Journal.Append(seal.Entry{Kind: seal.JournalFrozen, ID: link.ID.String(), Data: []byte(locked)})
+	entries := make([]seal.Entry, len(links))
+	for i, id := range links {
+		entries[i] = seal.Entry{Kind: seal.JournalFrozen, ID: id.String(), Data: []byte(locked)}
+	}
+	return f.Journal.Append(entries...)
 }

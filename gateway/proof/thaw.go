@@ -102,30 +102,31 @@ func (k *Book) freeze(ctx context.Context, of ledgerOf, lock bool) error {
 
 // Report notes what a reader reports about a link, once for each concern, with
 // evidence and with what also adds; it reports whether it was the first time.
-// NotForMe locks the link: it is frozen, for those who have proven it too, and
-// only staff thaws it.
-func (k *Book) Report(ctx context.Context, link gateway.LinkID, c gateway.Concern, also func(*store.Batch) error) (first bool, err error) {
-	of := k.linkLedger(link)
+// NotForMe locks the link, and the others that lead to the same message: they
+// are frozen, for those who have proven them too, and only staff thaws them.
+func (k *Book) Report(ctx context.Context, link gateway.LinkID, c gateway.Concern, others []gateway.LinkID, also func(*store.Batch) error) (first bool, err error) {
 	about, err := k.about(ctx, link)
 	if err != nil {
 		return false, err
 	}
+	if c != gateway.NotForMe {
+		others = nil
+	}
 	err = again(ctx, func() error {
-		l, version, err := get[ledger](ctx, k.store, of.key)
-		if err != nil {
-			return fmt.Errorf("reading the reports of a link: %w", err)
-		}
-		if first = !slices.Contains(l.Reported, c); !first {
-			return nil
-		}
 		var b store.Batch
-		if err := k.stageReport(&b, about, &l, c); err != nil {
+		if first, err = k.stageReport(ctx, &b, about, c); err != nil || !first {
 			return err
 		}
-		require(&b, of.key, version)
-		if err := b.PutRecord(of.key, l); err != nil {
-			return err
+		for _, id := range others {
+			if id == link {
+				continue
+			}
+			about.Link = id
+			if err := k.stageLock(ctx, &b, about); err != nil {
+				return err
+			}
 		}
+		about.Link = link
 		if err := also(&b); err != nil {
 			return err
 		}
@@ -134,14 +135,40 @@ func (k *Book) Report(ctx context.Context, link gateway.LinkID, c gateway.Concer
 	return first && err == nil, err
 }
 
-func (k *Book) stageReport(b *store.Batch, about gateway.Record, l *ledger, c gateway.Concern) error {
+// stageReport stages the report itself; false when it was made before.
+func (k *Book) stageReport(ctx context.Context, b *store.Batch, about gateway.Record, c gateway.Concern) (bool, error) {
+	of := k.linkLedger(about.Link)
+	l, version, err := get[ledger](ctx, k.store, of.key)
+	if err != nil {
+		return false, fmt.Errorf("reading the reports of a link: %w", err)
+	}
+	if slices.Contains(l.Reported, c) {
+		return false, nil
+	}
 	l.Reported = append(l.Reported, c)
 	if err := k.stage(b, about, gateway.EventLinkReported, map[string]string{"concern": string(c)}); err != nil {
-		return err
+		return false, err
 	}
-	if c != gateway.NotForMe {
-		return nil
+	if c == gateway.NotForMe {
+		l.Frozen, l.Locked, l.Codes = true, true, nil
+		if err := k.stage(b, about, gateway.EventLinkFrozen, map[string]string{"by": "report"}); err != nil {
+			return false, err
+		}
+	}
+	require(b, of.key, version)
+	return true, b.PutRecord(of.key, l)
+}
+
+func (k *Book) stageLock(ctx context.Context, b *store.Batch, about gateway.Record) error {
+	of := k.linkLedger(about.Link)
+	l, version, err := get[ledger](ctx, k.store, of.key)
+	if err != nil {
+		return fmt.Errorf("reading the tries of a link: %w", err)
 	}
 	l.Frozen, l.Locked, l.Codes = true, true, nil
+	require(b, of.key, version)
+	if err := b.PutRecord(of.key, l); err != nil {
+		return err
+	}
 	return k.stage(b, about, gateway.EventLinkFrozen, map[string]string{"by": "report"})
 }
