@@ -141,11 +141,15 @@ type Envelope struct {
 	// delivered waits for an operator.
 	Confidential bool      `json:",omitempty"`
 	Link         LinkID    `json:",omitzero"`
-	Hold         string    `json:",omitempty"` // why it is held: policy, review, capability, operator, undeliverable
+	Hold         string    `json:",omitempty"` // why it is held: policy, review, quarantine, operator, undeliverable
 	Review       Sensitive `json:",omitempty"` // a reviewer's reason
 	Decided      Action    // what policy decided; differs from Action under observe and after a fall-back
 	Rules        []string  `json:",omitempty"` // that demanded Decided
 	Judged       int       `json:",omitempty"` // its place in Message.Verdicts, from 1; 0: nothing judged it
+
+	// Turn says that it was written to a capability: it leaves secured or not at
+	// all.
+	Turn bool `json:",omitempty"`
 
 	More     []LinkID    `json:",omitempty"` // links beside Link, newest last: those of reminders
 	Recalled time.Time   `json:",omitzero"`  // locked since: the sender took it back

@@ -309,9 +309,10 @@ func (s *system) openParts(ctx context.Context) error {
 		Proof: proof.New(s.store, proof.Config{
 			CodeTTL: c.Pins.CodeTTL, Resend: c.Pins.Resend, Tries: c.Pins.Tries, Pause: c.Pins.Pause, Freeze: c.Pins.Freeze, Idle: c.Viewer.Idle,
 		}, s.keyring.MAC, s.audit, time.Now, rand.Reader),
-		Carrier: s.carrier,
-		Queue:   queue.Config{FirstRetry: c.Queue.FirstRetry, MaxRetry: c.Queue.MaxRetry, MaxAge: c.Queue.MaxAge, DelayNotice: c.Queue.DelayNotice, Logger: s.log},
-		Now:     time.Now, Random: rand.Reader, Log: s.log, Metrics: s.registry, MemoryBytes: memoryBudget,
+		Carrier:  s.carrier,
+		Verifier: mailauth.NewVerifier(resolver(c.DNS.Server), time.Now),
+		Queue:    queue.Config{FirstRetry: c.Queue.FirstRetry, MaxRetry: c.Queue.MaxRetry, MaxAge: c.Queue.MaxAge, DelayNotice: c.Queue.DelayNotice, Logger: s.log},
+		Now:      time.Now, Random: rand.Reader, Log: s.log, Metrics: s.registry, MemoryBytes: memoryBudget,
 	}, settings, judge)
 	s.closers = append(s.closers, func() error { s.flow.Settled(); return nil })
 	return s.cert.Load(c)

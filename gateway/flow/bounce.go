@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"gatepost/gateway"
@@ -106,40 +107,55 @@ func (a *arrival) stageRefusals(ctx context.Context, b *store.Batch, m *gateway.
 	return a.flow.stageReport(ctx, b, m, refused, mailmsg.ActionFailed)
 }
 
-// replyRecipient decides about RCPT to the reply domain: capabilities,
-// bounce tokens and the few fixed names exist, nothing else does.
-func (f *Flow) replyRecipient(ctx context.Context, s *gateway.Submission, to gateway.Address) error {
-	if _, err := f.Threads.Bounced(ctx, to.Local()); err == nil {
-		if !s.From.IsNull() {
-			return faultNoReader // bounces come from the null sender, RFC 5321 section 4.5.5
-		}
-		return nil
-	} else if !errors.Is(err, thread.ErrUnknown) {
-		return storage(err)
-	}
-	_, err := f.Threads.Capability(ctx, to.Local())
-	if errors.Is(err, thread.ErrUnknown) {
-		return faultDead
-	}
-	return storage(err)
-}
-
-// decideReply files mail to the reply domain: an answer waits, sealed, until
-// it can be verified or somebody reviews it; a bounce of a notice becomes a
-// report to the sender of the original.
+// decideReply files what comes back to an envelope sender of ours: the facts of
+// a bounce become a report to the sender of the original, its text goes
+// nowhere. An out-of-office reply comes the same way and is none.
 func (a *arrival) decideReply(ctx context.Context, e *gateway.Envelope) error {
-	e.Action, e.Decided = gateway.Hold, gateway.Hold
-	e.State, e.Hold = gateway.Held, "capability"
 	about, err := a.flow.Threads.Bounced(ctx, e.Recipient.Local())
 	if errors.Is(err, thread.ErrUnknown) {
-		return nil
+		return faultDead // RCPT found it, and it was erased since
 	}
 	if err != nil {
 		return err
 	}
+	e.Action, e.Decided, e.State = gateway.Pass, gateway.Pass, gateway.Dropped
+	if !mailmsg.ParseReport(a.taken.raw).Formal && mailmsg.Automatic(a.reading) && !fromDaemon(a.reading) {
+		e.State, e.Rules = gateway.Recorded, []string{string(thread.ReasonAutomatic)}
+		a.replies = append(a.replies, about)
+		return nil
+	}
 	a.reports = append(a.reports, about)
-	e.State, e.Hold, e.Action = gateway.Dropped, "", gateway.Pass // its facts go into the report, its text goes nowhere
-	e.Decided = gateway.Pass
+	return nil
+}
+
+// fromDaemon tells the bounces of mail systems that write no report of RFC 3464
+// from what people let their mailboxes answer: both are automatic.
+func fromDaemon(r *gateway.Reading) bool {
+	for _, from := range r.From {
+		switch strings.ToLower(from.Local()) {
+		case "mailer-daemon", "postmaster", "mail-daemon", "mailerdaemon":
+			return true
+		}
+	}
+	return slices.ContainsFunc(r.Fields, func(f gateway.Field) bool { return strings.EqualFold(f.Name, "X-Failed-Recipients") })
+}
+
+// stageReplies records the automatic replies to mails of ours.
+func (a *arrival) stageReplies(ctx context.Context, b *store.Batch) error {
+	for _, id := range a.replies {
+		r := gateway.Record{
+			At: a.now, Event: gateway.EventAutoReply, Actor: "peer", Message: id.Message, Envelope: id.String(),
+			Detail: map[string]string{"mail": a.taken.id.String()},
+		}
+		e, _, err := store.GetRecord[gateway.Envelope](ctx, a.flow.Store, envelopeKey(id))
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		r.Persons = []gateway.PersonRef{e.Person}
+		if err := a.flow.Audit.Stage(b, r); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -151,7 +167,7 @@ func (a *arrival) stageReports(ctx context.Context, b *store.Batch) error {
 			return err
 		}
 	}
-	return nil
+	return a.stageReplies(ctx, b)
 }
 
 func (f *Flow) stageBounce(ctx context.Context, b *store.Batch, id gateway.EnvelopeID, raw []byte) error {

@@ -134,12 +134,14 @@ type Parts struct {
 	Threads *thread.Book
 	Proof   *proof.Book
 	Carrier Carrier
-	Codes   CodeChannel // to telephones; nil: codes travel by mail only
-	Queue   queue.Config
-	Now     func() time.Time
-	Random  io.Reader
-	Log     *slog.Logger
-	Metrics prometheus.Registerer
+	// Verifier authenticates mail from outside.
+	Verifier Verifier
+	Codes    CodeChannel // to telephones; nil: codes travel by mail only
+	Queue    queue.Config
+	Now      func() time.Time
+	Random   io.Reader
+	Log      *slog.Logger
+	Metrics  prometheus.Registerer
 	// MemoryBytes bounds what large messages may occupy while they are judged.
 	MemoryBytes int64
 }

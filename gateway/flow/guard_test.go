@@ -319,3 +319,20 @@ func TestClearTextDoesNotWaitInMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// Mail systems that write no report of RFC 3464 report all the same.
+func TestBouncesWithoutAReport(t *testing.T) {
+	for name, raw := range map[string]string{
+		"exim":  "From: Mail Delivery System <Mailer-Daemon@out.example>\r\nSubject: Mail delivery failed\r\nAuto-Submitted: auto-replied\r\nX-Failed-Recipients: s@secure.example\r\n\r\nno such user\r\n",
+		"other": "From: x@out.example\r\nSubject: returned\r\nAuto-Submitted: auto-replied\r\nX-Failed-Recipients: s@secure.example\r\n\r\nno such user\r\n",
+		"plain": "From: Postmaster@out.example\r\nSubject: Undeliverable\r\nAuto-Submitted: auto-generated\r\n\r\nno such user\r\n",
+	} {
+		w := newWorld(t)
+		kv := emptyStore()
+		w.secured(t, kv, "s@secure.example")
+		w.acceptInto(t, kv, stranger("", w.hop.from["s@secure.example"]), raw)
+		if e := envelopes(t, w, kv)["s@secure.example"]; e.State != gateway.Bounced {
+			t.Errorf("%s: %s", name, e.State)
+		}
+	}
+}

@@ -40,6 +40,7 @@ func (f *Flow) housekeepOnce(ctx context.Context) {
 	}{
 		{"sessions", f.Proof.Sweep},
 		{"devices", f.Proof.SweepDevices},
+		{"replay memory", f.forgetSeen},
 		{"bodies", func(ctx context.Context) (int, error) { return f.Blobs.Collect(ctx, f.Now().Add(-collectAge)) }},
 		{"spool", f.tidyAll},
 		{"keys", f.endKeys},

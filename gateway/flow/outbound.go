@@ -21,11 +21,9 @@ const commitTries = 5
 
 // Refusals of the relay.
 var (
-	faultLoop     = gateway.NewFault(554, "5.4.6", "Too many hops: this message is going round in circles")
-	faultSender   = gateway.NewFault(553, "5.7.1", "Sender address is not yours: MAIL FROM and From must be the authenticated account")
-	faultPolicy   = gateway.NewFault(550, "5.7.1", "Message refused by the organization's policy")
-	faultDead     = gateway.NewFault(550, "5.1.1", "This reply address is not in use; please write to the person directly")
-	faultNoReader = gateway.NewFault(550, "5.1.1", "Mail to this address is not accepted")
+	faultLoop   = gateway.NewFault(554, "5.4.6", "Too many hops: this message is going round in circles")
+	faultSender = gateway.NewFault(553, "5.7.1", "Sender address is not yours: MAIL FROM and From must be the authenticated account")
+	faultPolicy = gateway.NewFault(550, "5.7.1", "Message refused by the organization's policy")
 )
 
 // Sender checks MAIL FROM. On the submission listeners it belongs to the
@@ -110,13 +108,21 @@ func (f *Flow) accept(ctx context.Context, s gateway.Submission, t *taken) (gate
 	}
 	ctx, cancel := recording(ctx)
 	defer cancel()
+	if err := a.turnedAway(ctx); err != nil {
+		return gateway.MessageID{}, err
+	}
 	if a.allRefused() {
 		return gateway.MessageID{}, a.refuse(ctx)
 	}
-	if err := a.hidePIN(ctx); err != nil {
-		return gateway.MessageID{}, err
+	err := a.hidePIN(ctx)
+	if err == nil {
+		err = a.compose(ctx)
 	}
-	return t.id, a.commit(ctx)
+	if err == nil {
+		err = a.commit(ctx)
+	}
+	a.letGo(err)
+	return t.id, err
 }
 
 // admissible refuses what must not be taken over whatever policy says.
@@ -149,24 +155,28 @@ type arrival struct {
 	pin          *gateway.Hashed   // that the sender set for the links
 	envelopes    []gateway.Envelope
 	reports      []gateway.EnvelopeID // whose notices this mail reports about
+	replies      []gateway.EnvelopeID // whose notices it answers by itself
 	once         store.Batch          // what may happen once and happens now
 	passed       []passed             // the messages of ours that this one may be
 	back         map[string]bool      // recipients whose one return is used up by this mail
+
+	in      *incoming               // what it brings to a conversation; nil when it belongs to none
+	auth    *gateway.Authentication // nil: it was not asked for
+	outward []gateway.Edit          // make the mail that came of the body that is sealed; nil when it is that mail
 }
 
 // judge makes an envelope of every recipient. It writes nothing but persons.
 func (a *arrival) judge(ctx context.Context) error {
 	f := a.flow
 	var err error
-	addresses := []gateway.Address{a.sub.From}
-	for _, r := range a.sub.Recipients {
-		addresses = append(addresses, r.Address)
-	}
-	if a.persons, err = f.People.Ensure(ctx, addresses...); err != nil {
-		return err
-	}
 	a.conversation, err = f.Threads.Find(ctx, a.reading)
 	if err != nil && !errors.Is(err, thread.ErrUnknown) {
+		return err
+	}
+	if err := a.receive(ctx); err != nil {
+		return err
+	}
+	if err := a.parties(ctx); err != nil {
 		return err
 	}
 	a.passed = f.passedBefore(a.taken.raw)
@@ -193,6 +203,11 @@ func (a *arrival) decide(ctx context.Context, e *gateway.Envelope, j *judgement)
 	switch {
 	case a.set.isRecall(e.Recipient):
 		e.State, e.Action, e.Decided, e.Rules = gateway.Recorded, gateway.Pass, gateway.Pass, []string{"recall"}
+		return nil
+	case a.in.has(e) && a.in.is(thread.StaffTurn):
+		return a.decideTurn(ctx, e, j)
+	case a.in.has(e):
+		a.decideIncoming(e)
 		return nil
 	case e.Recipient.Domain() == a.set.ReplyDomain:
 		return a.decideReply(ctx, e)
@@ -299,7 +314,9 @@ func (a *arrival) resolve(ctx context.Context, b *store.Batch, unknown error) er
 func (a *arrival) build(ctx context.Context) (*store.Batch, *gateway.Message, error) {
 	f := a.flow
 	b := new(store.Batch)
-	b.Append(&a.taken.body)
+	if a.keepsBody() {
+		b.Append(&a.taken.body)
+	}
 	b.Append(&a.once)
 	if err := a.stageEvidence(b, gateway.EventAccepted); err != nil {
 		return nil, nil, err
@@ -334,7 +351,10 @@ func (a *arrival) build(ctx context.Context) (*store.Batch, *gateway.Message, er
 	if err := a.stageReports(ctx, b); err != nil {
 		return nil, nil, err
 	}
-	if f.fresh.wants(a.taken.size) && slices.ContainsFunc(envelopes, leavesNow) {
+	if err := a.stageIncoming(ctx, b, m); err != nil {
+		return nil, nil, err
+	}
+	if a.outward == nil && f.fresh.wants(a.taken.size) && slices.ContainsFunc(envelopes, leavesNow) {
 		b.After(func() { f.fresh.put(m, a.taken.raw) })
 	}
 	return b, m, nil
@@ -361,16 +381,18 @@ func (a *arrival) message() (*gateway.Message, error) {
 	if len(r.From) > 0 {
 		m.From = r.From[0]
 	}
-	if m.Direction == gateway.Outbound {
-		m.Edits = mailmsg.Edits(t.raw, a.tagsBind() && a.set.Mode == gateway.Enforce)
-		if a.set.Mode == gateway.Observe {
-			m.Edits = nil
-		}
+	m.Authentication = a.auth
+	if !a.keepsBody() {
+		m.Body.Blob = ""
+	}
+	edits := a.edits(m)
+	if m.Edits = edits; a.outward != nil {
+		m.Edits = a.outward
 	}
 	var err error
 	if a.needsSpool() {
 		if m.Direction == gateway.Outbound {
-			if m.Hash, err = hashLeaving(t.raw, m.Edits); err != nil {
+			if m.Hash, err = hashLeaving(t.raw, edits); err != nil {
 				return nil, err
 			}
 		}
@@ -384,37 +406,9 @@ func (a *arrival) message() (*gateway.Message, error) {
 	return m, err
 }
 
-func (a *arrival) direction() gateway.Direction {
-	if inside(a.sub.Peer) {
-		return gateway.Outbound
-	}
-	return gateway.Inbound
-}
-
 // retainDay is the UTC midnight after which the keys of a body end.
 func retainDay(now time.Time, retain time.Duration) time.Time {
 	return now.Add(retain).UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)
-}
-
-// needsSpool: couriers read the original of what passes, of tls (which may
-// have to pass) and of what a reviewer may release.
-func (a *arrival) needsSpool() bool {
-	return slices.ContainsFunc(a.envelopes, func(e gateway.Envelope) bool {
-		return e.Action != gateway.Secure && e.State != gateway.Refused
-	})
-}
-
-// needsStaff: a secured body and what waits in held are readable by staff,
-// unless a rule forbids it for any recipient.
-func (a *arrival) needsStaff() bool {
-	need := false
-	for _, e := range a.envelopes {
-		if e.Judged > 0 && a.verdicts[e.Judged-1].Options.StaffCopy == "none" {
-			return false
-		}
-		need = need || (e.Action == gateway.Secure && e.State == gateway.Queued) || e.State == gateway.Held
-	}
-	return need
 }
 
 // stageThread puts a secured mail into its conversation, or starts one. Staff
@@ -453,6 +447,11 @@ func (a *arrival) stageEvidence(b *store.Batch, event gateway.Event) error {
 	r := gateway.Record{At: a.now, Event: event, Actor: actor(a.sub.Peer), Message: a.taken.id, Persons: a.persons, Detail: detail}
 	if err := a.flow.Audit.Stage(b, r); err != nil {
 		return err
+	}
+	if a.in != nil {
+		if err := a.flow.Audit.Stage(b, a.placed()); err != nil {
+			return err
+		}
 	}
 	for i := range a.envelopes {
 		if err := a.flow.Audit.Stage(b, a.judged(&a.envelopes[i])); err != nil {

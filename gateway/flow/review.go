@@ -2,11 +2,9 @@ package flow
 
 import (
 	"context"
-	"errors"
 
 	"gatepost/gateway"
 	"gatepost/gateway/mailmsg"
-	"gatepost/gateway/thread"
 	"gatepost/store"
 )
 
@@ -26,6 +24,9 @@ func (f *Flow) heldRelease(ctx context.Context, c Call) error {
 	m, err := f.message(ctx, id.Message)
 	if err != nil {
 		return err
+	}
+	if e.State == gateway.Held && e.Hold == holdQuarantine && e.Recipient.Domain() == f.set().ReplyDomain {
+		return f.releaseAnswer(ctx, c, m, &e, reason)
 	}
 	return operated(f.queue.Release(ctx, id, func(b *store.Batch, after *gateway.Envelope) error {
 		if !after.Recalled.IsZero() {
@@ -54,21 +55,16 @@ func reviewArgs(c Call) (gateway.EnvelopeID, string, error) {
 // released sets what a released envelope becomes.
 func (f *Flow) released(ctx context.Context, b *store.Batch, m *gateway.Message, before, after *gateway.Envelope) error {
 	after.Hold = ""
-	if before.Hold == "capability" {
-		capability, err := f.Threads.Capability(ctx, before.Recipient.Local())
-		if errors.Is(err, thread.ErrUnknown) {
-			return notFound("conversation for this answer any more")
-		}
-		if err != nil {
-			return err
-		}
-		after.Recipient, after.Action = capability.Staff, gateway.Pass
+	if before.Hold == holdQuarantine {
+		after.Action = gateway.Pass // it came by reference: it is mail for its recipient
 		return nil
 	}
 	if before.Hold == "operator" || before.Hold == holdRecalled || before.Notice != nil || before.Confidential {
 		return nil // it goes on as it was
 	}
-	after.Action = withoutHold(verdictOf(m, before))
+	if after.Action = withoutHold(verdictOf(m, before)); before.Turn {
+		after.Action = gateway.Secure
+	}
 	if after.Action != gateway.Secure {
 		return nil
 	}
@@ -110,7 +106,7 @@ func (f *Flow) heldRefuse(ctx context.Context, c Call) error {
 		after.Last = gateway.Outcome{
 			Result: gateway.Failed, At: f.Now(), Code: 550, Status: "5.7.1", Text: "Refused after review: " + gateway.Sensitive(reason),
 		}
-		if m.Direction == gateway.Outbound {
+		if m.Direction == gateway.Outbound && after.Hold != holdQuarantine {
 			if err := f.reportTo(ctx, b, after, mailmsg.ActionFailed); err != nil {
 				return err
 			}

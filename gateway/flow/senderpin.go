@@ -3,7 +3,6 @@ package flow
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -36,28 +35,11 @@ func (a *arrival) hidePIN(ctx context.Context) (err error) {
 	return nil
 }
 
-// replace seals other octets under a new key in place of those that arrived,
-// whose sealed body goes.
+// replace seals other octets in place of those that arrived.
 func (t *taken) replace(ctx context.Context, f *Flow, raw []byte) error {
-	key, err := f.Sealer.NewKey()
-	if err != nil {
+	if err := t.reseal(ctx, f, bytes.NewReader(raw)); err != nil {
 		return err
 	}
-	w, err := f.Blobs.Create()
-	if err != nil {
-		return storage(err)
-	}
-	sealed := f.Sealer.Encrypt(w, key, t.id)
-	_, err = io.Copy(sealed, bytes.NewReader(raw))
-	if err = errors.Join(err, sealed.Close()); err != nil {
-		w.Abort()
-		return err
-	}
-	fresh := taken{id: t.id, key: key, size: int64(len(raw)), raw: raw, held: t.held}
-	if fresh.ref, err = w.Commit(ctx, &fresh.body); err != nil {
-		return storage(fmt.Errorf("keeping the body: %w", err))
-	}
-	f.discard(t, nil)
-	*t = fresh
+	t.raw = raw
 	return nil
 }

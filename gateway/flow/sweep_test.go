@@ -91,7 +91,7 @@ func sweep(t *testing.T, j journey) {
 }
 
 func journeys() []journey {
-	return slices.Concat(mailJourneys(), readerJourneys(), conversationJourneys(), proofJourneys(), operatorJourneys(), recallJourneys())
+	return slices.Concat(mailJourneys(), readerJourneys(), conversationJourneys(), incomingJourneys(), proofJourneys(), operatorJourneys(), recallJourneys())
 }
 
 // messages counts the messages that are not our own.
@@ -256,29 +256,6 @@ func mailJourneys() []journey {
 				report, told := envelopes(t, w, kv)["ann@clinic.example"]
 				if bounced := envelopes(t, w, kv)["s@secure.example"].State == gateway.Bounced; told != bounced || told != (answer == nil) && !errors.Is(answer, store.ErrUnknown) {
 					t.Errorf("answer %v, bounced %v, report %+v", answer, bounced, report)
-				}
-			},
-		},
-		{
-			name: "answer", covers: []string{"Accept"},
-			prepare: func(t *testing.T, w *world, kv store.Store) { w.secured(t, kv, "s@secure.example") },
-			run: func(ctx context.Context, _ *testing.T, w *world, f *Flow) error {
-				s := stranger("s@secure.example", replyTo(w.hop.mail("s@secure.example")[0]))
-				if err := f.Recipient(ctx, &s, s.Recipients[0]); err != nil {
-					return err
-				}
-				_, err := accept(ctx, f, s, "From: s@secure.example\r\nTo: x@y.example\r\nSubject: Re: hello\r\n\r\nthank you\r\n")
-				return err
-			},
-			check: func(t *testing.T, w *world, kv store.Store, answer error) {
-				n := 0
-				for to, e := range envelopes(t, w, kv) {
-					if strings.HasSuffix(to, "@reply.clinic.example") && e.State == gateway.Held && e.Hold == "capability" {
-						n++
-					}
-				}
-				if (n == 1) != (answer == nil) && !errors.Is(answer, store.ErrUnknown) {
-					t.Errorf("answer %v, %d held", answer, n)
 				}
 			},
 		},

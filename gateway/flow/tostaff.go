@@ -28,6 +28,9 @@ type toStaff struct {
 	author people.Person     // with the Ref that its turn has
 	staff  []gateway.Address // who gets it; inside the organization
 	data   mailmsg.AnswerData
+	// unproven says that nobody has shown that the author wrote it: it is no turn
+	// of theirs.
+	unproven bool
 
 	key      seal.Key
 	ref      string
@@ -200,8 +203,10 @@ func (t *toStaff) stage(ctx context.Context, b *store.Batch, m *gateway.Message)
 	if err := f.Threads.Join(b, m.HeaderID, thread.Member{Thread: m.Thread, Message: m.ID}); err != nil {
 		return err
 	}
-	if err := f.Threads.Add(b, thread.Turn{Thread: m.Thread, Person: t.author.Ref, Message: m.ID, At: m.Accepted, Mine: true}); err != nil {
-		return err
+	if !t.unproven {
+		if err := f.Threads.Add(b, thread.Turn{Thread: m.Thread, Person: t.author.Ref, Message: m.ID, At: m.Accepted, Mine: true}); err != nil {
+			return err
+		}
 	}
 	b.RequireAbsent(messageKey(m.ID))
 	return b.PutRecord(messageKey(m.ID), m)

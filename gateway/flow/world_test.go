@@ -115,7 +115,7 @@ func (w *world) open(kv store.Store) (*Flow, func(), error) {
 		Store: sealed, Blobs: blobs, Sealer: w.keys.Sealer(), Spool: w.keys.Spool(), Wraps: w.keys.Rewrapper(), MAC: w.keys.MAC, Journal: w.keys.Journal(),
 		Keys: w.keys, Audit: evidence, People: people.New(sealed, w.keys.MAC, evidence, time.Now, rand.Reader),
 		Threads: thread.New(sealed, w.keys.MAC, rand.Reader), Proof: proof.New(sealed, proof.Config{}, w.keys.MAC, evidence, time.Now, rand.Reader),
-		Carrier: w.hop, Queue: queue.Config{FirstRetry: time.Second, MaxAge: time.Hour, DelayNotice: -1},
+		Carrier: w.hop, Verifier: signatures{}, Queue: queue.Config{FirstRetry: time.Second, MaxAge: time.Hour, DelayNotice: -1},
 		Now: time.Now, Random: rand.Reader, Log: log, Metrics: reg, MemoryBytes: 64 << 20,
 	}, w.settings(), testJudge())
 	return f, func() {

@@ -29,6 +29,7 @@ type Fate struct {
 type Bounce struct {
 	Fate
 	Recipients []Fate // each; one at least
+	Formal     bool   // a report of RFC 3464: nothing was guessed
 }
 
 // ParseReport reads what came to the return path of a notice: a report of RFC
@@ -38,10 +39,11 @@ type Bounce struct {
 func ParseReport(raw []byte) Bounce {
 	raw = raw[:min(len(raw), maxReport)]
 	fates := reported(raw)
-	if len(fates) == 0 {
+	formal := len(fates) > 0
+	if !formal {
 		fates = []Fate{guess(raw)}
 	}
-	b := Bounce{Fate: fates[0], Recipients: fates}
+	b := Bounce{Fate: fates[0], Recipients: fates, Formal: formal}
 	for _, f := range fates[1:] {
 		if severity(f.Action) > severity(b.Action) {
 			b.Fate = f

@@ -71,7 +71,7 @@ func mailAddresses(raw string) []gateway.Address {
 func ForeignResults(raw []byte, host, results string) []gateway.Edit {
 	var edits []gateway.Edit
 	if results != "" {
-		edits = append(edits, gateway.Edit{Text: gateway.Sensitive("Authentication-Results: " + results + "\r\n")})
+		edits = append(edits, gateway.Edit{Text: gateway.Sensitive("Authentication-Results: " + foldAfter(len("Authentication-Results: "), results) + "\r\n")})
 	}
 	for _, f := range header.Split(raw).Fields {
 		if f.Is("Authentication-Results") && claims(f.Raw, host) {

@@ -139,3 +139,19 @@ func (t *Thread) welcome(staff []gateway.Address) (more bool) {
 	}
 	return more
 }
+
+// Newest returns the newest message of the thread that the person may see.
+// ErrUnknown when there is none.
+func (k *Book) Newest(ctx context.Context, id gateway.ThreadID, person gateway.PersonRef) (Turn, error) {
+	r := store.Prefix(store.ThreadPart, id[:], person[:])
+	r.Reverse, r.Limit = true, 1
+	newest, bad := Turn{}, ErrUnknown
+	err := k.store.Scan(ctx, r, func(it store.Item) bool {
+		bad = store.Decode(it.Value, &newest)
+		return false
+	})
+	if err != nil {
+		return Turn{}, err
+	}
+	return newest, bad
+}

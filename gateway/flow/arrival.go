@@ -1,0 +1,107 @@
+package flow
+
+import (
+	"context"
+	"slices"
+
+	"gatepost/gateway"
+	"gatepost/gateway/mailauth"
+	"gatepost/gateway/mailmsg"
+	"gatepost/gateway/thread"
+)
+
+// compose writes what the mail becomes besides itself: the answer that staff
+// get, the copy that correspondents read.
+func (a *arrival) compose(ctx context.Context) error {
+	if a.in == nil {
+		return nil
+	}
+	if err := a.composeIncoming(ctx); err != nil {
+		return err
+	}
+	return a.composeTurn(ctx)
+}
+
+// letGo removes the bodies that nothing refers to after a commit that ended
+// with err.
+func (a *arrival) letGo(err error) {
+	if err == nil && !a.keepsBody() {
+		a.flow.discard(a.taken, nil)
+	}
+	if err != nil && a.in != nil && a.in.mail != nil {
+		a.in.mail.discard(err)
+	}
+}
+
+// keepsBody reports whether anybody may need the mail itself: not when all that
+// was to be had of it is taken out.
+func (a *arrival) keepsBody() bool {
+	return a.needsStaff() || a.needsSpool() || slices.ContainsFunc(a.envelopes, func(e gateway.Envelope) bool {
+		return e.Action == gateway.Secure && e.State == gateway.Queued
+	})
+}
+
+// parties finds the persons of sender and recipients; a capability stands for
+// whom it was given to.
+func (a *arrival) parties(ctx context.Context) error {
+	addresses := []gateway.Address{a.sub.From}
+	for i, r := range a.sub.Recipients {
+		if a.in != nil && !a.in.targets[i].Person.IsZero() {
+			r.Address = gateway.Address{}
+		}
+		addresses = append(addresses, r.Address)
+	}
+	var err error
+	if a.persons, err = a.flow.People.Ensure(ctx, addresses...); err != nil || a.in == nil {
+		return err
+	}
+	for i, c := range a.in.targets {
+		if !c.Person.IsZero() {
+			a.persons[i+1] = c.Person
+		}
+	}
+	return nil
+}
+
+// edits are what changes when the mail that came leaves.
+func (a *arrival) edits(m *gateway.Message) []gateway.Edit {
+	switch {
+	case m.Direction == gateway.Outbound && a.set.Mode == gateway.Enforce:
+		return mailmsg.Edits(a.taken.raw, a.tagsBind())
+	case m.Direction == gateway.Inbound && a.auth != nil:
+		return mailmsg.ForeignResults(a.taken.raw, a.set.Hostname, mailauth.Results(a.set.Hostname, a.auth))
+	}
+	return nil
+}
+
+// direction: what our own servers hand on from outside is inbound, too.
+func (a *arrival) direction() gateway.Direction {
+	for i := range a.envelopes {
+		e := &a.envelopes[i]
+		if inside(a.sub.Peer) && (e.Turn || a.set.isRecall(e.Recipient) || !a.in.has(e) && e.Recipient.Domain() != a.set.ReplyDomain) {
+			return gateway.Outbound
+		}
+	}
+	return gateway.Inbound
+}
+
+// needsSpool: couriers read the original of what passes, of tls (which may
+// have to pass) and of what a reviewer may release.
+func (a *arrival) needsSpool() bool {
+	return slices.ContainsFunc(a.envelopes, func(e gateway.Envelope) bool {
+		return e.Action != gateway.Secure && !e.State.Final()
+	})
+}
+
+// needsStaff: a secured body, what waits in held and an automatic reply are
+// readable by staff, unless a rule forbids it for any recipient.
+func (a *arrival) needsStaff() bool {
+	need := a.in.is(thread.Record) && a.in.placement.Reason == thread.ReasonAutomatic
+	for _, e := range a.envelopes {
+		if e.Judged > 0 && a.verdicts[e.Judged-1].Options.StaffCopy == "none" {
+			return false
+		}
+		need = need || (e.Action == gateway.Secure && e.State == gateway.Queued) || e.State == gateway.Held
+	}
+	return need
+}

@@ -1,0 +1,376 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"gatepost/gateway"
+	"gatepost/gateway/mailauth"
+	"gatepost/gateway/mailmsg"
+	"gatepost/store"
+)
+
+// signatures is a verifier that believes what a mail says of itself: each
+// X-Signed names a domain, and the result when it is not pass.
+type signatures struct{}
+
+func (signatures) Verify(_ context.Context, raw []byte, peer mailauth.Peer) gateway.Authentication {
+	r := mailmsg.Read(raw)
+	a := gateway.Authentication{SPF: gateway.AuthNone, DMARC: gateway.AuthNone, SPFDomain: peer.From.Domain()}
+	if len(r.From) == 1 {
+		a.Domain = r.From[0].Domain()
+	}
+	for _, f := range r.Fields {
+		value := strings.Fields(f.Value.Reveal())
+		switch {
+		case f.Name == "X-Policy":
+			a.DMARC, a.Policy = gateway.AuthFail, value[0]
+		case f.Name == "X-Signed":
+			s := gateway.Signature{
+				Domain: value[0], Algorithm: "rsa-sha256", Result: gateway.AuthPass, Aligned: value[0] == a.Domain, Bits: 2048,
+				Covered: []string{"from", "to", "cc", "date", "subject", "message-id"}, Hash: []byte(r.MessageID + value[0]),
+			}
+			if len(value) > 1 {
+				s.Result = gateway.AuthResult(value[1])
+			}
+			a.Signatures = append(a.Signatures, s)
+		}
+	}
+	return a
+}
+
+// answering is a mail of s@secure.example to a capability; changes replace one
+// line each, "Name: value".
+func answering(to string, id string, changes ...string) string {
+	fields := []string{
+		"From: S <s@secure.example>", "To: Ann <" + to + ">", "Subject: Re: your message", "Date: Sat, 01 Jan 2000 00:00:00 +0000",
+		"Message-ID: <" + id + "@secure.example>", "X-Signed: secure.example", "MIME-Version: 1.0", "Content-Type: text/plain; charset=utf-8",
+	}
+	for _, c := range changes {
+		name, _, _ := strings.Cut(c, ":")
+		for i, f := range fields {
+			if strings.HasPrefix(f, name+":") {
+				fields[i] = c
+				c = ""
+			}
+		}
+		if c != "" {
+			fields = append(fields, c)
+		}
+	}
+	text := strings.Join(fields, "\r\n") + "\r\n\r\nthank you, says the zebrafinch\r\n"
+	return strings.ReplaceAll(text, "\r\nX-Signed: none", "")
+}
+
+// handIn goes through RCPT and DATA as smtpd does.
+func handIn(ctx context.Context, f *Flow, s gateway.Submission, raw string) (gateway.MessageID, error) {
+	all := s.Recipients
+	s.Recipients = nil
+	for _, r := range all {
+		if err := f.Recipient(ctx, &s, r); err != nil {
+			return gateway.MessageID{}, err
+		}
+		s.Recipients = append(s.Recipients, r)
+	}
+	return accept(ctx, f, s, raw)
+}
+
+// Every place of the table, from RCPT to what staff and operators see.
+func TestAnswersByMail(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		changes []string
+		code    int    // of the answer, 250 when taken
+		held    string // reason that held list shows; "" when nothing is held
+	}{
+		{"signed", nil, 250, ""},
+		{"unsigned", []string{"X-Signed: none"}, 250, "unsigned"},
+		{"forged", []string{"From: s@secure.example", "X-Signed: evil.example"}, 250, "other_domain"},
+		{"somebody else", []string{"From: x@secure.example"}, 250, "not_participant"},
+		{"broken", []string{"X-Signed: secure.example fail"}, 250, "invalid"},
+		{"old", []string{"Date: Mon, 01 Feb 1999 10:00:00 +0000"}, 250, "old"},
+		{"DNS", []string{"X-Signed: secure.example temperror"}, 451, ""},
+		{"two authors", []string{"From: s@secure.example, x@out.example"}, 550, ""},
+		{"refused by its domain", []string{"X-Signed: none", "X-Policy: reject"}, 550, ""},
+		{"not to the address", []string{"To: ann@clinic.example"}, 250, "not_addressed"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			kv := emptyStore()
+			w.secured(t, kv, "s@secure.example")
+			to := replyTo(w.hop.mail("s@secure.example")[0])
+			w.hop.forget()
+			var list string
+			err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+				_, err := handIn(ctx, f, stranger("s@secure.example", to), answering(to, "1", c.changes...))
+				deliverAll(ctx, f, time.Minute)
+				list, _ = operation(ctx, f, "held.list", nil, "")
+				return err
+			})
+			if code := codeOf(err); code != c.code {
+				t.Fatalf("answered %d (%v)", code, err)
+			}
+			mails := w.hop.mail("ann@clinic.example")
+			attached := len(mails) == 1 && strings.Contains(mails[0], "thank you, says the zebrafinch")
+			if attached != (c.code == 250 && c.held == "") {
+				t.Errorf("staff got %q", mails)
+			}
+			if (c.held != "") != strings.Contains(list, `"quarantine"`) || !strings.Contains(list, c.held) {
+				t.Errorf("held: %s", list)
+			}
+			if told := len(mails) == 1 && strings.Contains(mails[0], "was held back"); c.held != "" && (!told || strings.Contains(mails[0], "ebrafinch")) {
+				t.Errorf("staff is told %q", mails)
+			}
+			if len(w.hop.mail("s@secure.example")) != 0 {
+				t.Error("an answer was answered")
+			}
+			w.sound(t, kv)
+		})
+	}
+}
+
+func codeOf(err error) int {
+	if err == nil {
+		return 250
+	}
+	return gateway.FaultOf(err).Code
+}
+
+// What staff get of an answer: it stands under their own mail, says what was
+// verified, and comes from an address that leads back.
+func TestAttachedAnswer(t *testing.T) {
+	w := newWorld(t)
+	kv := emptyStore()
+	_, id := w.secured(t, kv, "s@secure.example")
+	to := replyTo(w.hop.mail("s@secure.example")[0])
+	var story string
+	err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+		got, err := handIn(ctx, f, stranger("s@secure.example", to), answering(to, "1"))
+		if err != nil {
+			return err
+		}
+		deliverAll(ctx, f, time.Minute)
+		if story, err = operation(ctx, f, "audit.show", url.Values{"id": {got.String()}}, ""); err != nil {
+			return err
+		}
+		e, err := f.envelope(ctx, gateway.EnvelopeID{Message: id})
+		if err == nil && e.Answered.IsZero() {
+			t.Error("the message does not know that it was answered")
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mail := w.hop.mail("ann@clinic.example")[0]
+	for _, want := range []string{
+		"In-Reply-To: <original@clinic.example>", "Authentication-Results: gate.clinic.example; dkim=pass", "Subject: Re: " + secretSubject,
+		"From: \"s@secure.example via Secure\"\r\n <r.", "\r\n\r\nthank you, says the zebrafinch\r\n",
+	} {
+		if !strings.Contains(mail, want) {
+			t.Errorf("%q is not in\n%s", want, mail)
+		}
+	}
+	for _, foreign := range []string{"X-Signed", "@secure.example>\r\nTo", "1@secure.example"} {
+		if strings.Contains(mail, foreign) {
+			t.Errorf("%q is in\n%s", foreign, mail)
+		}
+	}
+	if !strings.Contains(story, `"answer.verified"`) || !strings.Contains(story, `"place":"attach"`) || strings.Contains(story, "zebrafinch") {
+		t.Errorf("evidence: %s", story)
+	}
+}
+
+// The same mail again, or its signature under another name, is no answer.
+func TestReplayedAnswer(t *testing.T) {
+	w := newWorld(t)
+	kv := emptyStore()
+	w.acceptInto(t, kv, submissionTo("s@secure.example", "b@secure.example"), testMail)
+	w.settle(t, kv)
+	to, other := replyTo(w.hop.mail("s@secure.example")[0]), replyTo(w.hop.mail("b@secure.example")[0])
+	err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+		raw := answering(to+">, <"+other, "1")
+		for i, target := range []string{to, to, other} {
+			if _, err := handIn(ctx, f, stranger("s@secure.example", target), raw); err != nil {
+				return err
+			}
+			deliverAll(ctx, f, time.Minute)
+			list, err := operation(ctx, f, "held.list", nil, "")
+			if err != nil || strings.Count(list, "replayed") != i {
+				t.Errorf("after %d: %v, held %s", i+1, err, list)
+			}
+		}
+		n := 0
+		for _, raw := range w.hop.mail("ann@clinic.example") {
+			n += strings.Count(raw, "thank you")
+		}
+		if n != 1 {
+			t.Errorf("it was attached %d times", n)
+		}
+		time.Sleep(31 * 24 * time.Hour)
+		if n, err := f.forgetSeen(ctx); err != nil || n < 2 {
+			t.Errorf("%d forgotten, %v", n, err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// An answer that a person lets in is marked, and is no word of the
+// correspondent's in their own conversation.
+func TestReleasedAnswer(t *testing.T) {
+	w := newWorld(t)
+	kv := emptyStore()
+	w.secured(t, kv, "s@secure.example")
+	to := replyTo(w.hop.mail("s@secure.example")[0])
+	w.hop.forget()
+	err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+		id, err := handIn(ctx, f, stranger("x@evil.example", to), answering(to, "1", "X-Signed: none", "From: \"Ann <ann@clinic.example>\" <x@evil.example>"))
+		if err != nil {
+			return err
+		}
+		held := url.Values{"id": {id.String() + ".0"}, "reason": {"she called"}}
+		if _, err := operation(ctx, f, "held.release", held, ""); err != nil {
+			return err
+		}
+		deliverAll(ctx, f, time.Minute)
+		if _, err := operation(ctx, f, "held.release", held, ""); err == nil {
+			t.Error("released twice")
+		}
+		return each(ctx, f.Store, store.Prefix(store.ThreadPart), func(turn *struct{ Mine bool }) {
+			if turn.Mine {
+				t.Error("it stands in the conversation as the correspondent's")
+			}
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mails := w.hop.mail("ann@clinic.example")
+	all := strings.Join(mails, "")
+	if len(mails) != 2 || !strings.Contains(all, "x@evil.example via Secure, not verified") || !strings.Contains(all, "dkim=none") || !strings.Contains(all, "thank you") {
+		t.Errorf("staff got %q", mails)
+	}
+	if e := envelopes(t, w, kv)[to]; e.State != gateway.Recorded || e.Review.Reveal() != "she called" {
+		t.Errorf("%+v", e)
+	}
+	w.sound(t, kv)
+}
+
+// A refused answer is told to nobody.
+func TestRefusedAnswer(t *testing.T) {
+	w := newWorld(t)
+	kv := emptyStore()
+	w.secured(t, kv, "s@secure.example")
+	to := replyTo(w.hop.mail("s@secure.example")[0])
+	w.hop.forget()
+	err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+		s := stranger("x@evil.example", to)
+		s.Peer.Listener, s.Peer.Trusted = "relay", true // a server of ours hands it on
+		id, err := handIn(ctx, f, s, answering(to, "1", "X-Signed: none"))
+		if err != nil {
+			return err
+		}
+		_, err = operation(ctx, f, "held.refuse", url.Values{"id": {id.String() + ".0"}, "reason": {"spam"}}, "")
+		deliverAll(ctx, f, time.Minute)
+		return err
+	})
+	if err != nil || len(w.hop.mail("x@evil.example")) != 0 {
+		t.Errorf("%v, told %q", err, w.hop.mail("x@evil.example"))
+	}
+}
+
+// One flood of forged answers is one notice an hour.
+func TestFloodOfForgedAnswers(t *testing.T) {
+	w := newWorld(t)
+	kv := emptyStore()
+	w.secured(t, kv, "s@secure.example")
+	to := replyTo(w.hop.mail("s@secure.example")[0])
+	w.hop.forget()
+	err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+		for i := range 20 {
+			if _, err := handIn(ctx, f, stranger("x@evil.example", to), answering(to, strings.Repeat("x", i+1), "X-Signed: none")); err != nil {
+				return err
+			}
+		}
+		deliverAll(ctx, f, time.Minute)
+		if n := len(w.hop.mail("ann@clinic.example")); n != 1 {
+			t.Errorf("%d notices", n)
+		}
+		time.Sleep(heldNoticeEvery)
+		_, err := handIn(ctx, f, stranger("x@evil.example", to), answering(to, "later", "X-Signed: none"))
+		deliverAll(ctx, f, time.Minute)
+		if n := len(w.hop.mail("ann@clinic.example")); n != 2 {
+			t.Errorf("%d notices after an hour", n)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A transaction has one conversation; the next one has the other.
+func TestOneConversationATransaction(t *testing.T) {
+	w := newWorld(t)
+	kv := emptyStore()
+	w.secured(t, kv, "s@secure.example")
+	one := replyTo(w.hop.mail("s@secure.example")[0])
+	w.hop.forget()
+	w.acceptInto(t, kv, submissionTo("s@secure.example"), strings.Replace(testMail, "original@", "another@", 1))
+	w.settle(t, kv)
+	two := replyTo(w.hop.mail("s@secure.example")[0])
+	err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+		s := stranger("s@secure.example", one)
+		return f.Recipient(ctx, &s, gateway.Recipient{Address: gateway.MustAddress(two)})
+	})
+	if codeOf(err) != 452 {
+		t.Errorf("answered %v", err)
+	}
+}
+
+// What is left of nothing is answered with whom to write to.
+func TestDeadCapability(t *testing.T) {
+	w := newWorld(t)
+	kv := emptyStore()
+	w.secured(t, kv, "s@secure.example")
+	to := replyTo(w.hop.mail("s@secure.example")[0])
+	err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+		s := stranger("s@secure.example", to)
+		if err := f.Recipient(ctx, &s, s.Recipients[0]); err != nil {
+			return err
+		}
+		time.Sleep(w.settings().Retain + 48*time.Hour)
+		return f.Recipient(ctx, &s, s.Recipients[0])
+	})
+	var fault *gateway.Fault
+	if !errors.As(err, &fault) || fault.Code != 550 || !strings.Contains(fault.Text, "ann@clinic.example") {
+		t.Errorf("answered %v", err)
+	}
+}
+
+// A thousand guesses find nothing.
+func TestGuessesFindNothing(t *testing.T) {
+	w := newWorld(t)
+	kv := emptyStore()
+	w.secured(t, kv, "s@secure.example")
+	_ = w.in(t, kv, func(ctx context.Context, f *Flow) error {
+		for i := range 1000 {
+			token := make([]byte, 26)
+			for k := range token {
+				token[k] = "abcdefghijklmnopqrstuvwxyz234567"[(i*31+k*k*7+i*k)%32]
+			}
+			s := stranger("s@secure.example", "r."+string(token)+"@reply.clinic.example")
+			if err := f.Recipient(ctx, &s, s.Recipients[0]); codeOf(err) != 550 {
+				t.Fatalf("guess %d: %v", i, err)
+			}
+		}
+		return nil
+	})
+}

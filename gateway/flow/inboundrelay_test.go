@@ -1,0 +1,132 @@
+package flow
+
+import (
+	"context"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"gatepost/gateway"
+)
+
+// relaying is a world that passes mail for the organization on.
+func relaying(t *testing.T, w *world, act func(ctx context.Context, f *Flow) error) func(context.Context, *Flow) error {
+	t.Helper()
+	return func(ctx context.Context, f *Flow) error {
+		set := w.settings()
+		set.InboundRelay = true
+		f.Configure(set, testJudge())
+		return act(ctx, f)
+	}
+}
+
+const ordinary = "Authentication-Results: mx.out.example; dkim=pass\r\nAuthentication-Results: gate.clinic.example; dkim=pass header.d=bank.example\r\n" +
+	"X-Gatepost-Secure: yes\r\nFrom: x@out.example\r\nTo: ann@clinic.example\r\nSubject: [secure] lunch\r\nMessage-ID: <1@out.example>\r\n\r\nlunch?\r\n"
+
+// Mail for the organization that belongs to no conversation passes as it is,
+// but for what claims to be our own verdict.
+func TestOrdinaryMailPassesInside(t *testing.T) {
+	w := newWorld(t)
+	kv := emptyStore()
+	err := w.in(t, kv, relaying(t, w, func(ctx context.Context, f *Flow) error {
+		_, err := handIn(ctx, f, stranger("x@out.example", "ann@clinic.example"), ordinary)
+		deliverAll(ctx, f, time.Minute)
+		return err
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := w.hop.mail("ann@clinic.example")
+	rest := strings.Replace(ordinary, "Authentication-Results: gate.clinic.example; dkim=pass header.d=bank.example\r\n", "", 1)
+	if len(got) != 1 || !strings.HasSuffix(got[0], "\r\n"+rest) || strings.Contains(got[0], "bank.example") {
+		t.Fatalf("staff got %q", got)
+	}
+	if head := strings.TrimSuffix(got[0], rest); !strings.HasPrefix(head, "Received: ") || strings.Count(head, "Authentication-Results: gate.clinic.example; dkim=none; spf=none") != 1 {
+		t.Errorf("on top stands %q", head)
+	}
+	w.sound(t, kv)
+}
+
+// An answer that goes to the person instead of the capability is placed by what
+// it refers to.
+func TestAnswerByReference(t *testing.T) {
+	for name, c := range map[string]struct {
+		signed   string
+		attached bool
+	}{"signed": {"secure.example", true}, "unsigned": {"none", false}} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			kv := emptyStore()
+			w.secured(t, kv, "s@secure.example")
+			w.hop.forget()
+			raw := answering("ann@clinic.example", "1", "X-Signed: "+c.signed, "In-Reply-To: <original@clinic.example>")
+			var id gateway.MessageID
+			err := w.in(t, kv, relaying(t, w, func(ctx context.Context, f *Flow) (err error) {
+				s := stranger("s@secure.example", "ann@clinic.example")
+				s.Recipients = append(s.Recipients, gateway.Recipient{Address: gateway.MustAddress("bob@clinic.example")})
+				id, err = handIn(ctx, f, s, raw)
+				deliverAll(ctx, f, time.Minute)
+				return err
+			}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, who := range []string{"ann@clinic.example", "bob@clinic.example"} {
+				if n := countIn(w.hop.mail(who), "via Secure"); (n == 1) != c.attached || n > 1 {
+					t.Errorf("%s got %d answers: %q", who, n, w.hop.mail(who))
+				}
+			}
+			if c.attached {
+				return
+			}
+			w.hop.forget()
+			err = w.in(t, kv, relaying(t, w, func(ctx context.Context, f *Flow) error {
+				for _, n := range []string{".0", ".1"} {
+					if _, err := operation(ctx, f, "held.release", url.Values{"id": {id.String() + n}, "reason": {"fine"}}, ""); err != nil {
+						return err
+					}
+				}
+				deliverAll(ctx, f, time.Minute)
+				return nil
+			}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, who := range []string{"ann@clinic.example", "bob@clinic.example"} {
+				if got := w.hop.mail(who); len(got) != 1 || !strings.HasSuffix(got[0], "\r\n"+raw) || !strings.Contains(got[0], "dkim=none") {
+					t.Errorf("%s got %q", who, got)
+				}
+			}
+			w.sound(t, kv)
+		})
+	}
+}
+
+// The same answer to the capability and, in another transaction, to the person
+// is one answer.
+func TestAnswerToBoth(t *testing.T) {
+	w := newWorld(t)
+	kv := emptyStore()
+	w.secured(t, kv, "s@secure.example")
+	to := replyTo(w.hop.mail("s@secure.example")[0])
+	w.hop.forget()
+	raw := answering(to+">, <ann@clinic.example", "1", "References: <original@clinic.example>")
+	err := w.in(t, kv, relaying(t, w, func(ctx context.Context, f *Flow) error {
+		s := stranger("s@secure.example", to)
+		s.Recipients = append(s.Recipients, gateway.Recipient{Address: gateway.MustAddress("ann@clinic.example")})
+		if _, err := handIn(ctx, f, s, raw); err != nil {
+			return err
+		}
+		_, err := handIn(ctx, f, stranger("s@secure.example", "ann@clinic.example"), raw)
+		deliverAll(ctx, f, time.Minute)
+		if held, _ := operation(ctx, f, "held.list", nil, ""); held != "" {
+			t.Errorf("held %s", held)
+		}
+		return err
+	}))
+	if got := w.hop.mail("ann@clinic.example"); err != nil || len(got) != 1 || countIn(got, "thank you") != 1 {
+		t.Errorf("%v: staff got %q", err, got)
+	}
+	w.sound(t, kv)
+}
