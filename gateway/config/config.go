@@ -45,6 +45,7 @@ type Organization struct {
 	Name     string   `yaml:"name" doc:"shown to correspondents. Absent: the first domain"`
 	Domains  []string `yaml:"domains" doc:"mail domains of the organization; the first one names the defaults below. Required"`
 	Help     string   `yaml:"help" doc:"whom a correspondent may ask: a mail address or telephone number"`
+	Language string   `yaml:"language" values:"ar de en es fr it" doc:"of mails to staff, and to correspondents whose language is not known: ar, de, en, es, fr or it"`
 	Timezone string   `yaml:"timezone" doc:"IANA name, for local_time and weekend in rules. Absent: the system's"`
 }
 

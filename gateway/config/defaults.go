@@ -15,6 +15,8 @@ const day = 24 * time.Hour
 // where a file asks for them.
 func Defaults() *Config {
 	return &Config{
+		Organization: Organization{Language: "en"},
+
 		DataDir: "gatepost-data",
 		KeyDir:  "gatepost-keys",
 		Listen: Listen{

@@ -27,7 +27,7 @@ func Example() []byte {
 	c := Defaults()
 	c.Organization = Organization{
 		Name: "Example Clinic", Domains: []string{"clinic.example"},
-		Help: "+1 555 000 1111", Timezone: "America/New_York",
+		Help: "+1 555 000 1111", Language: "en", Timezone: "America/New_York",
 	}
 	c.Hostname = "gate.clinic.example"
 	c.DataDir, c.KeyDir, c.Policy = "./gatepost-data", "./gatepost-keys", "policy.yaml"

@@ -21,7 +21,7 @@ func (f *Flow) composeNotice(set *Settings, s securing, link gateway.Link, secre
 	}
 	raw, err = mailmsg.Notice(mailmsg.NoticeData{
 		HeaderID: headerID, From: from, FromName: gateway.Sensitive(set.Organization), To: link.Recipient, ReplyTo: replyTo,
-		Organization: set.Organization, Help: set.Help, Language: language, Reference: link.Reference,
+		Organization: set.Organization, Help: set.Help, Language: set.language(language), Reference: link.Reference,
 		URL: gateway.Sensitive(set.ViewerURL + "/m/" + secret.Path()), Expires: link.Expires.In(set.zone()),
 		Original: f.quotable(s.message.HeaderID), AutoSubmitted: s.automatic, Now: f.Now().In(set.zone()), Random: f.Random,
 	})

@@ -65,7 +65,7 @@ func (f *Flow) stageWaiting(ctx context.Context, b *store.Batch, m *gateway.Mess
 		return err
 	}
 	d := mailmsg.StaffNoticeData{
-		Kind: kind, HeaderID: headerID, From: from, To: e.Recipient, Organization: set.Organization,
+		Kind: kind, HeaderID: headerID, From: from, To: e.Recipient, Organization: set.Organization, Language: set.Language,
 		URL: gateway.Sensitive(set.ViewerURL + "/staff/" + m.ID.String()), Person: gateway.Sensitive(mask(m.From)),
 		When: m.Accepted.In(set.zone()), Now: f.Now().In(set.zone()),
 	}

@@ -38,6 +38,7 @@ type Settings struct {
 	Mode         gateway.Mode
 	Organization string
 	Help         string   // whom a correspondent may ask
+	Language     string   // BCP 47, of mails to staff and to correspondents whose own is not known
 	Domains      []string // of the organization, lower case
 	Hostname     string   // of this gateway, in Received lines
 	ReplyDomain  string
@@ -206,6 +207,14 @@ func (s *Settings) zone() *time.Location {
 		return time.UTC
 	}
 	return s.Location
+}
+
+// language is the language of a correspondent, whose own may not be known.
+func (s *Settings) language(own string) string {
+	if own == "" {
+		return s.Language
+	}
+	return own
 }
 
 // notices is the sender of mails that speak for nobody in particular.

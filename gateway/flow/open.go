@@ -206,11 +206,11 @@ func (f *Flow) stageCode(ctx context.Context, b *store.Batch, l gateway.Link, p 
 	set := f.set()
 	if to.phone != "" {
 		return f.Codes.StageCode(ctx, b, PhoneCode{
-			To: to.phone, Code: code, Organization: set.Organization, Reference: l.Reference, Language: p.Language,
+			To: to.phone, Code: code, Organization: set.Organization, Reference: l.Reference, Language: set.language(p.Language),
 		})
 	}
 	raw, err := mailmsg.Code(mailmsg.CodeData{
-		From: set.notices(), To: to.mail, Organization: set.Organization, Language: p.Language, Reference: l.Reference,
+		From: set.notices(), To: to.mail, Organization: set.Organization, Language: set.language(p.Language), Reference: l.Reference,
 		Code: code, Now: f.Now(), Random: f.Random,
 	})
 	if err != nil {

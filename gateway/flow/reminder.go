@@ -75,7 +75,7 @@ func (f *Flow) stageReminder(ctx context.Context, b *store.Batch, u *unread, ste
 	}
 	d := mailmsg.NoticeData{
 		Kind: kindOf(step), HeaderID: headerID, From: from, FromName: gateway.Sensitive(set.Organization), To: u.link.Recipient,
-		ReplyTo: replyTo, Organization: set.Organization, Help: set.Help, Language: person.Language, Reference: u.link.Reference,
+		ReplyTo: replyTo, Organization: set.Organization, Help: set.Help, Language: set.language(person.Language), Reference: u.link.Reference,
 		Expires: u.link.Expires.In(set.zone()), Original: f.quotable(m.HeaderID), First: u.link.HeaderID, Sent: u.link.Created.In(set.zone()),
 		Now: f.Now().In(set.zone()), Random: f.Random,
 	}
@@ -131,7 +131,7 @@ func (f *Flow) stageStaffNotice(ctx context.Context, b *store.Batch, m *gateway.
 	if to.IsNull() || !to.In(set.Domains) {
 		return nil
 	}
-	d.From, d.To, d.Organization, d.Now = set.notices(), to, set.Organization, f.Now().In(set.zone())
+	d.From, d.To, d.Organization, d.Language, d.Now = set.notices(), to, set.Organization, set.Language, f.Now().In(set.zone())
 	d.InReplyTo, d.References = m.HeaderID, []string{m.HeaderID}
 	if d.HeaderID, err = mailmsg.HeaderID(d.From.Domain(), f.Random); err != nil {
 		return err
