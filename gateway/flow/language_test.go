@@ -5,6 +5,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"gatepost/gateway"
+	"gatepost/gateway/seal"
+	"gatepost/store"
 )
 
 // What goes to staff, and to a correspondent whose language nobody knows, is in
@@ -34,5 +38,34 @@ func TestOrganizationLanguage(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A code mail says what its code does: whoever did not ask for that knows that
+// somebody else did.
+func TestCodeSaysWhatItIsFor(t *testing.T) {
+	for want, arrange := range map[string]func(t *testing.T, w *world, kv store.Store, r *visiting) string{
+		"Your code for the secure message": func(t *testing.T, w *world, kv store.Store, r *visiting) string {
+			r.secured("")(t, w, kv)
+			return r.to
+		},
+		"Your code to renew the expired link": func(t *testing.T, w *world, kv store.Store, r *visiting) string {
+			r.secured("")(t, w, kv)
+			r.change(t, w, kv, func(l *gateway.Link) { l.Expires = l.Created.Add(-time.Hour) })
+			return r.to
+		},
+		"Your code to unlock the locked link": func(t *testing.T, w *world, kv store.Store, r *visiting) string {
+			r.secured(withOther)(t, w, kv)
+			w.must(t, kv, func(ctx context.Context, f *Flow) error { return f.Proof.Freeze(ctx, seal.LinkID(r.secret)) })
+			return "other@out.example"
+		},
+	} {
+		w, kv, r := newWorld(t), emptyStore(), visiting{}
+		to := arrange(t, w, kv, &r)
+		r.asked(t, w, kv, to)
+		mails := w.hop.mail(to)
+		if len(mails) == 0 || !strings.Contains(mails[len(mails)-1], want) {
+			t.Errorf("%s: %d mails", want, len(mails))
+		}
 	}
 }

@@ -184,8 +184,12 @@ func (f *Flow) SendCode(ctx context.Context, s gateway.LinkSecret, v gateway.Vis
 	defer cancel()
 	o := f.offer(link, person)
 	to := o.code
-	if page.SelfThaw {
+	switch {
+	case page.SelfThaw:
 		to = o.other
+		to.use = mailmsg.CodeThaw
+	case page.Renewable:
+		to.use = mailmsg.CodeRenew
 	}
 	_, err = f.Proof.NewCode(ctx, link.ID, v.Session, proof.Asked{
 		Assurance: to.assurance(), Thaw: page.SelfThaw,
@@ -206,11 +210,11 @@ func (f *Flow) stageCode(ctx context.Context, b *store.Batch, l gateway.Link, p 
 	set := f.set()
 	if to.phone != "" {
 		return f.Codes.StageCode(ctx, b, PhoneCode{
-			To: to.phone, Code: code, Organization: set.Organization, Reference: l.Reference, Language: set.language(p.Language),
+			Use: string(to.use), To: to.phone, Code: code, Organization: set.Organization, Reference: l.Reference, Language: set.language(p.Language),
 		})
 	}
 	raw, err := mailmsg.Code(mailmsg.CodeData{
-		From: set.notices(), To: to.mail, Organization: set.Organization, Language: set.language(p.Language), Reference: l.Reference,
+		Kind: to.use, From: set.notices(), To: to.mail, Organization: set.Organization, Language: set.language(p.Language), Reference: l.Reference,
 		Code: code, Now: f.Now(), Random: f.Random,
 	})
 	if err != nil {

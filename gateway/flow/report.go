@@ -29,7 +29,7 @@ func (f *Flow) stageReported(ctx context.Context, b *store.Batch, l gateway.Link
 		return nil
 	}
 	d := mailmsg.StaffNoticeData{
-		Kind: mailmsg.StaffReported, From: set.notices(), To: to, Organization: set.Organization, Reference: l.Reference,
+		Kind: mailmsg.StaffReported, From: set.notices(), To: to, Organization: set.Organization, Language: set.Language, Reference: l.Reference,
 		Person: gateway.Sensitive(mask(l.Recipient)), Sent: m.Accepted.In(set.zone()), When: f.Now().In(set.zone()), Concern: c,
 		Now: f.Now().In(set.zone()),
 	}
