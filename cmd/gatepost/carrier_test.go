@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/netip"
@@ -11,7 +13,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"gatepost/gateway"
 	"gatepost/gateway/config"
+	"gatepost/gateway/flow"
 )
 
 func parse(t *testing.T, text string) *config.Config {
@@ -41,6 +45,31 @@ func TestRoutes(t *testing.T) {
 	} {
 		if got := k.Destination(domain); got != want {
 			t.Errorf("%s goes to %q, not %q", domain, got, want)
+		}
+	}
+}
+
+// TestDemands: what each demand finds on a loopback connection in clear.
+func TestDemands(t *testing.T) {
+	_, next := outside(t)
+	for _, c := range []struct {
+		demand   flow.Demand
+		enforces string
+		met      bool
+	}{
+		{flow.AnyConnection, "", true}, {flow.SafeHop, "", true}, {flow.VerifiedTLS, "", false}, {flow.VerifiedTLS, ", enforces_tls: true", true},
+	} {
+		k, err := newCarrier(parse(t, fmt.Sprintf("routes: [{domain: clinic.example, via: %q, tls: none%s}]\n", next, c.enforces)), slog.New(slog.DiscardHandler), prometheus.NewRegistry())
+		if err != nil {
+			t.Fatal(err)
+		}
+		asked, met := 0, false
+		k.Deliver(t.Context(), "clinic.example", c.demand, func(_ gateway.TLSState, is bool) (*flow.Outgoing, error) {
+			asked, met = asked+1, is
+			return nil, errors.New("nothing is to be sent")
+		})
+		if err := k.client.Close(); err != nil || asked != 1 || met != c.met {
+			t.Errorf("demand %d%s: asked %d times, met %v, %v", c.demand, c.enforces, asked, met, err)
 		}
 	}
 }

@@ -2,8 +2,11 @@ package flow
 
 import (
 	"context"
+	"crypto/ed25519"
+	"crypto/rand"
 	"errors"
 	"io"
+	"net"
 	"net/url"
 	"runtime"
 	"strings"
@@ -12,6 +15,7 @@ import (
 	"time"
 
 	"gatepost/gateway"
+	"gatepost/gateway/mailauth"
 	"gatepost/gateway/mailmsg"
 	"gatepost/gateway/people"
 	"gatepost/store"
@@ -437,5 +441,68 @@ func TestVisibleStaffTakePart(t *testing.T) {
 	}
 	if got := w.hop.mail("carl@clinic.example")[0]; !strings.Contains(got, "References: <original@clinic.example> <next@clinic.example>\r\n") || !strings.Contains(got, "In-Reply-To: <next@clinic.example>\r\n") {
 		t.Errorf("it does not stand under what it answers: %s", got)
+	}
+}
+
+// dnsOf answers with one key and nothing else.
+type dnsOf struct{ name, record string }
+
+func (d dnsOf) LookupTXT(_ context.Context, name string) ([]string, error) {
+	if strings.TrimSuffix(name, ".") == d.name {
+		return []string{d.record}, nil
+	}
+	return nil, &net.DNSError{Err: "no such host", Name: name, IsNotFound: true}
+}
+
+func (d dnsOf) LookupMX(_ context.Context, name string) ([]*net.MX, error) {
+	return nil, &net.DNSError{Name: name, IsNotFound: true}
+}
+
+func (d dnsOf) LookupIPAddr(_ context.Context, name string) ([]net.IPAddr, error) {
+	return nil, &net.DNSError{Name: name, IsNotFound: true}
+}
+
+func (d dnsOf) LookupAddr(_ context.Context, name string) ([]string, error) {
+	return nil, &net.DNSError{Name: name, IsNotFound: true}
+}
+
+// The mail to staff carries a signature that is aligned with its sender, by the
+// key of the domain above the reply domain, over every octet of it.
+func TestAnswerIsSigned(t *testing.T) {
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := mailauth.NewSigner("clinic.example", "gp", private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t)
+	err = w.in(t, emptyStore(), func(ctx context.Context, f *Flow) error {
+		set := w.settings()
+		set.Signer = func(domain string) *mailauth.Signer {
+			if domain == "clinic.example" {
+				return signer
+			}
+			return nil
+		}
+		f.Configure(set, testJudge())
+		link, v, _ := w.writer(ctx, t, f)
+		if _, err := f.Answer(ctx, link, v, gateway.Answer{Text: "héllo\n", Next: files(fileOf("a.bin", "", strings.Repeat("octets", 100_000)))}); err != nil {
+			return err
+		}
+		deliverAll(ctx, f, time.Minute)
+		raw := w.hop.mail("ann@clinic.example")[0]
+		verifier := mailauth.NewVerifier(dnsOf{"gp._domainkey.clinic.example", mailauth.DNSRecord(public)}, f.Now)
+		for text, want := range map[string]gateway.AuthResult{raw: gateway.AuthPass, strings.Replace(raw, "b2N0", "b2N1", 1): gateway.AuthFail} {
+			a := verifier.Verify(ctx, []byte(text), mailauth.Peer{})
+			if len(a.Signatures) != 1 || a.Signatures[0].Result != want || !a.Signatures[0].Aligned || a.Signatures[0].Partial {
+				t.Errorf("verified as %+v", a)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -25,10 +25,11 @@ func (f *Flow) deliverConfidential(ctx context.Context, m *gateway.Message, e ga
 		}
 		return f.outgoing(ctx, m, []gateway.Envelope{e})
 	})
-	if e.Notice != nil || len(outcomes) != 1 || outcomes[0].Result != gateway.Failed || outcomes[0].Code == 0 {
-		return outcomes
+	if e.Notice != nil || len(outcomes) != 1 || outcomes[0].Result != gateway.Failed || outcomes[0].Phase == "connect" {
+		return outcomes // that there is no such host is no reason to say less
 	}
 	o := outcomes[0]
+	// No code: the next hop said with EHLO what it would refuse.
 	if err := f.noticeInstead(ctx, m, &e, map[string]string{"code": strconv.Itoa(o.Code), "status": o.Status, "phase": o.Phase}); err != nil {
 		return all(1, f.internal(err))
 	}

@@ -32,12 +32,13 @@ func TestWordsOrNotice(t *testing.T) {
 		arrange func(h *hop)
 		words   bool
 	}{
-		"loopback":      {func(*hop) {}, true},
-		"verified":      {func(h *hop) { clear(h.loopback); h.verified["clinic.example"] = true }, true},
-		"open network":  {func(h *hop) { clear(h.loopback) }, false},
-		"too large":     {func(h *hop) { h.limit = map[string]int64{"clinic.example": 20_000} }, false},
-		"large enough":  {func(h *hop) { h.limit = map[string]int64{"clinic.example": 200_000} }, true},
-		"open, limited": {func(h *hop) { clear(h.loopback); h.limit = map[string]int64{"clinic.example": 20_000} }, false},
+		"loopback":                  {func(*hop) {}, true},
+		"verified":                  {func(h *hop) { clear(h.loopback); h.verified["clinic.example"] = true }, true},
+		"open network":              {func(h *hop) { clear(h.loopback) }, false},
+		"too large":                 {func(h *hop) { h.limit = map[string]int64{"clinic.example": 20_000} }, false},
+		"too large, said with EHLO": {func(h *hop) { h.limit, h.tooLarge = map[string]int64{"clinic.example": 20_000}, 0 }, false},
+		"large enough":              {func(h *hop) { h.limit = map[string]int64{"clinic.example": 200_000} }, true},
+		"open, limited":             {func(h *hop) { clear(h.loopback); h.limit = map[string]int64{"clinic.example": 20_000} }, false},
 	} {
 		w := newWorld(t)
 		c.arrange(w.hop)
@@ -116,6 +117,22 @@ func TestAnswerThatNobodyTakes(t *testing.T) {
 		t.Error("the correspondent was told")
 	}
 	w.sound(t, kv)
+}
+
+// A domain that is not there is no reason to say less: the words wait.
+func TestAnswerToADomainThatIsGone(t *testing.T) {
+	w := newWorld(t)
+	w.hop.refuse["clinic.example"] = gateway.Outcome{Result: gateway.Failed, Status: "5.1.2", Phase: "connect"}
+	err := w.in(t, emptyStore(), func(ctx context.Context, f *Flow) error {
+		e, err := f.envelope(ctx, gateway.EnvelopeID{Message: w.answered(ctx, t, f, secretAnswer).Message})
+		if e.State != gateway.Held || e.Hold != "undeliverable" || e.Notice != nil {
+			t.Errorf("%s, %q, notice %v", e.State, e.Hold, e.Notice != nil)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // A mailbox that cannot be reached for days: the words wait, held, and leave as

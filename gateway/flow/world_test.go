@@ -183,6 +183,7 @@ type hop struct {
 	loopback map[string]bool  // domains whose server is on this machine
 	limit    map[string]int64 // domains whose server refuses what is larger
 	refuse   map[string]gateway.Outcome
+	tooLarge int // its code for that; 0: it said so with EHLO
 }
 
 func newHop() *hop {
@@ -211,7 +212,7 @@ func (h *hop) Deliver(_ context.Context, domain string, d Demand, prepare func(g
 		outcome = o
 	}
 	if limit, ok := h.limit[domain]; ok && out.Size > limit {
-		outcome = gateway.Outcome{Result: gateway.Failed, At: time.Now(), Code: 552, Status: "5.3.4", Phase: "mail", TLS: state}
+		outcome = gateway.Outcome{Result: gateway.Failed, At: time.Now(), Code: h.tooLarge, Status: "5.3.4", Phase: "mail", TLS: state}
 	}
 	outcomes := make([]gateway.Outcome, len(out.Recipients))
 	for i, r := range out.Recipients {
