@@ -21,31 +21,27 @@ type opening func(context.Context, gateway.Grant, gateway.LinkSecret) (*library.
 // opened does what every route behind the proof does first: it asks for the
 // grant of file (-1: the message) and opens the message. nil means that the
 // request was answered; the caller closes what it gets.
-func (v *viewer) opened(w http.ResponseWriter, r *http.Request, file int, open opening) (*library.Reading, link) {
-	l, ok := v.link(r)
+func (v *viewer) opened(w http.ResponseWriter, r *http.Request, file int, open opening) (*library.Reading, desk) {
+	d, ok := v.desk(r)
 	if !ok {
 		v.unknown(w, r)
-		return nil, l
+		return nil, d
 	}
-	if l.visitor.Session == "" || onlyLooking(r) {
-		http.Redirect(w, r, l.path, http.StatusSeeOther)
-		return nil, l
+	if d.session == "" || onlyLooking(r) {
+		http.Redirect(w, r, d.home, http.StatusSeeOther)
+		return nil, d
 	}
-	grant, err := v.journeys.Open(r.Context(), l.secret, l.visitor, file)
-	if errors.Is(err, gateway.ErrNotProven) {
-		http.Redirect(w, r, l.path, http.StatusSeeOther)
-		return nil, l
-	}
+	grant, err := d.grant(r.Context(), file)
 	if err != nil {
-		v.failed(w, r, "open", err)
-		return nil, l
+		v.notOpened(w, r, d, err)
+		return nil, d
 	}
-	reading, err := open(r.Context(), grant, l.secret)
+	reading, err := open(r.Context(), grant, d.link.secret)
 	if err != nil {
 		v.failed(w, r, "read", err)
-		return nil, l
+		return nil, d
 	}
-	return reading, l
+	return reading, d
 }
 
 // showMail answers GET /m/{secret}/mail: the HTML alone, in a sandbox of its
@@ -53,7 +49,7 @@ func (v *viewer) opened(w http.ResponseWriter, r *http.Request, file int, open o
 func (v *viewer) showMail(w http.ResponseWriter, r *http.Request) {
 	leave := func() {}
 	defer func() { leave() }()
-	reading, l := v.opened(w, r, -1, func(ctx context.Context, g gateway.Grant, s gateway.LinkSecret) (*library.Reading, error) {
+	reading, d := v.opened(w, r, -1, func(ctx context.Context, g gateway.Grant, s gateway.LinkSecret) (*library.Reading, error) {
 		var err error
 		if leave, err = v.room.enter(ctx); err != nil {
 			leave = func() {}
@@ -66,13 +62,13 @@ func (v *viewer) showMail(w http.ResponseWriter, r *http.Request) {
 	}
 	defer v.close(reading)
 	if reading.HTML == nil {
-		http.Redirect(w, r, l.path, http.StatusSeeOther)
+		http.Redirect(w, r, d.base, http.StatusSeeOther)
 		return
 	}
 	h := w.Header()
 	v.sandboxed(h, "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src "+hashSource(mailSheet)+" "+hashSource(reading.HTML.Style)+
 		"; img-src data:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'")
-	page := []byte(document(v.frame(r, l, gateway.LinkPage{}), reading.HTML, true))
+	page := []byte(document(v.frame(r, d.link, gateway.LinkPage{}), reading.HTML, d.base))
 	leave()
 	v.send(w, r, http.StatusOK, page)
 }
@@ -107,16 +103,12 @@ func (v *viewer) files(ctx context.Context, g gateway.Grant, s gateway.LinkSecre
 	return v.library.Files(ctx, g, s)
 }
 
-func (v *viewer) serveFile(w http.ResponseWriter, r *http.Request, show bool) {
-	n, err := strconv.Atoi(r.PathValue("n"))
-	if err != nil || n < 0 || n > 9999 {
-		v.none(w, r)
-		return
-	}
-	gone := func() {}
-	defer func() { gone() }()
-	reading, l := v.opened(w, r, n, func(ctx context.Context, g gateway.Grant, s gateway.LinkSecret) (*library.Reading, error) {
-		leave, ok := v.room.files.enter(s.Path())
+// openedFiles is opened for those who read files, which take one of the places
+// for that until gone is called.
+func (v *viewer) openedFiles(w http.ResponseWriter, r *http.Request, file int) (reading *library.Reading, d desk, gone func()) {
+	gone = func() {}
+	reading, d = v.opened(w, r, file, func(ctx context.Context, g gateway.Grant, s gateway.LinkSecret) (*library.Reading, error) {
+		leave, ok := v.room.files.enter(r.PathValue("secret") + v.staffSession(r))
 		if !ok {
 			return nil, errManyFiles
 		}
@@ -124,8 +116,22 @@ func (v *viewer) serveFile(w http.ResponseWriter, r *http.Request, show bool) {
 		return v.files(ctx, g, s)
 	})
 	if reading == nil {
+		gone()
+	}
+	return reading, d, gone
+}
+
+func (v *viewer) serveFile(w http.ResponseWriter, r *http.Request, show bool) {
+	n, err := strconv.Atoi(r.PathValue("n"))
+	if err != nil || n < 0 || n > 9999 {
+		v.none(w, r)
 		return
 	}
+	reading, d, gone := v.openedFiles(w, r, n)
+	if reading == nil {
+		return
+	}
+	defer gone()
 	defer v.close(reading)
 	if n >= len(reading.Files) {
 		v.none(w, r)
@@ -145,12 +151,12 @@ func (v *viewer) serveFile(w http.ResponseWriter, r *http.Request, show bool) {
 			return
 		}
 		if !fits {
-			http.Redirect(w, r, fmt.Sprintf("%s/file/%d", l.path, n), http.StatusSeeOther)
+			http.Redirect(w, r, fmt.Sprintf("%s/file/%d", d.base, n), http.StatusSeeOther)
 			return
 		}
 	}
 	v.fileHeaders(w.Header(), f, show)
-	w.Header().Set("ETag", v.tag(l, n))
+	w.Header().Set("ETag", v.tag(d, n))
 	http.ServeContent(w, oneRange(r), "", time.Time{}, timed(content, w))
 }
 
@@ -171,8 +177,8 @@ func oneRange(r *http.Request) *http.Request {
 // tag names the octets of file n for ever, for nothing of a message changes
 // (RFC 9110 section 8.8.3): with it a browser goes on with a download that
 // broke off (If-Range). It says nothing of what is in the file.
-func (v *viewer) tag(l link, n int) string {
-	sum := v.config.MAC("viewer: file", l.secret[:], strconv.AppendInt(nil, int64(n), 10))
+func (v *viewer) tag(d desk, n int) string {
+	sum := v.config.MAC("viewer: file", []byte(d.base), strconv.AppendInt(nil, int64(n), 10))
 	return `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
 }
 

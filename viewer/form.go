@@ -22,6 +22,11 @@ func (v *viewer) token(l link) string {
 // form reads a form that came from our own page. What it returns instead is
 // the status to answer with.
 func (v *viewer) form(w http.ResponseWriter, r *http.Request, l link) (status int) {
+	return v.formWith(w, r, v.token(l))
+}
+
+// formWith is form for pages with another token.
+func (v *viewer) formWith(w http.ResponseWriter, r *http.Request, token string) (status int) {
 	if r.ContentLength > maxForm {
 		return http.StatusRequestEntityTooLarge
 	}
@@ -32,51 +37,25 @@ func (v *viewer) form(w http.ResponseWriter, r *http.Request, l link) (status in
 	if err := r.ParseForm(); err != nil {
 		return http.StatusRequestEntityTooLarge
 	}
-	given := r.PostForm.Get("token")
-	if !v.sameSite(r) || subtle.ConstantTimeCompare([]byte(given), []byte(v.token(l))) != 1 {
+	if !v.sameSite(r) || !sameToken(r.PostForm.Get("token"), token) {
 		return http.StatusForbidden
 	}
 	return 0
 }
 
-// cookie is the name of the session cookie. The prefix __Host- makes browsers
-// refuse it from any other host or without TLS (RFC 6265bis section 4.1.3.2).
-func (v *viewer) cookie() string {
-	if v.config.TLS {
-		return "__Host-gatepost"
-	}
-	return "gatepost"
-}
-
-// maxSession bounds the cookie that is looked at, in octets.
-const maxSession = 64
-
-// session is the secret that the browser shows, "" for none.
-func (v *viewer) session(r *http.Request) string {
-	c, err := r.Cookie(v.cookie())
-	if err != nil || len(c.Value) > maxSession {
-		return ""
-	}
-	return c.Value
-}
-
-// setSession hands out a session; "" takes it back. It ends with the browser:
-// there is no Expires, the store decides how long it is worth something.
-func (v *viewer) setSession(w http.ResponseWriter, secret string) {
-	c := &http.Cookie{
-		Name: v.cookie(), Value: secret, Path: "/", HttpOnly: true,
-		Secure: v.config.TLS, SameSite: http.SameSiteLaxMode,
-	}
-	if secret == "" {
-		c.MaxAge = -1
-	}
-	http.SetCookie(w, c)
+func sameToken(given, token string) bool {
+	return subtle.ConstantTimeCompare([]byte(given), []byte(token)) == 1
 }
 
 // onlyLooking reports whether a GET is none that a person makes in order to
 // read: HEAD, or a browser that loads ahead.
 func onlyLooking(r *http.Request) bool {
-	if r.Method != http.MethodGet {
+	return r.Method != http.MethodGet || looksAhead(r)
+}
+
+// looksAhead reports whether a request fetches what nobody sees yet.
+func looksAhead(r *http.Request) bool {
+	if r.Method == http.MethodHead {
 		return true
 	}
 	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"} {

@@ -11,10 +11,12 @@ import (
 // gatePage is the page before the proof.
 type gatePage struct {
 	frame
-	P       gateway.LinkPage
-	Sent    bool // this session has a live code
-	MayAsk  bool // the link may have a code now
-	Problem *problem
+	P              gateway.LinkPage
+	Sent           bool // this session has a live code
+	MayAsk         bool // the link may have a code now
+	PIN            bool // there is a standing secret that opens the link
+	Heading, Intro string
+	Problem        *problem
 }
 
 // problem is what went wrong with a form, in words for the one who sent it.
@@ -41,12 +43,16 @@ func (v *viewer) showLink(w http.ResponseWriter, r *http.Request) {
 		v.unknown(w, r)
 		return
 	}
+	query := r.URL.Query()
+	if query.Has("idle") && readable(page.State) {
+		v.wasIdle(w, r, l, page)
+		return
+	}
 	if l.visitor.Session != "" && !onlyLooking(r) && readable(page.State) {
 		if done := v.tryMessage(w, r, l, page); done {
 			return
 		}
 	}
-	query := r.URL.Query()
 	if query.Has("left") && l.visitor.Session == "" && page.State == gateway.LinkActive {
 		v.left(w, r, l, page)
 		return
@@ -77,15 +83,29 @@ func (v *viewer) mended(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/m/"+secret.Path(), http.StatusSeeOther)
 }
 
+// provable reports whether a proof opens a link in this state of it: those
+// that expired or froze come back with a code, where that is allowed.
+func provable(p gateway.LinkPage) bool {
+	return p.State == gateway.LinkActive || p.State == gateway.LinkExpired && p.Renewable || p.State == gateway.LinkFrozen && p.SelfThaw
+}
+
 // gate shows the page before the proof, or why there is none.
 func (v *viewer) gate(w http.ResponseWriter, r *http.Request, l link, page gateway.LinkPage, status int, trouble *problem) {
-	if page.State != gateway.LinkActive {
+	if !provable(page) {
 		v.closed(w, r, l, page)
 		return
 	}
 	p := gatePage{frame: v.frame(r, l, page), P: page, Problem: trouble}
 	p.Sent = !page.CodeSentAt.IsZero()
+	p.PIN = page.PIN != gateway.PINNone && page.State == gateway.LinkActive
 	p.Title = p.W.T("gate.title")
+	switch page.State {
+	case gateway.LinkExpired:
+		p.Title, p.Intro = p.W.T("expired.title"), p.W.T("expired.renew")
+	case gateway.LinkFrozen:
+		p.Title, p.Intro = p.W.T("frozen.title"), p.W.T("frozen.thaw")
+	}
+	p.Heading = p.Title
 	if p.Sent {
 		p.Title = p.W.T("gate.pin.title")
 	}
@@ -96,11 +116,15 @@ func (v *viewer) gate(w http.ResponseWriter, r *http.Request, l link, page gatew
 	v.write(w, r, status, "gate", p)
 }
 
-// answerLink answers POST /m/{secret}: either form of the gate.
+// answerLink answers POST /m/{secret}: a form of the gate, or an answer.
 func (v *viewer) answerLink(w http.ResponseWriter, r *http.Request) {
 	l, ok := v.link(r)
 	if !ok {
 		v.unknown(w, r)
+		return
+	}
+	if isParcel(r) {
+		v.reply(w, r, l)
 		return
 	}
 	if status := v.form(w, r, l); status != 0 {
@@ -108,6 +132,8 @@ func (v *viewer) answerLink(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	switch {
+	case r.PostForm.Has("device"):
+		v.enter(w, r, l)
 	case r.PostForm.Has("pin"):
 		v.prove(w, r, l, r.PostForm.Get("pin"))
 	case r.PostForm.Has("code"):
@@ -136,7 +162,7 @@ func (v *viewer) sendCode(w http.ResponseWriter, r *http.Request, l link) {
 		v.metrics.codes.WithLabelValues("failed").Inc()
 		v.failed(w, r, "code", err)
 		return
-	case page.State != gateway.LinkActive:
+	case !provable(page):
 		v.metrics.codes.WithLabelValues("closed").Inc()
 		v.closed(w, r, l, page)
 		return
@@ -162,9 +188,26 @@ func (v *viewer) again(w http.ResponseWriter, r *http.Request, l link, say func(
 	v.gate(w, r, l, page, http.StatusOK, trouble)
 }
 
-// prove tries a PIN. A wrong one gets the same page again.
+// prove tries a code or a PIN. A wrong one gets the same page again.
 func (v *viewer) prove(w http.ResponseWriter, r *http.Request, l link, pin string) {
 	session, result, err := v.journeys.Prove(r.Context(), l.secret, l.visitor, cutTo(pin, 256))
+	v.proved(w, r, l, session, result, err)
+}
+
+// enter opens a link on a remembered browser.
+func (v *viewer) enter(w http.ResponseWriter, r *http.Request, l link) {
+	session, result, err := v.journeys.Enter(r.Context(), l.secret, l.visitor)
+	if errors.Is(err, gateway.ErrNotProven) { // forgotten meanwhile
+		v.setCookie(w, deviceCookie, "", 0)
+		http.Redirect(w, r, l.path, http.StatusSeeOther)
+		return
+	}
+	v.proved(w, r, l, session, result, err)
+}
+
+// proved answers a try. A session that has proven something has another secret
+// than before: who planted the old one gains nothing.
+func (v *viewer) proved(w http.ResponseWriter, r *http.Request, l link, session string, result gateway.ProofResult, err error) {
 	if err != nil {
 		v.metrics.proofs.WithLabelValues("failed").Inc()
 		v.failed(w, r, "proof", err)
@@ -195,11 +238,17 @@ func proofLabel(reason gateway.ProofReason) string {
 func (v *viewer) pinProblem(w words, result gateway.ProofResult) *problem {
 	switch result.Reason {
 	case gateway.ProofMalformed:
+		if result.Page.PIN != gateway.PINNone {
+			return &problem{Text: w.T("error.malformed.pin"), Field: true}
+		}
 		return &problem{Text: w.T("error.malformed"), Field: true}
 	case gateway.ProofNoCode:
 		return &problem{Text: w.T("error.no_code")}
 	default:
 		p := &problem{Text: w.T("error.wrong"), Field: true}
+		if result.Page.PIN != gateway.PINNone {
+			p.Text = w.T("error.wrong.pin")
+		}
 		if left := result.Page.TriesLeft; left > 0 {
 			p.More = w.T("error.left", "Count", left)
 		}
@@ -231,6 +280,16 @@ func (v *viewer) left(w http.ResponseWriter, r *http.Request, l link, page gatew
 	p := notePage{frame: v.frame(r, l, page)}
 	p.Title = p.W.T("left.title")
 	p.Lines = []string{p.W.T("left.text")}
+	p.Again = p.W.T("left.again")
+	v.note(w, r, http.StatusOK, p)
+}
+
+// wasIdle is the page after a message that nobody used closed itself. It asks
+// nothing of the session, which may be alive in another window.
+func (v *viewer) wasIdle(w http.ResponseWriter, r *http.Request, l link, page gateway.LinkPage) {
+	p := notePage{frame: v.frame(r, l, page)}
+	p.Title = p.W.T("idle.title")
+	p.Lines = []string{p.W.T("idle.text"), p.W.T("idle.draft")}
 	p.Again = p.W.T("left.again")
 	v.note(w, r, http.StatusOK, p)
 }

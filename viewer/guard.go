@@ -9,9 +9,11 @@ import (
 )
 
 // pagePolicy is the Content-Security-Policy of our own pages: our style sheet,
-// our pictures, our forms, nothing else. Message pages add the hashes of the
+// our script, our pictures, our forms, nothing else. No other path of ours is
+// served as a script, and nosniff keeps browsers from taking it for one.
+// Message pages add the hashes of the
 // two style sheets of a mail, which its frame inherits.
-const pagePolicy = "default-src 'none'; style-src 'self'%s; img-src 'self' data:; form-action 'self'; frame-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+const pagePolicy = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'%s; img-src 'self' data:; form-action 'self'; frame-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 // documentPolicy is that of an octet stream of a stranger: if a browser shows
 // it against all advice, then as a document that can do nothing.

@@ -7,6 +7,8 @@ type metrics struct {
 	requests *prometheus.CounterVec
 	proofs   *prometheus.CounterVec
 	codes    *prometheus.CounterVec
+	answers  *prometheus.CounterVec
+	staff    *prometheus.CounterVec
 	refused  prometheus.Counter
 	panics   prometheus.Counter
 }
@@ -19,13 +21,15 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		requests: prometheus.NewCounterVec(counter("requests_total", "Requests by kind of page and class of the answer."), []string{"page", "status"}),
 		proofs:   prometheus.NewCounterVec(counter("proofs_total", "PIN tries by outcome."), []string{"result"}),
 		codes:    prometheus.NewCounterVec(counter("codes_total", "Codes asked for by outcome."), []string{"result"}),
+		answers:  prometheus.NewCounterVec(counter("answers_total", "Answers of correspondents by outcome."), []string{"result"}),
+		staff:    prometheus.NewCounterVec(counter("staff_logins_total", "Logins of staff by outcome."), []string{"result"}),
 		refused:  prometheus.NewCounter(counter("forms_refused_total", "Forms that did not come from a page of ours.")),
 		panics:   prometheus.NewCounter(counter("panics_total", "Requests that ended in a panic.")),
 	}
 	if r == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.proofs, m.codes, m.refused, m.panics} {
+	for _, c := range []prometheus.Collector{m.requests, m.proofs, m.codes, m.answers, m.staff, m.refused, m.panics} {
 		if err := r.Register(c); err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package viewer
 
 import (
+	"errors"
 	"net/http"
 	"time"
 
@@ -18,6 +19,13 @@ type notePage struct {
 
 func (v *viewer) note(w http.ResponseWriter, r *http.Request, status int, p notePage) {
 	v.write(w, r, status, "note", p)
+}
+
+// showKeys answers GET /keys: what the keyboard can do.
+func (v *viewer) showKeys(w http.ResponseWriter, r *http.Request) {
+	f := v.frame(r, link{}, gateway.LinkPage{})
+	f.Title = f.W.T("keys.title")
+	v.write(w, r, http.StatusOK, "keys-page", f)
 }
 
 // root is the page for those who come without a link.
@@ -47,11 +55,20 @@ func (v *viewer) broken(w http.ResponseWriter, r *http.Request) {
 // failed answers an error of the journeys or of the library: it is logged, and
 // the reader is told to come back.
 func (v *viewer) failed(w http.ResponseWriter, r *http.Request, doing string, err error) {
-	v.config.Logger.Error("viewer request failed", "area", "viewer", "phase", doing, "error", err)
+	busy := errors.Is(err, gateway.ErrBusy) || errors.Is(err, errManyFiles)
+	if !busy {
+		v.config.Logger.Error("viewer request failed", "area", "viewer", "phase", doing, "error", err)
+	}
 	l, ok := v.link(r)
+	if d, staff := v.staffDesk(r); !ok && staff {
+		l, ok = link{path: d.base}, true
+	}
 	p := notePage{frame: v.frame(r, l, gateway.LinkPage{})}
 	p.Title = p.W.T("broken.title")
 	p.Lines = []string{p.W.T("broken.text")}
+	if busy {
+		p.Title, p.Lines = p.W.T("busy.title"), []string{p.W.T("busy.text")}
+	}
 	if ok {
 		p.Again = p.W.T("again.button")
 	}
@@ -71,6 +88,26 @@ func (v *viewer) refused(w http.ResponseWriter, r *http.Request, l link, status 
 	p.Lines = []string{p.W.T("refused.text")}
 	p.Again = p.W.T("again.button")
 	v.note(w, r, status, p)
+}
+
+// notOpened answers an error of a desk: who has proven nothing goes where one
+// proves, and a message that cannot be read here says why.
+func (v *viewer) notOpened(w http.ResponseWriter, r *http.Request, d desk, err error) {
+	var shut *gateway.TurnClosedError
+	switch {
+	case errors.Is(err, gateway.ErrNotProven):
+		http.Redirect(w, r, d.home, http.StatusSeeOther)
+	case errors.Is(err, gateway.ErrNoTurn):
+		v.none(w, r)
+	case errors.As(err, &shut):
+		p := notePage{frame: v.frame(r, d.link, gateway.LinkPage{})}
+		p.Title = p.W.T("turn.closed.title")
+		p.Lines = []string{whyClosed(p.W, shut.State)}
+		p.Again = p.W.T("turn.back")
+		v.note(w, r, http.StatusGone, p)
+	default:
+		v.failed(w, r, "open", err)
+	}
 }
 
 // unknown is the page of a link that never was, or is gone, or is no link:
@@ -109,7 +146,11 @@ func (v *viewer) closed(w http.ResponseWriter, r *http.Request, l link, page gat
 	case gateway.LinkRecalled:
 		status = http.StatusGone
 		p.Title = p.W.T("recalled.title")
-		p.Lines = v.askThem(p, p.W.T("recalled.text", "Org", p.Org), "recalled.then")
+		happened := p.W.T("recalled.text", "Org", p.Org)
+		if !page.Recalled.IsZero() {
+			happened = p.W.T("recalled.on", "Org", p.Org, "Day", p.W.Day(page.Recalled))
+		}
+		p.Lines = v.askThem(p, happened, "recalled.then")
 		p.CallHelp, p.Reference = p.Help, page.Reference
 	default:
 		v.unknown(w, r)

@@ -28,32 +28,64 @@ var mailSheet string
 //go:embed static/icon.svg
 var icon []byte
 
+// pageScript makes things easier for those who have JavaScript; nothing needs
+// it.
+//
+//go:embed static/viewer.js
+var pageScript []byte
+
 // pages renders all HTML.
 type pages struct {
-	all   *template.Template
-	style []byte
-	sheet string // path of the style sheet, with its hash so that it may be kept
+	all    *template.Template
+	style  []byte
+	sheet  string // name of the style sheet, with its hash so that it may be kept
+	script string // name of the script, likewise
 }
 
 func loadPages() (*pages, error) {
-	all, err := template.ParseFS(pageFiles, "pages/*.html")
+	all, err := template.New("").Funcs(template.FuncMap{"pair": pairOf}).ParseFS(pageFiles, "pages/*.html")
 	if err != nil {
 		return nil, fmt.Errorf("reading page templates: %w", err)
 	}
 	style := append(append([]byte(nil), pageSheet...), frameSheet()...)
-	sum := sha256.Sum256(style)
-	return &pages{all: all, style: style, sheet: "viewer-" + hex.EncodeToString(sum[:8]) + ".css"}, nil
+	return &pages{all: all, style: style, sheet: hashedName(style, ".css"), script: hashedName(pageScript, ".js")}, nil
+}
+
+// part is a piece of a page, with the page around it: a template takes one
+// thing.
+type part struct{ Page, Part any }
+
+func pairOf(page, piece any) part { return part{page, piece} }
+
+// hashedName is a name that no other content has.
+func hashedName(content []byte, extension string) string {
+	sum := sha256.Sum256(content)
+	return "viewer-" + hex.EncodeToString(sum[:8]) + extension
 }
 
 // frame is what every page has.
 type frame struct {
-	W     words
-	Title string
-	Org   string
-	Help  *help
-	Sheet string
-	Path  string // of the link
-	Token string // for forms
+	W      words
+	Title  string
+	Org    string
+	Help   *help
+	Sheet  string
+	Script string
+	Path   string // of the link
+	Token  string // for forms
+	// IdleSeconds is the time without use after which a page with something
+	// private on it closes; 0: there is nothing private.
+	IdleSeconds int
+}
+
+// idle says that f shows something private. A computer of others closes it
+// sooner.
+func (f *frame) idle(v *viewer, r *http.Request) {
+	idle := v.config.Idle
+	if v.cookieValue(r, publicCookie) != "" {
+		idle = min(idle, publicIdle)
+	}
+	f.IdleSeconds = int(idle.Seconds())
 }
 
 // help is whom to ask, with a link that writes or rings.
@@ -88,7 +120,8 @@ func helpFrom(text string) *help {
 func (v *viewer) frame(r *http.Request, l link, page gateway.LinkPage) frame {
 	f := frame{
 		W:   v.words.in(v.config.Location, page.Language, r.Header.Get("Accept-Language")),
-		Org: page.Organization, Sheet: "/static/" + v.pages.sheet, Path: l.path,
+		Org: page.Organization, Path: l.path,
+		Sheet: "/static/" + v.pages.sheet, Script: "/static/" + v.pages.script,
 	}
 	if f.Org == "" {
 		f.Org = v.config.Organization
@@ -152,6 +185,8 @@ func (v *viewer) static(w http.ResponseWriter, r *http.Request) {
 	switch r.PathValue("name") {
 	case v.pages.sheet:
 		body, kind = v.pages.style, "text/css; charset=utf-8"
+	case v.pages.script:
+		body, kind = pageScript, "text/javascript; charset=utf-8"
 	case "icon.svg":
 	default:
 		v.none(w, r)

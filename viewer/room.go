@@ -26,6 +26,9 @@ const (
 const (
 	filesAtOnce = 96
 	filesOfLink = 8
+	// Answers that are being written down, of all and of one link.
+	answersAtOnce = 64
+	answersOfLink = 3
 )
 
 // room keeps the memory of many readers of large messages bounded.
@@ -33,10 +36,11 @@ type room struct {
 	rendering *semaphore.Weighted // messages that are taken apart
 	leaving   *semaphore.Weighted // octets of large pages
 	files     *crowd              // files on their way, by link
+	answers   *crowd              // answers that arrive, by link
 }
 
 func newRoom() *room {
-	return &room{rendering: semaphore.NewWeighted(int64(2 * max(2, runtime.GOMAXPROCS(0)))), leaving: semaphore.NewWeighted(largePages), files: newCrowd(filesAtOnce, filesOfLink)}
+	return &room{rendering: semaphore.NewWeighted(int64(2 * max(2, runtime.GOMAXPROCS(0)))), leaving: semaphore.NewWeighted(largePages), files: newCrowd(filesAtOnce, filesOfLink), answers: newCrowd(answersAtOnce, answersOfLink)}
 }
 
 // enter waits for room to take a message apart. The caller calls leave, once or

@@ -30,6 +30,7 @@ const complaints = `(() => {
   const what = e => "<" + e.tagName.toLowerCase() + " " + (e.className || e.id) + "> " + (e.textContent || "").trim().slice(0, 30);
 
   for (const e of document.querySelectorAll("input:not([type=hidden]),select,textarea")) {
+    if (!e.checkVisibility()) continue; // in a part that is not unfolded
     if (!e.labels.length || ![...e.labels].every(seen)) wrong.push("no label: " + what(e));
   }
   for (const e of document.querySelectorAll("a,button,summary")) {
@@ -59,7 +60,7 @@ const complaints = `(() => {
     if (parseFloat(style.fontSize) < 16) wrong.push("letters of " + style.fontSize + ": " + what(e));
   }
 
-  for (const e of document.querySelectorAll("a,button,summary,input:not([type=hidden])")) {
+  for (const e of document.querySelectorAll("a,button,summary,select,textarea,input:not([type=hidden])")) {
     if (!seen(e) || e.closest(".text") || e.rel?.includes("nofollow")) continue;
     const r = e.getBoundingClientRect();
     if (r.height < 44 || r.width < 44) wrong.push("target of " + Math.round(r.width) + " x " + Math.round(r.height) + ": " + what(e));
@@ -76,7 +77,10 @@ const complaints = `(() => {
 })()`
 
 // stops counts what the Tab key should stop at.
-const stops = `[...document.querySelectorAll("a[href],button,summary,input:not([type=hidden]),iframe")].filter(e => {
+const stops = `[...document.querySelectorAll("a[href],button,summary,select,textarea,input:not([type=hidden]),iframe")].filter(e => {
+  if (e.closest("[hidden],dialog:not([open])")) return false;
+  const over = document.querySelector("dialog[open]");
+  if (over && !over.contains(e)) return false;
   const closed = e.closest("details:not([open])");
   return !closed || e.tagName === "SUMMARY";
 }).length`
@@ -109,7 +113,7 @@ func (w *window) checkFocus(at string) {
 	}
 	// The first control takes the focus, so that Tab begins at the top and not
 	// where a finger was last.
-	ask[bool](w, `scrollTo(0, 0), document.querySelector("a[href],button").focus(), true`)
+	ask[bool](w, `scrollTo(0, 0), (document.querySelector("dialog[open]") || document).querySelector("a[href],button").focus(), true`)
 	visited := []string{ask[string](w, focus)}
 	top := -1000
 	for range expected + 8 { // links inside of a frame count for nothing
@@ -126,7 +130,7 @@ func (w *window) checkFocus(at string) {
 			continue // leaving the frame backwards, or its height has come
 		}
 		visited = append(visited, stop)
-		if y, _ := strconv.Atoi(fields[0]); y+20 < top && !strings.Contains(stop, "skip") {
+		if y, _ := strconv.Atoi(fields[0]); y+20 < top && !strings.Contains(stop, "skip") && !strings.Contains(stop, "IFRAME") {
 			w.t.Errorf("at %s: the focus jumps up to %s", at, stop)
 		} else {
 			top = y

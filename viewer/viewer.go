@@ -2,8 +2,8 @@
 // without JavaScript, on a telephone, with a screen reader.
 //
 // It keeps no state and opens no key. What a link is worth, codes, proofs and
-// sessions come from Journeys; an opened message from the library. It is not
-// the place for staff.
+// sessions come from Journeys; an opened message from the library. Staff have
+// one page here: an answer that could not go to their mailbox.
 //
 // Invariants:
 //
@@ -22,6 +22,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -37,6 +38,14 @@ import (
 
 // Journeys is what the viewer asks of the rest of Gatepost.
 type Journeys interface {
+	Gate
+	Talk
+	Own
+	Staff
+}
+
+// Gate is what one may do before a proof, and the proofs.
+type Gate interface {
 	// Visit says what may be shown before a proof. It writes nothing. An
 	// unknown link is a LinkPage with LinkUnknown, not an error.
 	Visit(ctx context.Context, s gateway.LinkSecret, v gateway.Visitor) (gateway.LinkPage, error)
@@ -48,11 +57,50 @@ type Journeys interface {
 	// proven the link: a new one with each proof, also when v had none before.
 	// When nothing is proven it is the visitor's own.
 	Prove(ctx context.Context, s gateway.LinkSecret, v gateway.Visitor, pin string) (session string, r gateway.ProofResult, err error)
-	// Open records that the message (file -1) or its file is read now, and
-	// grants it. gateway.ErrNotProven when the session has no proof.
-	Open(ctx context.Context, s gateway.LinkSecret, v gateway.Visitor, file int) (gateway.Grant, error)
+	// Enter opens a session for a remembered browser.
+	Enter(ctx context.Context, s gateway.LinkSecret, v gateway.Visitor) (session string, r gateway.ProofResult, err error)
+	// Report takes a reader's concern, before or after a proof.
+	Report(ctx context.Context, s gateway.LinkSecret, v gateway.Visitor, c gateway.Concern) error
 	// Leave ends the visitor's session.
 	Leave(ctx context.Context, v gateway.Visitor) error
+}
+
+// Talk is reading and answering. Everything here is gateway.ErrNotProven for a
+// session that has not proven the link.
+type Talk interface {
+	// Open records that the message (file -1) or its file is read now, and
+	// grants it.
+	Open(ctx context.Context, s gateway.LinkSecret, v gateway.Visitor, file int) (gateway.Grant, error)
+	// OpenTurn is Open for another message of the conversation.
+	OpenTurn(ctx context.Context, s gateway.LinkSecret, v gateway.Visitor, id gateway.MessageID, file int) (gateway.Grant, error)
+	// Conversation lists what was sent to the reader and what they wrote.
+	Conversation(ctx context.Context, s gateway.LinkSecret, v gateway.Visitor) (gateway.Conversation, error)
+	// Answer takes an answer; it is durable when this returns. Errors that have
+	// words of their own: gateway.ErrAnswerTooLarge, gateway.ErrAnswerEmpty,
+	// gateway.ErrNoStaff, *gateway.LinkClosedError, and what Answer.Next gave.
+	Answer(ctx context.Context, s gateway.LinkSecret, v gateway.Visitor, a gateway.Answer) (gateway.Answered, error)
+}
+
+// Own is what readers keep for the next time: a PIN and browsers that are
+// remembered. All of it needs a proof.
+type Own interface {
+	ChoosePIN(ctx context.Context, s gateway.LinkSecret, v gateway.Visitor, pin string) (gateway.PINProblem, error)
+	DropPIN(ctx context.Context, s gateway.LinkSecret, v gateway.Visitor) error
+	// Remember makes the secret of a cookie for this browser.
+	Remember(ctx context.Context, s gateway.LinkSecret, v gateway.Visitor) (device string, err error)
+	Devices(ctx context.Context, s gateway.LinkSecret, v gateway.Visitor) ([]gateway.Device, error)
+	// ForgetDevice forgets one, and with id "" all.
+	ForgetDevice(ctx context.Context, s gateway.LinkSecret, v gateway.Visitor, id string) error
+}
+
+// Staff is reading an answer that could not go to a mailbox.
+type Staff interface {
+	// StaffLogin is gateway.ErrNotProven for a wrong name or password, and
+	// *gateway.TooSoonError after too many of them.
+	StaffLogin(ctx context.Context, name, password string, v gateway.Visitor) (session string, err error)
+	// StaffOpen is Open for a member of staff whom the message is for.
+	StaffOpen(ctx context.Context, session string, id gateway.MessageID, file int, v gateway.Visitor) (gateway.Grant, error)
+	StaffLeave(ctx context.Context, session string) error
 }
 
 // Config of the viewer.
@@ -67,6 +115,7 @@ type Config struct {
 	// on every node.
 	MAC     func(purpose string, parts ...[]byte) [32]byte
 	Now     func() time.Time
+	Random  io.Reader // tokens that tell two forms apart
 	Logger  *slog.Logger
 	Metrics prometheus.Registerer // nil: none
 }
@@ -90,8 +139,8 @@ func New(c Config, j Journeys, l *library.Library) (http.Handler, error) {
 	if err != nil || u.Hostname() == "" {
 		return nil, errors.New("viewer.url is not a URL with a host")
 	}
-	if c.MAC == nil || c.Now == nil || c.Logger == nil {
-		return nil, errors.New("viewer: MAC, Now and Logger are needed")
+	if c.MAC == nil || c.Now == nil || c.Random == nil || c.Logger == nil {
+		return nil, errors.New("viewer: MAC, Now, Random and Logger are needed")
 	}
 	if c.Location == nil {
 		c.Location = time.Local
@@ -120,9 +169,27 @@ func (v *viewer) routes() http.Handler {
 	mux.HandleFunc("GET /m/{secret}", v.page("link", v.showLink))
 	mux.HandleFunc("POST /m/{secret}", v.page("answer", v.answerLink))
 	mux.HandleFunc("POST /m/{secret}/leave", v.page("leave", v.leave))
-	mux.HandleFunc("GET /m/{secret}/mail", v.page("mail", v.showMail))
-	mux.HandleFunc("GET /m/{secret}/file/{n}", v.page("file", v.download))
-	mux.HandleFunc("GET /m/{secret}/show/{n}", v.page("show", v.showFile))
+	mux.HandleFunc("POST /m/{secret}/stay", v.page("stay", v.stay))
+	mux.HandleFunc("GET /m/{secret}/new", v.page("new", v.showNew))
+	mux.HandleFunc("POST /m/{secret}/new", v.page("new", v.begin))
+	mux.HandleFunc("GET /m/{secret}/devices", v.page("devices", v.showDevices))
+	mux.HandleFunc("POST /m/{secret}/devices", v.page("devices", v.changeDevices))
+	mux.HandleFunc("GET /m/{secret}/pin", v.page("pin", v.showPIN))
+	mux.HandleFunc("POST /m/{secret}/pin", v.page("pin", v.changePIN))
+	mux.HandleFunc("GET /m/{secret}/report", v.page("report", v.showReport))
+	mux.HandleFunc("POST /m/{secret}/report", v.page("report", v.report))
+	mux.HandleFunc("GET /m/{secret}/turn/{id}", v.page("turn", v.showTurn))
+	mux.HandleFunc("GET /staff/{id}", v.page("staff", v.showStaff))
+	mux.HandleFunc("POST /staff/{id}/login", v.page("login", v.staffLogin))
+	mux.HandleFunc("POST /staff/{id}/leave", v.page("leave", v.staffLeave))
+	for _, base := range []string{"GET /m/{secret}", "GET /m/{secret}/turn/{id}", "GET /staff/{id}"} {
+		mux.HandleFunc(base+"/mail", v.page("mail", v.showMail))
+		mux.HandleFunc(base+"/print", v.page("print", v.showPrint))
+		mux.HandleFunc(base+"/all", v.page("archive", v.archive))
+		mux.HandleFunc(base+"/file/{n}", v.page("file", v.download))
+		mux.HandleFunc(base+"/show/{n}", v.page("show", v.showFile))
+	}
+	mux.HandleFunc("GET /keys", v.page("keys", v.showKeys))
 	mux.HandleFunc("GET /static/{name}", v.page("static", v.static))
 	mux.HandleFunc("GET /robots.txt", v.page("static", v.robots))
 	mux.HandleFunc("GET /{$}", v.page("root", v.root))
@@ -152,23 +219,14 @@ func (v *viewer) link(r *http.Request) (link, bool) {
 	if err != nil {
 		return link{}, false
 	}
-	return link{secret: secret, path: "/m/" + secret.Path(), visitor: gateway.Visitor{
-		Session: v.session(r), Remote: hostOf(r.RemoteAddr), Agent: cutTo(r.UserAgent(), 256), Ahead: looksAhead(r),
-	}}, true
+	visitor := visitorOf(r)
+	visitor.Session, visitor.Device = v.session(r), v.cookieValue(r, deviceCookie)
+	return link{secret: secret, path: "/m/" + secret.Path(), visitor: visitor}, true
 }
 
-// looksAhead reports whether a request fetches what nobody sees yet.
-func looksAhead(r *http.Request) bool {
-	if r.Method == http.MethodHead {
-		return true
-	}
-	for _, field := range []string{"Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"} {
-		value := strings.ToLower(r.Header.Get(field))
-		if strings.Contains(value, "prefetch") || strings.Contains(value, "preview") || strings.Contains(value, "prerender") {
-			return true
-		}
-	}
-	return false
+// visitorOf is who a request comes from, without cookies.
+func visitorOf(r *http.Request) gateway.Visitor {
+	return gateway.Visitor{Remote: hostOf(r.RemoteAddr), Agent: cutTo(r.UserAgent(), 256), Ahead: looksAhead(r)}
 }
 
 // hostOf is a network address without its port: the port is another one for

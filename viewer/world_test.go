@@ -46,6 +46,7 @@ type clinic struct {
 	fail   error             // what every journey answers, if not nil
 	panics bool
 	page   gateway.LinkPage // overrides of what Visit says
+	household
 }
 
 func testMAC(purpose string, parts ...[]byte) [32]byte {
@@ -69,9 +70,10 @@ func (noEvidence) Stage(*store.Batch, gateway.Record) error { return nil }
 func newClinic(t testing.TB) *clinic {
 	c := &clinic{
 		t: t, store: storetest.NewMemory(), secret: gateway.LinkSecret{1, 2, 3, 4, 5, 6, 7, 8}, log: &bytes.Buffer{},
-		now:  time.Date(2026, 11, 21, 14, 5, 0, 0, time.UTC),
-		mail: letter(),
-		page: gateway.LinkPage{Organization: "Example Clinic", Help: "+1 555 000 1111", Reference: "K7RM-2F", Language: "en", CodeTo: "\u2022\u2022\u2022 \u2022\u2022\u2022 42 17"},
+		now:       time.Date(2026, 11, 21, 14, 5, 0, 0, time.UTC),
+		mail:      letter(),
+		page:      gateway.LinkPage{Organization: "Example Clinic", Help: "+1 555 000 1111", Reference: "K7RM-2F", Language: "en", CodeTo: "\u2022\u2022\u2022 \u2022\u2022\u2022 42 17", CodeAllowed: true},
+		household: newHousehold(),
 	}
 	c.book = proof.New(c.store, proof.Config{}, testMAC, noEvidence{}, c.time, randomReader{})
 	return c
@@ -111,6 +113,7 @@ func (c *clinic) Visit(ctx context.Context, s gateway.LinkSecret, v gateway.Visi
 	if c.state != "" {
 		p.State = c.state
 	}
+	c.atHome(&p, v)
 	return p, nil
 }
 
@@ -137,9 +140,18 @@ func (c *clinic) Prove(ctx context.Context, s gateway.LinkSecret, v gateway.Visi
 	if c.fail != nil {
 		return "", gateway.ProofResult{}, c.fail
 	}
+	if session, ok := c.opensWith(pin); ok {
+		v.Session = session
+		p, err := c.Visit(ctx, s, v)
+		return session, gateway.ProofResult{Passed: true, Page: p}, err
+	}
 	r, err := c.book.Check(ctx, proof.Attempt{Link: c.link(), Session: v.Session, Typed: pin, Codes: true})
 	if err != nil {
 		return "", gateway.ProofResult{}, err
+	}
+	if r.Passed {
+		c.known(r.Session, gateway.OtherChannel)
+		c.mend()
 	}
 	v.Session = r.Session
 	p, err := c.Visit(ctx, s, v)
@@ -147,27 +159,19 @@ func (c *clinic) Prove(ctx context.Context, s gateway.LinkSecret, v gateway.Visi
 }
 
 func (c *clinic) Open(ctx context.Context, s gateway.LinkSecret, v gateway.Visitor, file int) (gateway.Grant, error) {
-	_, ok, err := c.book.Proven(ctx, v.Session, c.link())
-	if err != nil {
-		return gateway.Grant{}, err
-	}
+	how, ok := c.proven(v.Session)
 	if !ok || s != c.secret {
 		return gateway.Grant{}, gateway.ErrNotProven
 	}
-	_ = c.book.Touch(ctx, v.Session)
 	c.mu.Lock()
 	c.opened = append(c.opened, file)
 	c.mu.Unlock()
-	return gateway.Grant{Reference: c.page.Reference, Sent: c.time().Add(-time.Hour), Expires: c.time().Add(29 * 24 * time.Hour), Language: c.page.Language}, nil
+	return gateway.Grant{Reference: c.page.Reference, Sent: c.time().Add(-time.Hour), Expires: c.time().Add(29 * 24 * time.Hour), Language: c.page.Language, Assurance: how}, nil
 }
 
 func (c *clinic) Leave(ctx context.Context, v gateway.Visitor) error {
+	c.endSession(v.Session)
 	return c.book.End(ctx, v.Session)
-}
-
-// Correspondent implements library.Opener: the shelf is not locked in tests.
-func (c *clinic) Correspondent(gateway.Wrap, gateway.MessageID, gateway.LinkSecret, io.ReaderAt, int64) (gateway.Content, error) {
-	return nil, nil
 }
 
 type emptyBlob struct{ *bytes.Reader }
@@ -193,14 +197,17 @@ func (c *clinic) granted() []int {
 func (c *clinic) handler(address string, tls bool) http.Handler {
 	shelf := library.New(c,
 		func(context.Context, string) (library.Blob, error) { return emptyBlob{bytes.NewReader(nil)}, nil },
-		func(gateway.Content) (*gateway.Mail, error) {
+		func(content gateway.Content) (*gateway.Mail, error) {
+			if turn, ok := content.(turnContent); ok {
+				return turn.mail, nil
+			}
 			if c.mail == nil {
 				return nil, errors.New("damaged")
 			}
 			return c.mail, nil
 		})
 	h, err := New(Config{
-		URL: address, TLS: tls, Organization: "Example Clinic", MAC: testMAC, Now: c.time, Location: time.UTC,
+		URL: address, TLS: tls, Organization: "Example Clinic", MAC: testMAC, Now: c.time, Random: randomReader{}, Idle: c.idle, Location: time.UTC,
 		Logger: slog.New(slog.NewJSONHandler(c.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Metrics: prometheus.NewRegistry(),
 	}, c, shelf)
 	if err != nil {

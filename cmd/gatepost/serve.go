@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -216,7 +217,7 @@ func (s *server) listenViewer() error {
 	}
 	handler, err := viewer.New(viewer.Config{
 		URL: c.Viewer.URL, TLS: c.TLS.Viewer, Organization: c.Organization.Name, Help: c.Organization.Help, Idle: c.Viewer.Idle,
-		Location: zone, MAC: s.keyring.MAC, Now: time.Now, Logger: s.log, Metrics: s.registry,
+		Location: zone, MAC: s.keyring.MAC, Now: time.Now, Random: rand.Reader, Logger: s.log, Metrics: s.registry,
 	}, s.flow, library.New(s.keyring.Opener(), s.bodies, mailmsg.View).While(s.flow.Readable))
 	if err != nil {
 		return exit{exitConfig, err}

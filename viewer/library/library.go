@@ -28,12 +28,14 @@ import (
 	"gatepost/gateway"
 )
 
-// Opener opens a correspondent's wrap. It is the one door to the keys.
+// Opener opens wraps. It is the one door to the keys.
 type Opener interface {
 	// Correspondent opens the wrap w of message id with the secret of the
 	// reader's link and gives random access to the body, of which sealed
 	// holds size octets.
 	Correspondent(w gateway.Wrap, id gateway.MessageID, s gateway.LinkSecret, sealed io.ReaderAt, size int64) (gateway.Content, error)
+	// Staff is Correspondent for the wrap of the staff, which needs no link.
+	Staff(w gateway.Wrap, id gateway.MessageID, sealed io.ReaderAt, size int64) (gateway.Content, error)
 }
 
 // Blob is a sealed body that is open for reading.
@@ -137,7 +139,7 @@ func (l *Library) open(ctx context.Context, g gateway.Grant, s gateway.LinkSecre
 	if l.still != nil {
 		blob = watched{blob, func() bool { return l.still(ctx, g) }}
 	}
-	content, err := l.opener.Correspondent(g.Wrap, g.Message, s, blob, blob.Size())
+	content, err := l.unseal(g, s, blob)
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("unsealing a message: %w", err), blob.Close())
 	}
@@ -146,6 +148,15 @@ func (l *Library) open(ctx context.Context, g gateway.Grant, s gateway.LinkSecre
 		return nil, nil, errors.Join(fmt.Errorf("taking a message apart: %w", err), blob.Close())
 	}
 	return mail, blob, nil
+}
+
+// unseal opens the wrap of g: the link's own, or that of the staff, by which a
+// conversation shows its other messages and a member of staff reads an answer.
+func (l *Library) unseal(g gateway.Grant, s gateway.LinkSecret, blob Blob) (gateway.Content, error) {
+	if g.Staff {
+		return l.opener.Staff(g.Wrap, g.Message, blob, blob.Size())
+	}
+	return l.opener.Correspondent(g.Wrap, g.Message, s, blob, blob.Size())
 }
 
 // Close releases the body.

@@ -18,6 +18,7 @@ type shelf struct {
 	closed int
 	noBlob error
 	noKey  error
+	staff  int // times the staff's wrap was opened
 }
 
 type shelved struct {
@@ -33,6 +34,11 @@ func (s *shelf) blob(_ context.Context, ref string) (Blob, error) {
 		return nil, s.noBlob
 	}
 	return shelved{bytes.NewReader([]byte("sealed")), s}, nil
+}
+
+func (s *shelf) Staff(w gateway.Wrap, id gateway.MessageID, sealed io.ReaderAt, size int64) (gateway.Content, error) {
+	s.staff++
+	return s.Correspondent(w, id, gateway.LinkSecret{}, sealed, size)
 }
 
 func (s *shelf) Correspondent(w gateway.Wrap, id gateway.MessageID, secret gateway.LinkSecret, sealed io.ReaderAt, size int64) (gateway.Content, error) {
