@@ -69,7 +69,7 @@ func (a *arrival) edits(m *gateway.Message) []gateway.Edit {
 	case m.Direction == gateway.Outbound && a.set.Mode == gateway.Enforce:
 		return mailmsg.Edits(a.taken.raw, a.tagsBind())
 	case m.Direction == gateway.Inbound && a.auth != nil:
-		return mailmsg.ForeignResults(a.taken.raw, a.set.Hostname, mailauth.Results(a.set.Hostname, a.auth))
+		return mailauth.Stamp(a.taken.raw, a.set.Hostname, a.auth)
 	}
 	return nil
 }

@@ -163,7 +163,7 @@ func FuzzForeignResults(f *testing.F) {
 			}
 			at = e.Offset + e.Length
 		}
-		if left := mailauth.ForeignResults(apply(raw, edits), "gate.example"); len(left) > 0 {
+		if left := mailauth.ForeignResults(apply(t, raw, edits), "gate.example"); len(left) > 0 {
 			t.Fatalf("%+v are left", left)
 		}
 	})

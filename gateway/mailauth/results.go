@@ -59,6 +59,35 @@ func writeMethod(b *strings.Builder, method string, result gateway.AuthResult, c
 	}
 }
 
+// Stamp are the edits with which raw, a mail from outside, goes on inside: on top
+// stands a field in which host says what a holds, and what others say in its
+// name goes.
+func Stamp(raw []byte, host string, a *gateway.Authentication) []gateway.Edit {
+	field := fold("Authentication-Results: " + Results(host, a))
+	return append([]gateway.Edit{{Text: gateway.Sensitive(field)}}, ForeignResults(raw, host)...)
+}
+
+// fold breaks a field at its spaces into lines of 78 octets (RFC 5322 section
+// 2.1.1), where its words allow, and ends it.
+func fold(field string) string {
+	var b strings.Builder
+	used := 0
+	for word := range strings.SplitSeq(field, " ") {
+		switch {
+		case b.Len() == 0:
+		case used+1+len(word) > 78:
+			b.WriteString("\r\n ")
+			used = 1
+		default:
+			b.WriteByte(' ')
+			used++
+		}
+		b.WriteString(word)
+		used += len(word)
+	}
+	return b.String() + "\r\n"
+}
+
 // ForeignResults are the edits that take out of raw each
 // Authentication-Results field which claims to be from host, whoever wrote it
 // (RFC 8601 section 5), and those of which it cannot be told. They are in order

@@ -2,12 +2,14 @@ package mailauth_test
 
 import (
 	"bytes"
+	"io"
 	"os/exec"
 	"strings"
 	"testing"
 
 	"gatepost/gateway"
 	"gatepost/gateway/mailauth"
+	"gatepost/gateway/mailmsg"
 )
 
 func TestResults(t *testing.T) {
@@ -89,8 +91,30 @@ func TestForeignResults(t *testing.T) {
 		if gone {
 			want = bytes.Replace(raw, []byte(field+"\r\n"), nil, 1)
 		}
-		if got := apply(raw, edits); !bytes.Equal(got, want) {
+		if got := apply(t, raw, edits); !bytes.Equal(got, want) {
 			t.Errorf("%q: %q", field, got)
+		}
+	}
+}
+
+// TestStamp: what goes on inside bears our results alone, in lines that every
+// server takes.
+func TestStamp(t *testing.T) {
+	a := gateway.Authentication{Domain: "out.example", SPF: gateway.AuthNone, DMARC: gateway.AuthNone}
+	for range 5 {
+		a.Signatures = append(a.Signatures, gateway.Signature{
+			Domain: strings.Repeat("a.", 120) + "example", Selector: strings.Repeat("s", 63), Algorithm: "rsa-sha256", Result: gateway.AuthFail, Reason: "body was changed",
+		})
+	}
+	raw := []byte("Authentication-Results: gate.example; dkim=pass\r\nAuthentication-Results: other.example; dkim=pass\r\nFrom: pat@out.example\r\n\r\nHello\r\n")
+	got := string(apply(t, raw, mailauth.Stamp(raw, "gate.example", &a)))
+	field, ok := strings.CutSuffix(got, "Authentication-Results: other.example; dkim=pass\r\nFrom: pat@out.example\r\n\r\nHello\r\n")
+	if !ok || strings.ReplaceAll(field, "\r\n ", " ") != "Authentication-Results: "+mailauth.Results("gate.example", &a)+"\r\n" {
+		t.Fatalf("%q", got)
+	}
+	for l := range strings.SplitSeq(field, "\r\n") {
+		if len(l) > 78 && strings.Contains(strings.TrimPrefix(l, " "), " ") {
+			t.Errorf("%d octets: %q", len(l), l)
 		}
 	}
 }
@@ -106,18 +130,18 @@ func TestForeignResultsInDisorder(t *testing.T) {
 		strings.Repeat("A: b\r\n", 5000) + "Authentication-Results: gate.example\r\n\r\n":                                                   strings.Repeat("A: b\r\n", 5000) + "\r\n",
 		"A: b\nAuthentication-Results: gate.example\n\nx":                                                                                   "A: b\nAuthentication-Results: gate.example\n\nx", // one field, A: bare LF never comes in
 	} {
-		if got := apply([]byte(raw), mailauth.ForeignResults([]byte(raw), "gate.example")); string(got) != want {
+		if got := apply(t, []byte(raw), mailauth.ForeignResults([]byte(raw), "gate.example")); string(got) != want {
 			t.Errorf("%q: %q", raw, got)
 		}
 	}
 }
 
-func apply(raw []byte, edits []gateway.Edit) []byte {
-	var out []byte
-	at := int64(0)
-	for _, e := range edits {
-		out = append(append(out, raw[at:e.Offset]...), e.Text.Reveal()...)
-		at = e.Offset + e.Length
+// apply makes edits as the queue does when a message leaves.
+func apply(t *testing.T, raw []byte, edits []gateway.Edit) []byte {
+	t.Helper()
+	out, err := io.ReadAll(mailmsg.Apply(bytes.NewReader(raw), edits))
+	if err != nil {
+		t.Fatal(err)
 	}
-	return append(out, raw[at:]...)
+	return out
 }
