@@ -46,7 +46,7 @@ func (s *Settings) speaker(from gateway.Address) gateway.Address {
 // subject of what a rule refused is as sensitive as its text.
 func (f *Flow) composeReport(set *Settings, m *gateway.Message, about []gateway.Envelope, action string) ([]byte, error) {
 	d := mailmsg.ReportData{
-		From: set.notices(), To: m.Sender, Host: set.Hostname, Action: action, Original: f.quotable(m.HeaderID),
+		From: set.notices(), To: m.Sender, Host: set.Hostname, Action: action, Language: set.Language, Original: f.quotable(m.HeaderID),
 		EnvID: m.EnvID, Arrived: m.Accepted, Now: f.Now().In(set.zone()), Random: f.Random,
 	}
 	for _, e := range about {

@@ -41,7 +41,7 @@ func (f *Flow) stageQuarantined(ctx context.Context, b *store.Batch, m *gateway.
 	}
 	for _, to := range f.answering(in.thread) {
 		d := mailmsg.StaffNoticeData{
-			Kind: mailmsg.StaffHeld, From: set.notices(), To: to, Organization: set.Organization,
+			Kind: mailmsg.StaffHeld, From: set.notices(), To: to, Organization: set.Organization, Language: set.Language,
 			Reason: string(in.placement.Reason), Held: id.String(), When: m.Accepted.In(set.zone()),
 			References: headerIDs, Now: now.In(set.zone()),
 		}

@@ -45,12 +45,15 @@ func ours(t *testing.T) map[string][]byte {
 		})
 		keep("code "+language, raw, err)
 	}
-	raw, err := mailmsg.Report(reportData())
-	keep("report", raw, err)
-	d := reportData()
-	d.Action = mailmsg.ActionDelayed
-	raw, err = mailmsg.Report(d)
-	keep("delay", raw, err)
+	for _, language := range languages() {
+		d := reportData()
+		d.Language = language
+		raw, err := mailmsg.Report(d)
+		keep("report "+language, raw, err)
+		d.Action = mailmsg.ActionDelayed
+		raw, err = mailmsg.Report(d)
+		keep("delay "+language, raw, err)
+	}
 	return list
 }
 

@@ -27,6 +27,7 @@ type ReportData struct {
 	To         gateway.Address // who sent the original
 	Host       string          // the reporting MTA
 	Action     string          // ActionFailed or ActionDelayed
+	Language   string          // BCP 47; "" is English
 	Original   string          // Message-ID of the original without "<>"; "" when it has none
 	EnvID      gateway.Sensitive
 	Arrived    time.Time
@@ -54,14 +55,15 @@ func Report(d ReportData) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	subject := "Undelivered mail: your message could not be delivered"
+	w := wordsFor(d.Language)
+	subject := w.report.failedSubject
 	if d.Action == ActionDelayed {
-		subject = "Delayed mail: your message is still waiting"
+		subject = w.report.delayedSubject
 	}
 	var l letter
 	l.field("From", mailbox("Mail Delivery System", d.From))
 	l.field("To", mailbox("", d.To))
-	l.field("Subject", subject)
+	l.field("Subject", encoded(subject))
 	l.field("Date", formatDate(d.Now))
 	l.field("Message-ID", "<"+id+">")
 	if original := d.original(); original != "" {
@@ -72,7 +74,7 @@ func Report(d ReportData) ([]byte, error) {
 	l.field("MIME-Version", "1.0")
 	l.field("Content-Type", `multipart/report; report-type=delivery-status; boundary="`+boundary+`"`)
 	l.WriteString("\r\n--" + boundary + "\r\n")
-	l.text("text/plain", d.prose())
+	l.text("text/plain", d.prose(w))
 	l.WriteString("\r\n--" + boundary + "\r\nContent-Type: message/delivery-status\r\n\r\n")
 	d.status(&l)
 	if original := d.original(); original != "" {
@@ -94,24 +96,23 @@ func (d *ReportData) original() string {
 }
 
 // prose says it for people.
-func (d *ReportData) prose() string {
+func (d *ReportData) prose(w words) string {
 	var b strings.Builder
-	when := d.Arrived.Format("2 January 2006, 15:04 MST")
+	intro := w.report.failed
 	if d.Action == ActionDelayed {
-		b.WriteString(wrap("Your message of "+when+" has not been delivered yet to the recipients below. Delivery will be tried further; you need not send it again.") + "\n")
-	} else {
-		b.WriteString(wrap("Your message of "+when+" could not be delivered to the recipients below. It will not be tried again.") + "\n")
+		intro = w.report.delayed
 	}
+	b.WriteString(wrap(w.sayDay(intro, d.Arrived)) + "\n")
 	for _, r := range d.Recipients {
 		b.WriteString("\n" + r.Address.Wire() + "\n")
 		switch text := visible(r.Outcome.Text.Reveal()); {
 		case text != "" && r.Outcome.Host != "":
-			b.WriteString(wrap("    "+hostName(r.Outcome.Host)+" said: "+text) + "\n")
+			b.WriteString(wrap("    "+fmt.Sprintf(w.report.said, w.apart(hostName(r.Outcome.Host)), w.apart(text))) + "\n")
 		case text != "":
-			b.WriteString(wrap("    "+text) + "\n")
+			b.WriteString(wrap("    "+w.apart(text)) + "\n")
 		}
 		if !r.Until.IsZero() {
-			b.WriteString("    tried until " + r.Until.Format("2 January 2006, 15:04 MST") + "\n")
+			b.WriteString("    " + w.sayDay(w.report.until, r.Until) + "\n")
 		}
 	}
 	return b.String()

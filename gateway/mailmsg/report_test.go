@@ -88,3 +88,32 @@ func TestParseReport(t *testing.T) {
 		}
 	}
 }
+
+// TestReportLanguages: the prose is in the language of its reader, and programs
+// read the same of each.
+func TestReportLanguages(t *testing.T) {
+	seen := map[string]bool{}
+	for _, language := range languages() {
+		for _, action := range []string{mailmsg.ActionFailed, mailmsg.ActionDelayed} {
+			d := reportData()
+			d.Language, d.Action, d.Recipients = language, action, d.Recipients[:1]
+			d.Recipients[0].Until = noon.Add(time.Hour)
+			raw, err := mailmsg.Report(d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sound(t, raw)
+			_, parts := parse(t, raw)
+			text := parts["text/plain"]
+			for _, want := range []string{"pat@out.example", "mx.out.example:25", "no such user here", "2026", "13:30 UTC"} {
+				if !strings.Contains(text, want) {
+					t.Errorf("%s %s: %q is missing", language, action, want)
+				}
+			}
+			if seen[text] || mailmsg.ParseReport(raw).Action != action {
+				t.Errorf("%s %s: another's text, or read as %s", language, action, mailmsg.ParseReport(raw).Action)
+			}
+			seen[text] = true
+		}
+	}
+}

@@ -39,7 +39,16 @@ type words struct {
 	months      string
 	date        string // verbs: day, month, year, time
 
-	staff staffWords
+	staff  staffWords
+	report reportWords
+}
+
+// reportWords are the texts of delivery reports.
+type reportWords struct {
+	failedSubject, delayedSubject string
+	failed, delayed               string // date
+	said                          string // verbs: a host, its reply
+	until                         string // date
 }
 
 // staffWords are the texts of what staff get.

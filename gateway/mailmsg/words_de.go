@@ -31,6 +31,14 @@ func german() words {
 		date:        "%d. %s %d, %s",
 
 		staff: germanStaff(),
+		report: reportWords{
+			failedSubject:  "Nicht zugestellt: Ihre Nachricht konnte nicht zugestellt werden",
+			delayedSubject: "Verzögert: Ihre Nachricht wartet noch",
+			failed:         "Ihre Nachricht vom %s konnte den folgenden Empfängern nicht zugestellt werden. Es wird nicht noch einmal versucht.",
+			delayed:        "Ihre Nachricht vom %s ist den folgenden Empfängern noch nicht zugestellt. Es wird weiter versucht; Sie müssen sie nicht noch einmal senden.",
+			said:           "%s antwortete: %s",
+			until:          "versucht bis %s",
+		},
 	}
 }
 

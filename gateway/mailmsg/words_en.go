@@ -31,6 +31,14 @@ func english() words {
 		date:        "%d %s %d, %s",
 
 		staff: englishStaff(),
+		report: reportWords{
+			failedSubject:  "Undelivered mail: your message could not be delivered",
+			delayedSubject: "Delayed mail: your message is still waiting",
+			failed:         "Your message of %s could not be delivered to the recipients below. It will not be tried again.",
+			delayed:        "Your message of %s has not been delivered yet to the recipients below. Delivery will be tried further; you need not send it again.",
+			said:           "%s said: %s",
+			until:          "tried until %s",
+		},
 	}
 }
 

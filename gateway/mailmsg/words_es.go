@@ -31,6 +31,14 @@ func spanish() words {
 		date:        "%d de %s de %d, %s",
 
 		staff: spanishStaff(),
+		report: reportWords{
+			failedSubject:  "Correo no entregado: su mensaje no se pudo entregar",
+			delayedSubject: "Correo retrasado: su mensaje sigue esperando",
+			failed:         "Su mensaje del %s no se pudo entregar a los destinatarios siguientes. No habrá más intentos.",
+			delayed:        "Su mensaje del %s aún no se ha entregado a los destinatarios siguientes. Se seguirá intentando; no hace falta enviarlo de nuevo.",
+			said:           "%s respondió: %s",
+			until:          "se intenta hasta el %s",
+		},
 	}
 }
 

@@ -31,6 +31,14 @@ func french() words {
 		date:        "%d %s %d, %s",
 
 		staff: frenchStaff(),
+		report: reportWords{
+			failedSubject:  "Courriel non distribué : votre message n'a pas pu être remis",
+			delayedSubject: "Courriel retardé : votre message attend encore",
+			failed:         "Votre message du %s n'a pas pu être remis aux destinataires ci-dessous. Il n'y aura pas d'autre tentative.",
+			delayed:        "Votre message du %s n'a pas encore été remis aux destinataires ci-dessous. Les tentatives continuent ; il est inutile de l'envoyer à nouveau.",
+			said:           "%s a répondu : %s",
+			until:          "tentatives jusqu'au %s",
+		},
 	}
 }
 

@@ -31,6 +31,14 @@ func italian() words {
 		date:        "%d %s %d, %s",
 
 		staff: italianStaff(),
+		report: reportWords{
+			failedSubject:  "Mail non consegnata: il suo messaggio non ha potuto essere consegnato",
+			delayedSubject: "Mail in ritardo: il suo messaggio è ancora in attesa",
+			failed:         "Il suo messaggio del %s non ha potuto essere consegnato ai destinatari seguenti. Non ci saranno altri tentativi.",
+			delayed:        "Il suo messaggio del %s non è ancora stato consegnato ai destinatari seguenti. I tentativi continuano; non occorre inviarlo di nuovo.",
+			said:           "%s ha risposto: %s",
+			until:          "tentativi fino al %s",
+		},
 	}
 }
 
