@@ -53,6 +53,7 @@ type Link struct {
 	Person    PersonRef
 	Recipient Address
 	Reference string // short code that notice and viewer both show
+	Brand     string `json:",omitempty"` // mail domain of the sender, whose brand notice and pages wear
 	HeaderID  string `json:",omitempty"` // Message-ID of its notice without "<>"
 	Created   time.Time
 	Expires   time.Time

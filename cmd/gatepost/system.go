@@ -333,8 +333,12 @@ func (s *system) configure(c *config.Config) (*flow.Judge, flow.Settings, error)
 	if err != nil {
 		return nil, flow.Settings{}, exit{exitConfig, err}
 	}
+	brands, err := c.Brands()
+	if err != nil {
+		return nil, flow.Settings{}, exit{exitConfig, err}
+	}
 	return judge, flow.Settings{
-		Mode: c.Mode, Organization: c.Organization.Name, Help: c.Organization.Help, Language: c.Organization.Language, Domains: c.Organization.Domains,
+		Brands: brands, Mode: c.Mode, Organization: c.Organization.Name, Help: c.Organization.Help, Language: c.Organization.Language, Domains: c.Organization.Domains,
 		Hostname: c.Hostname, ReplyDomain: c.Replies.Domain, ViewerURL: strings.TrimSuffix(c.Viewer.URL, "/"), InboundRelay: c.Inbound.Relay,
 		LinkExpires: c.Links.Expires, DefaultPIN: c.Pins.Default, Retain: c.Retention.Secured, RecallGrace: c.Recall.Grace, Reminders: flow.Reminders(c.Reminders), MaxHops: maxHops, Signer: sign, Location: zone,
 	}, nil

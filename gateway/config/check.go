@@ -27,6 +27,7 @@ func (k *checker) bad(path, format string, args ...any) {
 func (c *Config) Check() error {
 	k := &checker{Config: c}
 	k.organization()
+	k.brands()
 	k.directories()
 	k.listeners()
 	k.certificates()

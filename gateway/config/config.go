@@ -13,6 +13,7 @@ import (
 type Config struct {
 	Mode         gateway.Mode `yaml:"mode" doc:"enforce: verdicts act; observe: judge and record, everything passes byte-exact. Absent: enforce"`
 	Organization Organization `yaml:"organization" doc:"whose mail this is"`
+	Brand        []Brand      `yaml:"brand" doc:"how each mail domain looks to correspondents. A domain without an entry looks like the organization"`
 	Hostname     string       `yaml:"hostname" doc:"the name in EHLO, greeting and Received; publish its address. Absent: the system's name if it has a public domain, else replies.domain"`
 	DataDir      string       `yaml:"data_dir" path:"true" doc:"store, blobs, evidence. Relative paths are relative to this file"`
 	KeyDir       string       `yaml:"key_dir" path:"true" doc:"keyring, TLS and DKIM keys; never inside data_dir"`
@@ -47,6 +48,16 @@ type Organization struct {
 	Help     string   `yaml:"help" doc:"whom a correspondent may ask: a mail address or telephone number"`
 	Language string   `yaml:"language" values:"ar de en es fr it" doc:"of mails to staff, and to correspondents whose language is not known: ar, de, en, es, fr or it"`
 	Timezone string   `yaml:"timezone" doc:"IANA name, for local_time and weekend in rules. Absent: the system's"`
+}
+
+// Brand is how one mail domain looks to correspondents.
+type Brand struct {
+	Domain string        `yaml:"domain" doc:"of the senders; one of organization.domains"`
+	Name   string        `yaml:"name" doc:"in notices and on pages. Absent: organization.name"`
+	Help   string        `yaml:"help" doc:"whom to ask: a mail address or telephone number. Absent: organization.help"`
+	Logo   string        `yaml:"logo" path:"true" doc:"a PNG, JPEG or plain SVG of at most 256 KiB, shown on pages"`
+	Color  gateway.Color `yaml:"color" doc:"of buttons and links, \"#0b5c6b\"; dark enough for white letters (4.5 to 1)"`
+	Footer string        `yaml:"footer" doc:"a line below each page"`
 }
 
 // DNS says how names are resolved.

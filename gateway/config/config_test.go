@@ -472,7 +472,7 @@ func TestMistakesInYAML(t *testing.T) {
 		}
 	}
 	for _, key := range []string{"rotues", "xyz"} {
-		if _, err := Parse("g.yaml", []byte(key+": 1\n")); err == nil || !strings.Contains(err.Error(), "mode, organization, hostname, ") {
+		if _, err := Parse("g.yaml", []byte(key+": 1\n")); err == nil || !strings.Contains(err.Error(), "mode, organization, brand, hostname, ") {
 			t.Errorf("%s: %v", key, err)
 		}
 	}

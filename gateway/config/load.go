@@ -87,6 +87,9 @@ func (c *Config) normalize(dir string) {
 	for i, d := range c.Organization.Domains {
 		c.Organization.Domains[i] = strings.ToLower(d)
 	}
+	for i := range c.Brand {
+		c.Brand[i].Domain = strings.ToLower(c.Brand[i].Domain)
+	}
 	for i := range c.Routes {
 		c.Routes[i].Domain = strings.ToLower(c.Routes[i].Domain)
 	}

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"gatepost/gateway"
 )
 
 // Effective renders the configuration in force as YAML. Secrets are shown as
@@ -29,6 +31,10 @@ func Example() []byte {
 		Name: "Example Clinic", Domains: []string{"clinic.example"},
 		Help: "+1 555 000 1111", Language: "en", Timezone: "America/New_York",
 	}
+	c.Brand = []Brand{{
+		Domain: "clinic.example", Name: "Example Clinic", Help: "+1 555 000 1111",
+		Color: gateway.Color{R: 0x0b, G: 0x5c, B: 0x6b, Set: true}, Footer: "Example Clinic, 1 Main Street, Springfield",
+	}}
 	c.Hostname = "gate.clinic.example"
 	c.DataDir, c.KeyDir, c.Policy = "./gatepost-data", "./gatepost-keys", "policy.yaml"
 	c.Listen.SMPP, c.Listen.IMAP = "127.0.0.1:2775", "127.0.0.1:2143"
@@ -100,6 +106,9 @@ func (r *renderer) section(v reflect.Value, indent string) {
 func (r *renderer) absent(v reflect.Value) bool {
 	if s, ok := v.Interface().(Secret); ok {
 		return s.File == "" && s.Env == ""
+	}
+	if c, ok := v.Interface().(gateway.Color); ok && !r.all {
+		return !c.Set
 	}
 	return v.Kind() == reflect.Pointer && v.IsNil() || !r.all && v.Kind() == reflect.String && v.String() == ""
 }

@@ -68,7 +68,7 @@ type Change struct {
 // restart names what a running server has opened or handed out for good. A
 // path covers what lies below it.
 var restart = [...]string{
-	"hostname", "listen", "data_dir", "key_dir", "tls.viewer", "dns", "organization.name", "organization.help", "organization.timezone",
+	"hostname", "listen", "data_dir", "key_dir", "tls.viewer", "dns", "organization.name", "organization.help", "organization.timezone", "brand",
 	"relay.client_ca", "relay.max_message", "viewer", "queue", "pins",
 }
 
@@ -93,7 +93,7 @@ func Changes(running, next *Config) []Change {
 
 func needsRestart(path string) bool {
 	for _, r := range restart {
-		if path == r || len(path) > len(r) && path[:len(r)+1] == r+"." {
+		if path == r || len(path) > len(r) && path[:len(r)] == r && (path[len(r)] == '.' || path[len(r)] == '[') {
 			return true
 		}
 	}

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"strings"
@@ -19,9 +20,10 @@ func (f *Flow) composeNotice(set *Settings, s securing, link gateway.Link, secre
 	if headerID, err = mailmsg.HeaderID(from.Domain(), f.Random); err != nil {
 		return nil, "", err
 	}
+	brand := set.brand(link.Brand)
 	raw, err = mailmsg.Notice(mailmsg.NoticeData{
-		HeaderID: headerID, From: from, FromName: gateway.Sensitive(set.Organization), To: link.Recipient, ReplyTo: replyTo,
-		Organization: set.Organization, Help: set.Help, Language: set.language(language), Reference: link.Reference,
+		HeaderID: headerID, From: from, FromName: gateway.Sensitive(brand.Name), To: link.Recipient, ReplyTo: replyTo,
+		Organization: brand.Name, Help: brand.Help, Color: brand.Color, Language: set.language(language), Reference: link.Reference,
 		URL: gateway.Sensitive(set.ViewerURL + "/m/" + secret.Path()), Expires: link.Expires.In(set.zone()),
 		Original: f.quotable(s.message.HeaderID), AutoSubmitted: s.automatic, Now: f.Now().In(set.zone()), Random: f.Random,
 	})
@@ -30,6 +32,14 @@ func (f *Flow) composeNotice(set *Settings, s securing, link gateway.Link, secre
 	}
 	raw, err = set.sign(from, raw)
 	return raw, headerID, err
+}
+
+// brand is how a mail domain shows itself; what its brand leaves open is as for
+// the organization. Domain is "" for a domain without a brand.
+func (s *Settings) brand(domain string) gateway.Brand {
+	b := s.Brands[strings.ToLower(domain)]
+	b.Name, b.Help = cmp.Or(b.Name, s.Organization), cmp.Or(b.Help, s.Help)
+	return b
 }
 
 // speaker is who a notice comes from: the member of staff where their domain

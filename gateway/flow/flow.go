@@ -37,10 +37,11 @@ import (
 type Settings struct {
 	Mode         gateway.Mode
 	Organization string
-	Help         string   // whom a correspondent may ask
-	Language     string   // BCP 47, of mails to staff and to correspondents whose own is not known
-	Domains      []string // of the organization, lower case
-	Hostname     string   // of this gateway, in Received lines
+	Help         string                   // whom a correspondent may ask
+	Brands       map[string]gateway.Brand // by mail domain
+	Language     string                   // BCP 47, of mails to staff and to correspondents whose own is not known
+	Domains      []string                 // of the organization, lower case
+	Hostname     string                   // of this gateway, in Received lines
 	ReplyDomain  string
 	ViewerURL    string // without a final "/"
 	InboundRelay bool

@@ -46,6 +46,8 @@ func (f *Flow) page(ctx context.Context, l gateway.Link, p people.Person, v gate
 	if l.ID.IsZero() {
 		return page, nil
 	}
+	brand := set.brand(l.Brand)
+	page.Organization, page.Help, page.Brand = brand.Name, brand.Help, brand.Domain
 	page.ID, page.Reference, page.Expires = l.ID, l.Reference, l.Expires
 	var err error
 	if page.Recalled, err = f.recalledAt(ctx, l.Envelope); err != nil {
@@ -208,13 +210,14 @@ func (f *Flow) SendCode(ctx context.Context, s gateway.LinkSecret, v gateway.Vis
 // the way to telephones makes of it.
 func (f *Flow) stageCode(ctx context.Context, b *store.Batch, l gateway.Link, p people.Person, to way, code gateway.Sensitive) error {
 	set := f.set()
+	name := set.brand(l.Brand).Name
 	if to.phone != "" {
 		return f.Codes.StageCode(ctx, b, PhoneCode{
-			Use: string(to.use), To: to.phone, Code: code, Organization: set.Organization, Reference: l.Reference, Language: set.language(p.Language),
+			Use: string(to.use), To: to.phone, Code: code, Organization: name, Reference: l.Reference, Language: set.language(p.Language),
 		})
 	}
 	raw, err := mailmsg.Code(mailmsg.CodeData{
-		Kind: to.use, From: set.notices(), To: to.mail, Organization: set.Organization, Language: set.language(p.Language), Reference: l.Reference,
+		Kind: to.use, From: set.notices(), To: to.mail, Organization: name, Language: set.language(p.Language), Reference: l.Reference,
 		Code: code, Now: f.Now(), Random: f.Random,
 	})
 	if err != nil {

@@ -73,9 +73,10 @@ func (f *Flow) stageReminder(ctx context.Context, b *store.Batch, u *unread, ste
 	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		return err
 	}
+	brand := set.brand(u.link.Brand)
 	d := mailmsg.NoticeData{
-		Kind: kindOf(step), HeaderID: headerID, From: from, FromName: gateway.Sensitive(set.Organization), To: u.link.Recipient,
-		ReplyTo: replyTo, Organization: set.Organization, Help: set.Help, Language: set.language(person.Language), Reference: u.link.Reference,
+		Kind: kindOf(step), HeaderID: headerID, From: from, FromName: gateway.Sensitive(brand.Name), To: u.link.Recipient,
+		ReplyTo: replyTo, Organization: brand.Name, Help: brand.Help, Color: brand.Color, Language: set.language(person.Language), Reference: u.link.Reference,
 		Expires: u.link.Expires.In(set.zone()), Original: f.quotable(m.HeaderID), First: u.link.HeaderID, Sent: u.link.Created.In(set.zone()),
 		Now: f.Now().In(set.zone()), Random: f.Random,
 	}

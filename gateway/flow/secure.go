@@ -107,7 +107,7 @@ func (f *Flow) newLink(s securing, e *gateway.Envelope) (gateway.Link, gateway.L
 		return gateway.Link{}, secret, err
 	}
 	link := gateway.Link{
-		ID: seal.LinkID(secret), Envelope: e.ID, Person: e.Person, Recipient: e.Recipient, Reference: reference,
+		ID: seal.LinkID(secret), Envelope: e.ID, Person: e.Person, Recipient: e.Recipient, Reference: reference, Brand: m.From.Domain(),
 		Created: now, Expires: expiry(now, s.options.Expires, f.set().LinkExpires, m.Retain), Wrap: wrap, Options: s.options,
 	}
 	if s.options.PIN == "sender" {

@@ -34,8 +34,9 @@ type NoticeData struct {
 	To           gateway.Address
 	ReplyTo      gateway.Address // the capability; null: no Reply-To
 	Organization string
-	Help         string // whom to ask; "" says nothing
-	Language     string // BCP 47 of the recipient; "" is English
+	Help         string        // whom to ask; "" says nothing
+	Color        gateway.Color // of the button, dark enough for white letters; none: ours
+	Language     string        // BCP 47 of the recipient; "" is English
 	Reference    string
 	// URL is the link. NoticeReminder and NoticeExpiring may go without: they
 	// point at the first notice then, which Sent dates.
@@ -184,7 +185,7 @@ func (d *NoticeData) html(w words, s sentences) string {
 		"<body" + direction + ` style="margin:0;padding:24px;font:16px/1.5 sans-serif;max-width:36em">` + "\n")
 	p("", escape(s.intro))
 	if d.linked() {
-		p("", `<a href="`+escape(oneLine(d.URL.Reveal()))+`" style="display:inline-block;padding:12px 20px;border-radius:6px;background:#1a5276;color:#ffffff;text-decoration:none">`+"\n"+escape(w.button)+"</a>")
+		p("", `<a href="`+escape(oneLine(d.URL.Reveal()))+`" style="display:inline-block;padding:12px 20px;border-radius:6px;background:`+d.color()+`;color:#ffffff;text-decoration:none">`+"\n"+escape(w.button)+"</a>")
 	}
 	p("", escape(s.elsewhere))
 	p("", escape(s.proof))
@@ -193,6 +194,15 @@ func (d *NoticeData) html(w words, s sentences) string {
 	p(small, escape(s.help))
 	b.WriteString("</body></html>\n")
 	return b.String()
+}
+
+// color of the button. One that is too pale for its letters is not used,
+// wherever it comes from.
+func (d *NoticeData) color() string {
+	if _, _, readable := d.Color.Shades(); d.Color.Set && readable {
+		return d.Color.String()
+	}
+	return "#1a5276"
 }
 
 // escape makes ASCII of a text for HTML, so that no encoding is needed. The
