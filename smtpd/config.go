@@ -59,7 +59,7 @@ type Limits struct {
 
 	Drain int64 // octets read and thrown away after a refusal, so that the session survives; 2 × MaxMessage
 
-	RefusalDelay time.Duration // pause after the tenth refused recipient of a peer that is not trusted, ten times as long from the twentieth on; one forgiven a second; 20 ms
+	RefusalDelay time.Duration // pause after the tenth refused recipient of a stranger, on the inbound listener of any peer; ten times as long from the twentieth on; one forgiven a second; 20 ms
 
 	AuthDelay time.Duration // pause after the fourth wrong password of a peer, doubling up to 10 s; 500 ms
 	Idle      time.Duration // for one command line, RFC 5321 section 4.5.3.2.7; 5 min

@@ -72,14 +72,9 @@ func (c *conn) refuseRecipient(err error) error {
 }
 
 // guesser reports whether refused recipients cost the peer time: reply
-// addresses are not to be found by trying. Loopback counts on the listener for
-// the world, where a forwarder on this machine speaks for strangers.
-func (c *conn) guesser() bool {
-	if c.srv.cfg.Listener == Inbound {
-		return !c.certified && !c.srv.trusts(c.addr.Addr())
-	}
-	return c.stranger()
-}
+// addresses are not to be found by trying. On the listener for the world they
+// cost everybody some: whoever forwards to it speaks for strangers.
+func (c *conn) guesser() bool { return c.srv.cfg.Listener == Inbound || c.stranger() }
 
 var faultHarvest = gateway.NewFault(421, "4.7.0", "Too many bad recipients, closing connection")
 
