@@ -38,7 +38,8 @@ type Signature struct {
 	Aligned   bool   // its domain is the From's or shares its organizational domain (relaxed)
 	Bits      int    // of an RSA key; 0 for ed25519
 	// Covered are the fields of h=, lower case, without repetitions, that stand
-	// there as often as in the header: no field of the name is unsigned.
+	// there as often as in the header: no field of the name is unsigned. At most
+	// 100.
 	Covered []string
 	Partial bool      // l=: the body may go on behind what was signed
 	Signed  time.Time // t=; zero when absent

@@ -1,6 +1,7 @@
 package mailauth_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -51,5 +52,26 @@ func TestHostileShapes(t *testing.T) {
 				t.Errorf("%s: %+v", name, s)
 			}
 		}
+	}
+}
+
+// TestRecordIsBounded: what is kept of a mail has a form and a size, whatever
+// its signatures say.
+func TestRecordIsBounded(t *testing.T) {
+	k := edKey(t)
+	h := relaxedAnswer()
+	h.key = k
+	var names strings.Builder
+	for i := range 2000 {
+		fmt.Fprintf(&names, ":x-%d", i)
+	}
+	h.fields = h.fields[:1]
+	tags := "v=1; a=ed25519-sha256; c=relaxed/relaxed; d=out.example; s=s1; h=from" + names.String() + ":" + strings.Repeat("y", 1000) + "; x=99999999999999999999999;"
+	a := check(t, zone{"TXT s1._domainkey.out.example": {record(t, k)}}, strings.Repeat(h.sign(t, tags), 5)+answerText)
+	if s := a.Signatures[0]; s.Result != gateway.AuthPass || len(s.Covered) != 100 || s.Expires.Year() != 9999 {
+		t.Errorf("%s (%s), covers %d fields, expires %s", s.Result, s.Reason, len(s.Covered), s.Expires)
+	}
+	if kept, err := json.Marshal(a); err != nil || len(kept) > 10<<10 {
+		t.Errorf("%d octets, %v", len(kept), err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"encoding/json"
 	"net"
 	"regexp"
 	"slices"
@@ -67,6 +68,9 @@ func sane(t *testing.T, raw []byte, a *gateway.Authentication) {
 	}
 	if a.Domain == "" && a.DMARC != gateway.AuthPermError {
 		t.Fatalf("DMARC %s of nobody", a.DMARC)
+	}
+	if kept, err := json.Marshal(a); err != nil || len(kept) > 100<<10 {
+		t.Fatalf("a record of %d octets, %v", len(kept), err)
 	}
 	value := mailauth.Results("gate.example", a)
 	if !line.MatchString(value) {

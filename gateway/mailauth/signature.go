@@ -131,8 +131,11 @@ func (s *signature) numbers(now time.Time) {
 	}
 }
 
-// number reads a tag of digits. RFC 6376 section 3.5 lets l= have 76 of them;
-// no time and no body of ours needs more than 18.
+// lastSecond is that of the year 9999: later times have no RFC 3339 form, in
+// which records keep them. As a length it is more than any mail has.
+const lastSecond = 253402300799
+
+// number reads a tag of digits, of which RFC 6376 section 3.5 lets l= have 76.
 func (s *signature) number(name string) (n int64, ok bool) {
 	if _, ok := s.tags.get(name); !ok {
 		return 0, false
@@ -143,9 +146,8 @@ func (s *signature) number(name string) (n int64, ok bool) {
 		return 0, false
 	}
 	n, err := strconv.ParseInt(v, 10, 64)
-	const most = 1 << 40 // 34,000 years; a tebibyte
-	if err != nil || n > most {
-		n = most
+	if err != nil || n > lastSecond {
+		n = lastSecond
 	}
 	return n, true
 }
@@ -201,6 +203,12 @@ func (s *signature) identity() {
 	}
 }
 
+// Bounds of what is told of h=: it goes into records.
+const (
+	mostCovered = 100 // names
+	longestName = 64  // octets
+)
+
 // covered are the names of h= that stand there at least as often as they occur
 // in the header: nobody added such a field behind the signer's back.
 func (s *signature) covered(h head) []string {
@@ -214,7 +222,7 @@ func (s *signature) covered(h head) []string {
 	var list []string
 	seen := make(map[string]bool)
 	for _, name := range s.names {
-		if !seen[name] && left[name] <= 0 && isName([]byte(name)) {
+		if !seen[name] && left[name] <= 0 && isName([]byte(name)) && len(name) <= longestName && len(list) < mostCovered {
 			list = append(list, name)
 		}
 		seen[name] = true
