@@ -321,6 +321,35 @@ func TestContacts(t *testing.T) {
 	}
 }
 
+// TestContactProofs: what operators see and mend of PINs and devices.
+func TestContactProofs(t *testing.T) {
+	r := newRig(t, "127.0.0.1:9").start()
+	if _, errs, code := r.runWith("email,pin\npat@out.example,739154\n", "contact", "import", "-"); code != 0 {
+		t.Fatal(errs)
+	}
+	c := r.objects("contact", "show", "pat@out.example")[0]
+	if c["pin_kind"] != "contact" || c["pin_state"] != "active" || len(c["devices"].([]any)) != 0 {
+		t.Errorf("contact show: %v", c)
+	}
+	for _, x := range []struct {
+		args []string
+		code int
+		says string
+	}{
+		{[]string{"link", "thaw", "pat@out.example"}, 0, "The PIN of pat@out.example takes tries again"},
+		{[]string{"link", "thaw", "nobody@out.example"}, exitNoInput, "no such contact"},
+		{[]string{"contact", "devices", "revoke", "pat@out.example"}, 0, "revoked: 0"},
+		{[]string{"contact", "devices", "revoke", "pat@out.example", "7v3o1j4u8m5t6q9r2ng0cs9k2l"}, exitNoInput, "no such device"},
+		{[]string{"contact", "devices", "revoke", "nobody@out.example"}, exitNoInput, "no such contact"},
+		{[]string{"contact", "pin", "drop", "pat@out.example"}, exitNoInput, "no such PIN"},
+	} {
+		out, errs, code := r.run(x.args...)
+		if code != x.code || !strings.Contains(out+errs, x.says) {
+			t.Errorf("%v: %d %s%s", x.args, code, out, errs)
+		}
+	}
+}
+
 // TestQueueCommands: what operators do with mail, what they are told, and that
 // each act leaves evidence of who did it.
 func TestQueueCommands(t *testing.T) {

@@ -68,7 +68,7 @@ type world struct {
 	log    bytes.Buffer
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{keyDir: memoryDir(t), dir: memoryDir(t), hop: newHop(), mode: gateway.Enforce}
 	keys, err := seal.Create(w.keyDir, seal.Options{Now: time.Now, Rand: rand.Reader})
@@ -83,7 +83,7 @@ func newWorld(t *testing.T) *world {
 
 // memoryDir is a directory in memory where the machine has one: a sweep opens
 // a keyring some thousand times, and none of it is about the device.
-func memoryDir(t *testing.T) string {
+func memoryDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "gatepost-flow-")
 	if err != nil {
