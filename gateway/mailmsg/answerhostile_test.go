@@ -294,3 +294,31 @@ func BenchmarkWriteAnswer(b *testing.B) {
 		}
 	}
 }
+
+// TestAnswerCarriesForeignMails: whoever reads the mail to staff sees the texts
+// and the files of the author's own, however that is built.
+func TestAnswerCarriesForeignMails(t *testing.T) {
+	for _, set := range []string{"mime-mail-parser", "mime-mime4j", "mime-robust"} {
+		for _, c := range outside(t, set) {
+			original := c.raw(t)
+			d := answerData()
+			d.Mail = bytes.NewReader(original)
+			raw := answer(t, d)
+			carries(t, d, original, raw)
+			want, err1 := mailmsg.View(bytes.NewReader(original))
+			got, err2 := mailmsg.View(bytes.NewReader(raw))
+			if err1 != nil || err2 != nil {
+				t.Fatalf("%s: %v, %v", c.ID, err1, err2)
+			}
+			if got.Text != want.Text || got.HTML != want.HTML || len(got.Files) != len(want.Files) {
+				t.Errorf("%s: text, HTML or files differ: %d and %d octets, %d files, not %d", c.ID, len(got.Text), len(want.Text), len(got.Files), len(want.Files))
+				continue
+			}
+			for i, f := range got.Files {
+				if f.Name != want.Files[i].Name || f.Type != want.Files[i].Type || content(t, f) != content(t, want.Files[i]) {
+					t.Errorf("%s: file %d differs", c.ID, i)
+				}
+			}
+		}
+	}
+}
