@@ -198,7 +198,7 @@ func TestExpiredAndFrozenComeBackByCode(t *testing.T) {
 		c.state, c.page.Renewable, c.page.SelfThaw = state, true, true
 		b := c.visit(true)
 		gate := b.get(c.path())
-		if gate.StatusCode != 200 || !strings.Contains(gate.body, want) {
+		if gate.StatusCode != 200 || !strings.Contains(gate.body, want) || strings.Contains(gate.body, `name="pin"`) {
 			t.Errorf("%s: %d", state, gate.StatusCode)
 		}
 		if read := b.submit(b.submit(gate, "code", ""), "pin", c.lastCode()); !strings.Contains(read.body, "Haemoglobin") {
