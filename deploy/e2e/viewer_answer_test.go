@@ -1,0 +1,128 @@
+package e2e
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"html"
+	"io"
+	mimeforms "mime/multipart"
+	"net/http"
+	"net/textproto"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// answer fills in the form for an answer on p and sends it with a film of size
+// octets, which is made while it leaves.
+func (b *browser) answer(p page, text string, film io.Reader) page {
+	b.t.Helper()
+	form := regexp.MustCompile(`(?s)<form class="answer".*?</form>`).FindString(p.body)
+	if form == "" {
+		b.t.Fatalf("no form for an answer\n%s", p.body)
+	}
+	r, w := io.Pipe()
+	parts := mimeforms.NewWriter(w)
+	go func() {
+		for _, name := range []string{"token", "once"} {
+			if m := regexp.MustCompile(`name="` + name + `" value="([^"]*)"`).FindStringSubmatch(form); m != nil {
+				_ = parts.WriteField(name, html.UnescapeString(m[1]))
+			}
+		}
+		_ = parts.WriteField("reply", text)
+		if film != nil {
+			part, err := parts.CreatePart(textproto.MIMEHeader{"Content-Disposition": {`form-data; name="file"; filename="walk.mp4"`}, "Content-Type": {"video/mp4"}})
+			if err == nil {
+				_, err = io.Copy(part, film)
+			}
+			if err != nil {
+				_ = w.CloseWithError(err)
+				return
+			}
+		}
+		_ = parts.Close()
+		_ = w.Close()
+	}()
+	q, err := http.NewRequest("POST", p.url.Scheme+"://"+p.url.Host+p.url.Path, r)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	q.Header.Set("Content-Type", parts.FormDataContentType())
+	q.Header.Set("Sec-Fetch-Site", "same-origin")
+	res, err := b.client.Do(q)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return page{res.StatusCode, res.Header, string(body), res.Request.URL}
+}
+
+// TestAnswersFromTheViewerReachStaff: a correspondent answers twice, once with
+// a film of 60 MB, and reads what they wrote; staff get both in the thread of
+// their own mail, octet by octet; the process holds no film in memory.
+func TestAnswersFromTheViewerReachStaff(t *testing.T) {
+	g, outside := secureSite(t, "")
+	l := newLetter(t, 1000)
+	accepted(t, g.relay, "ann@clinic.example", []string{"pat@out.example"}, l.mail)
+	notice := outside.wait(t, "pat@out.example", 1)
+	b := newBrowser(t)
+	opened := b.open(notice.link(t), codeFrom(t, outside, "pat.private@other.example"))
+	sent := b.answer(opened, "The hoopoe came back.\r\n\r\nPat", nil)
+	if sent.status != http.StatusOK || !strings.Contains(sent.body, "Your answer was sent.") || !strings.Contains(sent.body, "/turn/") {
+		t.Fatalf("after sending: %d\n%s", sent.status, sent.body)
+	}
+	first := outside.wait(t, "ann@clinic.example", 1)
+	if !strings.Contains(first.text(), "The hoopoe came back.") || !strings.HasPrefix(first.header(t, "Subject"), "Re: ") || !strings.Contains(first.header(t, "References"), first.header(t, "In-Reply-To")) {
+		t.Errorf("staff got\n%.2000s", first.raw)
+	}
+	turn := regexp.MustCompile(`href="(/m/[A-Za-z0-9_-]{22}/turn/[0-9a-z]+)"`).FindStringSubmatch(sent.body)
+	if turn == nil {
+		t.Fatal("the answer is not in the conversation")
+	}
+	if own := b.get("http://" + g.viewer + turn[1]); !strings.Contains(own.body, "The hoopoe came back.") {
+		t.Errorf("my own turn: %d", own.status)
+	}
+	film := noise(7, 60_000_000)
+	before := g.memory("VmHWM")
+	start := time.Now()
+	sent = b.answer(sent, "A film of it.", bytes.NewReader(film))
+	if !strings.Contains(sent.body, "Your answer was sent.") {
+		t.Fatalf("after the film: %d\n%s", sent.status, sent.body)
+	}
+	taken := time.Since(start)
+	second := outside.wait(t, "ann@clinic.example", 2)
+	t.Logf("60 MB were taken in %.1f s; memory %.0f MiB, before %.0f", taken.Seconds(), g.memory("VmHWM"), before)
+	if more := g.memory("VmHWM") - before; more > 100 {
+		t.Errorf("%.0f MiB more memory for a film of 57", more)
+	}
+	if !bytes.Contains(second.raw, []byte("walk.mp4")) || sha256.Sum256(filmIn(t, second.raw)) != sha256.Sum256(film) {
+		t.Errorf("the film of %d octets did not arrive whole", len(film))
+	}
+	again := b.answer(opened, "The hoopoe came back.\r\n\r\nPat", nil) // the browser sends the first form again
+	if !strings.Contains(again.body, "Your answer was sent.") || len(outside.to("ann@clinic.example")) != 2 {
+		t.Errorf("the same form twice: %d, %d mails", again.status, len(outside.to("ann@clinic.example")))
+	}
+	g.must("audit", "verify")
+}
+
+// filmIn is the base64 of the video part of a mail.
+func filmIn(t *testing.T, raw []byte) []byte {
+	t.Helper()
+	_, rest, ok := bytes.Cut(raw, []byte("video/mp4"))
+	if !ok {
+		t.Fatal("no film in the mail")
+	}
+	_, rest, _ = bytes.Cut(rest, []byte("\r\n\r\n"))
+	coded, _, _ := bytes.Cut(rest, []byte("\r\n--"))
+	film, err := base64.StdEncoding.DecodeString(strings.ReplaceAll(string(coded), "\r\n", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return film
+}
