@@ -67,6 +67,43 @@ func (l *Log) Export(ctx context.Context, w io.Writer, o ExportOptions) (n int, 
 	return n, nil
 }
 
+// Each calls visit for every entry of the log as it is now, oldest first, until
+// visit fails; what is staged is not among them.
+func (l *Log) Each(ctx context.Context, visit func(Entry) error) error {
+	st, _, err := readState(ctx, l.store)
+	for from := uint64(0); err == nil && from < st.Size; from += chunk {
+		var part []row
+		if part, err = rows(ctx, l.store, store.Log, nil, from, min(from+chunk, st.Size)); err != nil {
+			break
+		}
+		for _, r := range part {
+			_, e, bad := r.entry()
+			if bad == nil {
+				bad = visit(e)
+			}
+			if bad != nil {
+				return fmt.Errorf("record %d: %w", r.n, bad)
+			}
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("reading evidence: %w", err)
+	}
+	return nil
+}
+
+// entry reads a row of the log.
+func (r row) entry() (leaf json.RawMessage, e Entry, err error) {
+	if r.err != nil {
+		return nil, e, r.err
+	}
+	if err := store.Decode(r.value, &leaf); err != nil {
+		return nil, e, err
+	}
+	e, err = parseLeaf(leaf, r.n)
+	return leaf, e, err
+}
+
 func (l *Log) exportPart(ctx context.Context, out *bufio.Writer, o ExportOptions, from, to uint64) (n int, err error) {
 	part, err := rows(ctx, l.store, store.Log, nil, from, to)
 	if err != nil {
@@ -88,14 +125,7 @@ func (l *Log) exportPart(ctx context.Context, out *bufio.Writer, o ExportOptions
 
 // write writes one row, if it is wanted.
 func (o *ExportOptions) write(out *bufio.Writer, r row) (int, error) {
-	var leaf json.RawMessage
-	if r.err != nil {
-		return 0, r.err
-	}
-	if err := store.Decode(r.value, &leaf); err != nil {
-		return 0, err
-	}
-	e, err := parseLeaf(leaf, r.n)
+	leaf, e, err := r.entry()
 	if err != nil {
 		return 0, err
 	}

@@ -23,18 +23,22 @@ const (
 	taskShred  taskKind = 1 // the grace of a recall is over
 	taskFollow taskKind = 2 // a secured message is not read: reminders and what else follows
 	taskStatus taskKind = 3 // the sender is told of the first reading
+	taskErase  taskKind = 4 // what is left of an erased person goes
 )
 
 // task is one row of the agenda.
 type task struct {
 	Kind     taskKind
 	Due      time.Time
-	Message  gateway.MessageID  `json:",omitzero"`
-	Envelope gateway.EnvelopeID `json:",omitzero"`
-	At       time.Time          `json:",omitzero"`  // of what the task follows: the recall, the sending, the reading
-	Step     int                `json:",omitempty"` // how far a task of several commits has come
-	Groups   []string           `json:",omitempty"` // key groups that end with the task
-	Urgent   bool               `json:",omitempty"` // the message was marked so
+	Message  gateway.MessageID   `json:",omitzero"`
+	Envelope gateway.EnvelopeID  `json:",omitzero"`
+	At       time.Time           `json:",omitzero"`  // of what the task follows: the recall, the sending, the reading
+	Step     int                 `json:",omitempty"` // how far a task of several commits has come
+	Groups   []string            `json:",omitempty"` // key groups that end with the task
+	Messages []gateway.MessageID `json:",omitempty"` // whose bodies may go in the end, beside Message
+	Persons  []gateway.PersonRef `json:",omitempty"` // who were one, and are erased
+	Address  gateway.Address     `json:",omitzero"`  // theirs
+	Urgent   bool                `json:",omitempty"` // the message was marked so
 
 	Assurance gateway.Assurance `json:",omitempty"` // of the reading
 	Machine   bool              `json:",omitempty"` // a program seems to have read
@@ -45,6 +49,9 @@ func (t *task) key() []byte {
 	subject := append(append([]byte{}, t.Envelope.Message[:]...), store.Uint32(t.Envelope.N)...)
 	if t.Envelope.Message.IsZero() {
 		subject = append(append([]byte{}, t.Message[:]...), store.Time(t.At)...)
+	}
+	if len(t.Persons) > 0 {
+		subject = append([]byte{}, t.Persons[0][:]...)
 	}
 	return store.Key(store.Agenda, store.Time(t.Due), []byte{byte(t.Kind)}, subject)
 }
@@ -228,6 +235,8 @@ func (f *Flow) perform(ctx context.Context, b *store.Batch, t task) error {
 		return f.follow(ctx, b, t)
 	case taskStatus:
 		return f.status(ctx, b, t)
+	case taskErase:
+		return f.eraseRest(ctx, b, t)
 	}
 	return fmt.Errorf("agenda: unknown task %d", t.Kind)
 }

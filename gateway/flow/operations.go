@@ -63,6 +63,7 @@ func (f *Flow) Operations(more Operations) Operations {
 		"message.show": f.messageShow, "message.recall": f.messageRecall, "message.recall_undo": f.messageRecallUndo, "link.thaw": f.linkThaw,
 		"user.add": f.userAdd, "user.passwd": f.userPasswd, "user.disable": f.userDisable, "user.list": f.userList,
 		"contact.import": f.contactImport, "contact.show": f.contactShow,
+		"contact.export": f.contactExport, "contact.erase": f.contactErase,
 		"contact.revoke": f.contactRevoke, "contact.drop_pin": f.contactDropPIN,
 		"audit.show": f.auditShow,
 	}

@@ -38,7 +38,12 @@ func (w *world) notice(t *testing.T, to string) string {
 // prove takes the newest notice of to and proves its link by a code.
 func (w *world) prove(ctx context.Context, t *testing.T, f *Flow, to string) reader {
 	t.Helper()
-	r := reader{to: to, secret: linkIn(t, w.notice(t, to))}
+	return w.proveLink(ctx, t, f, to, linkIn(t, w.notice(t, to)))
+}
+
+func (w *world) proveLink(ctx context.Context, t *testing.T, f *Flow, to string, secret gateway.LinkSecret) reader {
+	t.Helper()
+	r := reader{to: to, secret: secret}
 	session, page, err := f.SendCode(ctx, r.secret, r.v)
 	if err != nil || page.State != gateway.LinkActive {
 		t.Fatalf("no code for %s: %s, %v", to, page.State, err)

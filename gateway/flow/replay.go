@@ -25,6 +25,7 @@ type Replayed struct {
 	Frozen   int `json:"frozen"`   // links and PINs
 	Revoked  int `json:"revoked"`  // remembered devices
 	Recalled int `json:"recalled"` // envelopes that had been taken back after the backup
+	Erased   int `json:"erased"`   // persons who had been erased after the backup
 	Moved    int `json:"moved"`    // wraps whose key group was destroyed after the backup
 }
 
@@ -46,6 +47,8 @@ func (f *Flow) Replay(ctx context.Context, visit func(func(seal.Entry) error) er
 			return f.replayRevoked(ctx, e, &done)
 		case seal.JournalRecalled:
 			return taken.note(e)
+		case seal.JournalErased:
+			return f.replayErased(ctx, e, &done)
 		case seal.JournalWraps:
 			return f.replayWrap(ctx, e, &done)
 		}

@@ -31,9 +31,14 @@ func (f *Flow) shred(ctx context.Context, b *store.Batch, t task) error {
 	case t.Step == 0:
 		return f.shredWraps(ctx, b, t)
 	case len(t.Groups) > 0:
-		return f.shredGroup(ctx, b, t)
+		return f.shredGroups(ctx, b, t)
 	}
-	return f.tidy(ctx, t.Message)
+	for _, id := range append(t.Messages, t.Message) {
+		if err := f.tidy(ctx, id); err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+	}
+	return nil
 }
 
 // shredWraps removes the wraps of all that the recall took back and that was
@@ -131,10 +136,13 @@ func (f *Flow) shredEnvelope(ctx context.Context, b *store.Batch, m *gateway.Mes
 	})
 }
 
-// shredGroup ends one key group: what survives of it moves first.
-func (f *Flow) shredGroup(ctx context.Context, b *store.Batch, t task) error {
-	group := t.Groups[0]
-	if !f.Keys.Destroyed(group) {
+// shredGroups ends key groups: what survives of them moves first.
+func (f *Flow) shredGroups(ctx context.Context, b *store.Batch, t task) error {
+	ending := make(map[string]bool)
+	for _, group := range t.Groups {
+		if f.Keys.Destroyed(group) {
+			continue
+		}
 		idle, err := f.Wraps.Retire(group)
 		if err != nil {
 			return err
@@ -143,19 +151,24 @@ func (f *Flow) shredGroup(ctx context.Context, b *store.Batch, t task) error {
 			t.Due = f.Now().Add(groupWait)
 			return f.stageTask(b, t)
 		}
-		err = f.moveSurvivors(ctx, group)
-		if err == nil {
-			err = f.Keys.Destroy(group)
-		}
-		if err != nil && !endedByItself(err) {
+		ending[group] = true
+	}
+	if len(ending) > 0 {
+		if err := f.moveSurvivors(ctx, ending); err != nil {
 			return err
 		}
 	}
-	t.Groups = t.Groups[1:]
+	for group := range ending {
+		if err := f.Keys.Destroy(group); err != nil && !errors.Is(err, seal.ErrUnknownKey) {
+			return err
+		}
+	}
+	t.Groups = nil
 	return f.stageTask(b, t)
 }
 
-// endedByItself reports that the retention day of a group came first.
+// endedByItself reports that the retention day of a group came first: its key
+// is gone or about to go, with everything that it wraps.
 func endedByItself(err error) bool {
 	return errors.Is(err, seal.ErrUnknownKey) || errors.Is(err, seal.ErrRetention) || errors.Is(err, seal.ErrDestroyed)
 }
@@ -166,28 +179,36 @@ type survivor struct {
 	message gateway.MessageID // of a staff wrap, when link is zero
 }
 
-// moveSurvivors moves every wrap of group that a record still holds. Records
+// moveSurvivors moves every wrap of the groups that a record still holds. Records
 // are looked through as a whole: an index that missed one wrap would lose a
 // message for good, and recalls are rare.
-func (f *Flow) moveSurvivors(ctx context.Context, group string) error {
+func (f *Flow) moveSurvivors(ctx context.Context, ending map[string]bool) error {
 	for range commitTries { // until a look finds none
-		left, err := f.survivors(ctx, group)
+		left, err := f.survivors(ctx, ending)
 		if err != nil || len(left) == 0 {
 			return err
 		}
+		lost := 0
 		for _, s := range left {
-			err := f.moveSurvivor(ctx, group, s)
-			if err != nil && !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrNotFound) {
+			err := f.moveSurvivor(ctx, ending, s)
+			switch {
+			case err == nil, errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrNotFound):
+			case endedByItself(err):
+				lost++
+			default:
 				return err
 			}
+		}
+		if lost == len(left) {
+			return nil
 		}
 	}
 	return fmt.Errorf("moving wraps out of a key group: %w", store.ErrConflict)
 }
 
-func (f *Flow) survivors(ctx context.Context, group string) (left []survivor, err error) {
+func (f *Flow) survivors(ctx context.Context, ending map[string]bool) (left []survivor, err error) {
 	err = each(ctx, f.Store, store.Prefix(store.Links), func(l *gateway.Link) {
-		if l.Wrap.Group == group && !l.Wrap.IsZero() {
+		if ending[l.Wrap.Group] && !l.Wrap.IsZero() {
 			left = append(left, survivor{link: l.ID})
 		}
 	})
@@ -195,7 +216,7 @@ func (f *Flow) survivors(ctx context.Context, group string) (left []survivor, er
 		return nil, err
 	}
 	return left, each(ctx, f.Store, store.Prefix(store.Messages), func(m *gateway.Message) {
-		if m.Staff.Group == group && !m.Staff.IsZero() {
+		if ending[m.Staff.Group] && !m.Staff.IsZero() {
 			left = append(left, survivor{message: m.ID})
 		}
 	})
@@ -203,11 +224,11 @@ func (f *Flow) survivors(ctx context.Context, group string) (left []survivor, er
 
 // moveSurvivor moves one wrap. The journal knows the new one before the record
 // does: once the old key is destroyed, a restored older record needs it.
-func (f *Flow) moveSurvivor(ctx context.Context, group string, s survivor) error {
+func (f *Flow) moveSurvivor(ctx context.Context, ending map[string]bool, s survivor) error {
 	var b store.Batch
 	if !s.link.IsZero() {
 		l, version, err := store.GetRecord[gateway.Link](ctx, f.Store, linkKey(s.link))
-		if err != nil || l.Wrap.Group != group {
+		if err != nil || !ending[l.Wrap.Group] {
 			return err
 		}
 		if l.Wrap, err = f.moveWrap(l.Wrap, l.Envelope.Message, seal.Correspondent, linkPrefix+l.ID.String()); err != nil {
@@ -220,7 +241,7 @@ func (f *Flow) moveSurvivor(ctx context.Context, group string, s survivor) error
 		return store.Write(ctx, f.Store, &b)
 	}
 	m, version, err := store.GetRecord[gateway.Message](ctx, f.Store, messageKey(s.message))
-	if err != nil || m.Staff.Group != group {
+	if err != nil || !ending[m.Staff.Group] {
 		return err
 	}
 	if m.Staff, err = f.moveWrap(m.Staff, m.ID, seal.Staff, messagePrefix+m.ID.String()); err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gatepost/gateway"
+	"gatepost/gateway/people"
 	"gatepost/store"
 )
 
@@ -161,6 +162,53 @@ func recallJourneys() []journey {
 						t.Errorf("half shredded: envelope %v, staff copy %v", e.Shredded, !m.Staff.IsZero())
 					}
 					return nil
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			},
+		},
+	}
+}
+
+// contactJourneys export and erase a person who has a link.
+func contactJourneys() []journey {
+	who := url.Values{"name": {"s@secure.example"}}
+	var secret gateway.LinkSecret
+	prepare := func(t *testing.T, w *world, kv store.Store) { secret, _ = w.secured(t, kv, "s@secure.example") }
+	return []journey{
+		{
+			name: "export a contact", covers: []string{"op contact.export"}, prepare: prepare,
+			run: func(ctx context.Context, _ *testing.T, _ *world, f *Flow) error {
+				out, err := operation(ctx, f, "contact.export", who, "")
+				if err == nil && !strings.Contains(out, `"kind":"evidence"`) {
+					err = errors.New("no evidence")
+				}
+				return err
+			},
+		},
+		{
+			name: "erase a contact", covers: []string{"op contact.erase"}, prepare: prepare,
+			run: func(ctx context.Context, _ *testing.T, _ *world, f *Flow) error {
+				_, err := operation(ctx, f, "contact.erase", who, "")
+				return err
+			},
+			check: func(t *testing.T, w *world, kv store.Store, answer error) {
+				err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+					agendaFor(ctx, f, 30*time.Minute)
+					_, err := f.People.Find(ctx, gateway.MustAddress("s@secure.example"))
+					gone := errors.Is(err, people.ErrUnknown)
+					if answer == nil && !gone {
+						t.Errorf("erased and there: %v", err)
+					}
+					page, err := f.Visit(ctx, secret, gateway.Visitor{})
+					if gone != (page.State == gateway.LinkUnknown) {
+						t.Errorf("person gone %v, link %s", gone, page.State)
+					}
+					if where := heldBy(t, ctx, f.Store, "s@secure.example"); gone && len(where) > 0 {
+						t.Errorf("the address stands in %v", where)
+					}
+					return err
 				})
 				if err != nil {
 					t.Error(err)

@@ -91,7 +91,7 @@ func sweep(t *testing.T, j journey) {
 }
 
 func journeys() []journey {
-	return slices.Concat(mailJourneys(), readerJourneys(), conversationJourneys(), incomingJourneys(), proofJourneys(), operatorJourneys(), recallJourneys())
+	return slices.Concat(mailJourneys(), readerJourneys(), conversationJourneys(), incomingJourneys(), proofJourneys(), operatorJourneys(), recallJourneys(), contactJourneys())
 }
 
 // messages counts the messages that are not our own.

@@ -64,8 +64,9 @@ type Directory struct {
 	random   io.Reader
 	turns    *turns
 
-	mu    sync.Mutex
-	cache map[string]gateway.PersonRef // by Address.Key; only refs, which never change
+	mu       sync.Mutex
+	cache    map[string]gateway.PersonRef // by Address.Key; only refs, which change by an erasure alone
+	erasures int
 }
 
 // cacheSize bounds the memory of the cache: some 100 octets an entry.
@@ -107,6 +108,7 @@ func (d *Directory) ensure(ctx context.Context, a gateway.Address) (gateway.Pers
 		return ref, nil
 	}
 	for {
+		before := d.erased()
 		p, _, err := d.get(ctx, a)
 		if errors.Is(err, ErrUnknown) {
 			p, err = d.create(ctx, a)
@@ -117,7 +119,7 @@ func (d *Directory) ensure(ctx context.Context, a gateway.Address) (gateway.Pers
 		if err != nil {
 			return gateway.PersonRef{}, err
 		}
-		d.remember(a, p.Ref)
+		d.remember(a, p.Ref, before)
 		return p.Ref, nil
 	}
 }
@@ -144,9 +146,13 @@ func (d *Directory) cached(a gateway.Address) (gateway.PersonRef, bool) {
 	return ref, ok
 }
 
-func (d *Directory) remember(a gateway.Address, ref gateway.PersonRef) {
+// remember keeps a ref that was read when so many erasures had been.
+func (d *Directory) remember(a gateway.Address, ref gateway.PersonRef, erasures int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if erasures != d.erasures {
+		return // it may be the one that went
+	}
 	if len(d.cache) >= cacheSize {
 		clear(d.cache)
 	}
@@ -165,6 +171,11 @@ func (d *Directory) get(ctx context.Context, a gateway.Address) (Person, store.V
 func (d *Directory) Find(ctx context.Context, a gateway.Address) (Person, error) {
 	p, _, err := d.get(ctx, a)
 	return p, err
+}
+
+// Get is Find with the version of the record.
+func (d *Directory) Get(ctx context.Context, a gateway.Address) (Person, store.Version, error) {
+	return d.get(ctx, a)
 }
 
 // Resolve returns the person behind a ref, or ErrUnknown once erased.

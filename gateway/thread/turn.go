@@ -1,6 +1,7 @@
 package thread
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -104,6 +105,27 @@ func (k *Book) Of(ctx context.Context, person gateway.PersonRef) ([]Thread, erro
 	return threads, nil
 }
 
+// EachOf calls visit for every thread of a person until visit fails.
+func (k *Book) EachOf(ctx context.Context, person gateway.PersonRef, visit func(Thread) error) error {
+	var ids []gateway.ThreadID
+	err := k.store.Scan(ctx, store.Prefix(store.PersonPart, person[:]), func(it store.Item) bool {
+		ids = append(ids, gateway.ThreadID(it.Key[len(it.Key)-16:]))
+		return true
+	})
+	for _, id := range ids {
+		if err != nil {
+			return err
+		}
+		var t Thread
+		if t, err = k.Get(ctx, id); errors.Is(err, ErrUnknown) {
+			err = nil
+		} else if err == nil {
+			err = visit(t)
+		}
+	}
+	return err
+}
+
 // Everybody returns all staff of the thread, who began it first.
 func (t Thread) Everybody() []gateway.Address {
 	all := make([]gateway.Address, 0, 1+len(t.Others))
@@ -154,4 +176,31 @@ func (k *Book) Newest(ctx context.Context, id gateway.ThreadID, person gateway.P
 		return Turn{}, err
 	}
 	return newest, bad
+}
+
+// StageForget stages that a person takes part in no thread any more and that
+// the addresses given to them are dead. It returns how many threads it were.
+// What the person and staff wrote to each other stays staff's.
+func (k *Book) StageForget(ctx context.Context, b *store.Batch, person gateway.PersonRef) (threads int, err error) {
+	drop := func(it store.Item) bool {
+		b.Delete(bytes.Clone(it.Key))
+		return true
+	}
+	var ids [][]byte
+	err = k.store.Scan(ctx, store.Prefix(store.PersonPart, person[:]), func(it store.Item) bool {
+		ids = append(ids, bytes.Clone(it.Key[1+len(person):]))
+		return drop(it)
+	})
+	for _, id := range ids {
+		err = errors.Join(err, k.store.Scan(ctx, store.Prefix(store.ThreadPart, id, person[:]), drop))
+	}
+	var bad error
+	err = errors.Join(err, k.store.Scan(ctx, store.Prefix(store.Capability), func(it store.Item) bool {
+		var c Capability
+		if bad = store.Decode(it.Value, &c); bad == nil && c.Person == person {
+			return drop(it)
+		}
+		return bad == nil
+	}))
+	return len(ids), errors.Join(err, bad)
 }
