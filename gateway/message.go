@@ -221,4 +221,5 @@ type TLSState struct {
 	Cipher   string `json:",omitempty"`
 	Verified bool   `json:",omitempty"` // chain and name were verified
 	Name     string `json:",omitempty"` // the name it was verified for
+	Loopback bool   `json:",omitempty"` // the connected address is this machine's own
 }

@@ -65,6 +65,9 @@ func TestWordsOrNotice(t *testing.T) {
 			if err != nil || serr != nil || e.State != gateway.Delivered || e.Attempts != 1 || strings.Contains(story, `"envelope.fell_back"`) == c.words {
 				t.Errorf("%s: %s after %d attempts; %s", name, e.State, e.Attempts, story)
 			}
+			if here := strings.Contains(story, `"loopback":"true"`); here != w.hop.loopback["clinic.example"] {
+				t.Errorf("%s: evidence of the loopback address is %v", name, here)
+			}
 			m, err := f.message(ctx, done.Message)
 			if m.Staff.IsZero() || m.Body.Blob == "" || !m.Spool.IsZero() {
 				t.Errorf("%s: staff wrap %v, body %q, spool %v", name, !m.Staff.IsZero(), m.Body.Blob, !m.Spool.IsZero())

@@ -79,6 +79,9 @@ func (f *Flow) attempt(event gateway.Event, e *gateway.Envelope, o gateway.Outco
 	if e.Notice != nil {
 		d["content"] = "notice"
 	}
+	if o.TLS.Loopback {
+		d["loopback"] = "true"
+	}
 	if o.Unknown {
 		d["unknown"] = "true"
 	}

@@ -201,7 +201,8 @@ func (h *hop) Deliver(_ context.Context, domain string, d Demand, prepare func(g
 	if h.verified[domain] {
 		state = gateway.TLSState{Version: "TLSv1.3", Verified: true}
 	}
-	out, err := prepare(state, d == AnyConnection || state.Verified || d == SafeHop && h.loopback[domain])
+	state.Loopback = h.loopback[domain]
+	out, err := prepare(state, d == AnyConnection || state.Verified || d == SafeHop && state.Loopback)
 	if err != nil {
 		return []gateway.Outcome{{Result: gateway.Deferred, At: time.Now(), Code: 451, Status: "4.3.0", Phase: "prepare", Text: gateway.Sensitive(err.Error())}}
 	}

@@ -12,7 +12,7 @@ func (cn *conn) authenticate(r *Route) error {
 	if r.User == "" {
 		return nil
 	}
-	if cn.tls.Version == "" && !cn.loopback {
+	if cn.tls.Version == "" && !cn.tls.Loopback {
 		return deferred(phaseAuth, "4.7.0", "Authentication is only done over TLS", nil)
 	}
 	var reply reply

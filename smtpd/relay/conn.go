@@ -11,14 +11,13 @@ import (
 
 // conn is one connection to a next hop. It belongs to one goroutine at a time.
 type conn struct {
-	client   *Client
-	key      poolKey
-	socket   net.Conn // the TCP connection, for closing from outside
-	wire     net.Conn // socket, or TLS over it
-	br       *bufio.Reader
-	tls      gateway.TLSState
-	loopback bool // the peer's address, as connected
-	ext      extensions
+	client *Client
+	key    poolKey
+	socket net.Conn // the TCP connection, for closing from outside
+	wire   net.Conn // socket, or TLS over it
+	br     *bufio.Reader
+	tls    gateway.TLSState
+	ext    extensions
 
 	served int  // transactions begun
 	reused bool // came out of the pool, or waited long: may be dead without our knowing
@@ -34,7 +33,7 @@ func (cn *conn) host() string { return cn.key.target.host() }
 func newConn(c *Client, key poolKey, socket net.Conn) *conn {
 	cn := &conn{client: c, key: key, socket: socket, wire: socket, br: bufio.NewReaderSize(socket, 4096)}
 	if addr, ok := socket.RemoteAddr().(*net.TCPAddr); ok {
-		cn.loopback = addr.IP.IsLoopback()
+		cn.tls.Loopback = addr.IP.IsLoopback()
 	}
 	return cn
 }

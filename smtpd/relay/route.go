@@ -92,10 +92,10 @@ func (d Demand) meets(r *Route, cn *conn) bool {
 	case Any:
 		return true
 	case SafeHop:
-		return cn.tls.Verified || cn.loopback
+		return cn.tls.Verified || cn.tls.Loopback
 	default:
 		if r.EnforcesTLS {
-			return cn.tls.Version != "" || cn.loopback
+			return cn.tls.Version != "" || cn.tls.Loopback
 		}
 		return r.Host == "" && cn.tls.Verified
 	}

@@ -85,7 +85,7 @@ func (cn *conn) handshake(ctx context.Context, r *Route) error {
 // judge says what the connection is worth: chain to the route's roots and name
 // of the host that was asked for. It runs for resumed sessions too.
 func (cn *conn) judge(cs tls.ConnectionState, r *Route) gateway.TLSState {
-	state := gateway.TLSState{Version: versionName(cs.Version), Cipher: tls.CipherSuiteName(cs.CipherSuite)}
+	state := gateway.TLSState{Version: versionName(cs.Version), Cipher: tls.CipherSuiteName(cs.CipherSuite), Loopback: cn.tls.Loopback}
 	if len(cs.PeerCertificates) == 0 {
 		return state
 	}
