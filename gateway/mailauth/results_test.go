@@ -40,9 +40,7 @@ func TestResults(t *testing.T) {
 // TestPerlReadsResults: another implementation of RFC 8601 reads what we write,
 // folded at each space too.
 func TestPerlReadsResults(t *testing.T) {
-	if exec.Command("perl", "-MMail::AuthenticationResults::Parser", "-e1").Run() != nil {
-		t.Skip("no Mail::AuthenticationResults here: our Authentication-Results is NOT read by it")
-	}
+	needPerl(t, "Mail::AuthenticationResults::Parser")
 	k := edKey(t)
 	h := relaxedAnswer()
 	h.key = k
