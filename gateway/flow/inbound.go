@@ -30,6 +30,7 @@ type incoming struct {
 	facts     thread.Facts
 	placement thread.Placement
 	author    people.Person // a participant, when facts say so
+	before    seenAnswer    // what replay memory knows of its Message-ID
 	mail      *toStaff      // what staff get of an attached answer
 }
 
@@ -224,7 +225,7 @@ func (a *arrival) gatherSignatures(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		x.SeenSignature = append(x.SeenSignature, !seen.IsZero())
+		x.SeenSignature = append(x.SeenSignature, !seen.thread.IsZero())
 	}
 	return nil
 }

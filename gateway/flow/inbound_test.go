@@ -185,7 +185,8 @@ func TestAttachedAnswer(t *testing.T) {
 	}
 }
 
-// The same mail again, or its signature under another name, is no answer.
+// The same mail again is no answer, and its copy to another participant's
+// address is the same one.
 func TestReplayedAnswer(t *testing.T) {
 	w := newWorld(t)
 	kv := emptyStore()
@@ -200,7 +201,7 @@ func TestReplayedAnswer(t *testing.T) {
 			}
 			deliverAll(ctx, f, time.Minute)
 			list, err := operation(ctx, f, "held.list", nil, "")
-			if err != nil || strings.Count(list, "replayed") != i {
+			if err != nil || strings.Count(list, "replayed") != min(i, 1) {
 				t.Errorf("after %d: %v, held %s", i+1, err, list)
 			}
 		}

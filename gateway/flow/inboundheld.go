@@ -82,6 +82,7 @@ func (f *Flow) releaseAnswer(ctx context.Context, c Call, m *gateway.Message, e 
 			return err
 		}
 		record.Peer, record.Authentication, record.Author = m.Peer, m.Authentication, gateway.PersonRef{}
+		record.EightBit, record.UTF8 = m.EightBit, record.UTF8 || m.UTF8
 		if err := t.stage(ctx, b, record); err != nil {
 			return err
 		}

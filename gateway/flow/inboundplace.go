@@ -67,10 +67,22 @@ func (a *arrival) decideIncoming(e *gateway.Envelope) {
 	switch {
 	case in.is(thread.Reject):
 		e.Action, e.Decided, e.State = gateway.Reject, gateway.Reject, gateway.Refused
+	case in.placement.Reason == thread.ReasonAgain:
+		a.decideAgain(e)
 	case int(e.ID.N) != in.first && (!in.given.IsZero() || !in.is(thread.Quarantine)):
 		e.Rules = []string{ruleSame}
 	case in.is(thread.Quarantine):
 		e.Action, e.Decided, e.State, e.Hold = gateway.Hold, gateway.Hold, gateway.Held, holdQuarantine
+	}
+}
+
+// decideAgain sets what happens to a copy of an answer that is in the
+// conversation. The staff of it have the answer; who else of the organization it
+// is addressed to gets the mail.
+func (a *arrival) decideAgain(e *gateway.Envelope) {
+	reads := func(b gateway.Address) bool { return b.Key() == e.Recipient.Key() }
+	if e.Recipient.In(a.set.Domains) && !slices.ContainsFunc(a.flow.answering(a.in.thread), reads) {
+		e.State = gateway.Queued
 	}
 }
 
@@ -131,6 +143,10 @@ func (a *arrival) stageIncoming(ctx context.Context, b *store.Batch, m *gateway.
 	case thread.Attach:
 		a.stageSeen(b)
 		return a.stageAttached(ctx, b)
+	case thread.Record:
+		if a.in.placement.Reason == thread.ReasonAgain {
+			return a.stageAgain(ctx, b)
+		}
 	case thread.Quarantine:
 		return a.flow.stageQuarantined(ctx, b, m, gateway.EnvelopeID{Message: m.ID, N: uint32(a.in.first)}, a.in)
 	}
@@ -143,6 +159,7 @@ func (a *arrival) stageAttached(ctx context.Context, b *store.Batch) error {
 		return err
 	}
 	m.Peer, m.Authentication = a.sub.Peer, a.auth
+	m.EightBit, m.UTF8 = a.sub.EightBit, m.UTF8 || a.sub.UTF8 // it carries the entity as it is
 	if err := a.in.mail.stage(ctx, b, m); err != nil {
 		return err
 	}
@@ -195,7 +212,9 @@ func (a *arrival) placed() gateway.Record {
 	}
 	switch in.placement.Place {
 	case thread.Record:
-		r.Event = gateway.EventAutoReply
+		if in.placement.Reason == thread.ReasonAutomatic {
+			r.Event = gateway.EventAutoReply
+		}
 	case thread.StaffTurn:
 		r.Event, r.Actor = gateway.EventStaffTurn, actor(a.sub.Peer)
 	}

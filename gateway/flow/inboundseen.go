@@ -1,9 +1,11 @@
 package flow
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"time"
 
 	"gatepost/gateway"
@@ -15,8 +17,13 @@ import (
 // as keyed hashes, for as long as thread.SeenFor. What is older than
 // thread.MaxAge is not attached anyway.
 
-// seenSize is the octets of when an answer was attached, and in which thread.
-const seenSize = 8 + 16
+// A value is when an answer was attached, in which thread, and what addresses
+// of ours copies of it came to.
+const (
+	seenSize   = 8 + 16
+	targetSize = 8 // octets of a keyed hash
+	maxTargets = 100
+)
 
 func (f *Flow) headerIDKey(id string) []byte {
 	h := f.MAC("answer message-id", []byte(id))
@@ -28,22 +35,52 @@ func (f *Flow) signatureKey(s gateway.Signature) []byte {
 	return store.Key(store.Seen, h[:16])
 }
 
-// seen returns the thread in which a Message-ID or signature was attached;
-// zero when it was not.
-func (f *Flow) seen(ctx context.Context, key []byte) (gateway.ThreadID, error) {
-	var id gateway.ThreadID
+// seenAnswer is what replay memory knows of an answer; zero: nothing.
+type seenAnswer struct {
+	thread  gateway.ThreadID
+	targets []byte // hashes, one behind the other
+	key     []byte
+	version store.Version
+}
+
+// seen returns what replay memory knows under a key.
+func (f *Flow) seen(ctx context.Context, key []byte) (seenAnswer, error) {
+	s := seenAnswer{key: key}
 	item, err := f.Store.Get(ctx, key)
 	if errors.Is(err, store.ErrNotFound) {
-		return id, nil
+		return s, nil
 	}
 	if err != nil {
-		return id, err
+		return s, err
 	}
-	if len(item.Value) != seenSize {
-		return id, store.ErrBadRecord
+	if len(item.Value) < seenSize {
+		return s, store.ErrBadRecord
 	}
-	copy(id[:], item.Value[8:])
-	return id, nil
+	copy(s.thread[:], item.Value[8:])
+	s.targets, s.version = item.Value[seenSize:], item.Version
+	return s, nil
+}
+
+// targetHashes stand for the addresses of ours that this copy came to.
+func (a *arrival) targetHashes() []byte {
+	var all []byte
+	for i := range a.in.targets {
+		h := a.flow.MAC("answer target", []byte(a.sub.Recipients[i].Address.Key()))
+		all = append(all, h[:targetSize]...)
+	}
+	return all
+}
+
+// none reports whether no copy came to any of these addresses before.
+func (s *seenAnswer) none(targets []byte) bool {
+	for t := range slices.Chunk(targets, targetSize) {
+		for known := range slices.Chunk(s.targets, targetSize) {
+			if bytes.Equal(t, known) {
+				return false
+			}
+		}
+	}
+	return len(s.targets)+len(targets) <= maxTargets*targetSize
 }
 
 // seenBefore sets what replay memory knows of the Message-ID.
@@ -56,8 +93,9 @@ func (a *arrival) seenBefore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	in.facts.SeenID = !before.IsZero()
-	in.facts.Again = in.facts.SeenID && in.given.IsZero() && before == in.thread.ID
+	in.before = before
+	in.facts.SeenID = !before.thread.IsZero()
+	in.facts.Again = before.thread == in.thread.ID && before.none(a.targetHashes())
 	return nil
 }
 
@@ -67,8 +105,21 @@ func (a *arrival) stageSeen(b *store.Batch) {
 	s := a.auth.Signatures[a.in.placement.Signature]
 	for _, key := range [][]byte{a.flow.headerIDKey(a.reading.MessageID), a.flow.signatureKey(s)} {
 		b.RequireAbsent(key)
-		b.Put(key, seenValue(a.now, a.in.thread.ID))
+		b.Put(key, append(seenValue(a.now, a.in.thread.ID), a.targetHashes()...))
 	}
+}
+
+// stageAgain stages that copies of an attached answer came to these addresses
+// too: the next one there is a replay.
+func (a *arrival) stageAgain(ctx context.Context, b *store.Batch) error {
+	before := a.in.before
+	item, err := a.flow.Store.Get(ctx, before.key)
+	if err != nil {
+		return err
+	}
+	b.RequireVersion(before.key, before.version)
+	b.Put(before.key, append(item.Value, a.targetHashes()...))
+	return nil
 }
 
 func seenValue(at time.Time, id gateway.ThreadID) []byte {
@@ -114,4 +165,4 @@ const sweepAtOnce = 1000
 // sweptSeen tells by its length what may be forgotten: answers that were
 // attached, and forms that were sent. The mark of a message that came back
 // stays as long as the message may.
-func sweptSeen(length int) bool { return length == seenSize || length == onceSize }
+func sweptSeen(length int) bool { return length >= seenSize }

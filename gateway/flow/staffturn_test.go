@@ -150,6 +150,53 @@ func TestHeldStaffTurn(t *testing.T) {
 	w.sound(t, kv)
 }
 
+// The notice of a turn that comes back becomes a report to who wrote the turn;
+// it quotes nothing of it.
+func TestBounceOfAStaffTurn(t *testing.T) {
+	w := newWorld(t)
+	kv := emptyStore()
+	w.secured(t, kv, "s@secure.example")
+	to := replyTo(w.hop.mail("s@secure.example")[0])
+	w.hop.forget()
+	err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+		s := submissionTo(to)
+		s.From = gateway.MustAddress("bob@clinic.example")
+		if _, err := handIn(ctx, f, s, strings.Replace(staffReply(to), "Ann <ann@", "Bob <bob@", 1)); err != nil {
+			return err
+		}
+		deliverAll(ctx, f, time.Minute)
+		_, err := handIn(ctx, f, stranger("", w.hop.from["s@secure.example"]), testBounce+secretBody)
+		deliverAll(ctx, f, time.Minute)
+		return err
+	})
+	report := w.hop.mail("bob@clinic.example")
+	if err != nil || len(report) != 1 || !strings.Contains(report[0], "s@secure.example") || strings.Contains(report[0], "ebrafinch") {
+		t.Errorf("%v: %q", err, report)
+	}
+	if len(w.hop.mail("ann@clinic.example")) != 0 {
+		t.Error("somebody else was told")
+	}
+}
+
+// What is not ASCII arrives as it was sent.
+func TestAnswerInEightBits(t *testing.T) {
+	w := newWorld(t)
+	kv := emptyStore()
+	w.secured(t, kv, "s@secure.example")
+	to := replyTo(w.hop.mail("s@secure.example")[0])
+	err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+		s := stranger("s@secure.example", to)
+		s.EightBit = true
+		_, err := handIn(ctx, f, s, answering(to, "1", "Content-Transfer-Encoding: 8bit")+"d\u00e4nke\r\n")
+		deliverAll(ctx, f, time.Minute)
+		return err
+	})
+	mails := w.hop.mail("ann@clinic.example")
+	if err != nil || len(mails) != 1 || !strings.HasSuffix(mails[0], "zebrafinch\r\nd\u00e4nke\r\n") || !w.hop.eightBit["ann@clinic.example"] {
+		t.Errorf("%v: %q", err, mails)
+	}
+}
+
 // Who is not staff makes no turn of it: a trusted server that hands on what a
 // stranger wrote, and a forged sender from outside.
 func TestNoStaffTurn(t *testing.T) {

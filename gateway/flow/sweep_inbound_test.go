@@ -110,6 +110,30 @@ func incomingJourneys() []journey {
 			},
 		},
 		{
+			name: "another copy of an answer", covers: []string{"Accept"},
+			prepare: func(t *testing.T, w *world, kv store.Store) {
+				secured(t, w, kv)
+				_ = w.in(t, kv, relaying(t, w, func(ctx context.Context, f *Flow) error {
+					_, err := handIn(ctx, f, stranger("s@secure.example", to), answering(to+">, <carol@clinic.example", "1", "References: <original@clinic.example>"))
+					return err
+				}))
+				w.settle(t, kv)
+			},
+			run: func(ctx context.Context, t *testing.T, w *world, f *Flow) error {
+				return relaying(t, w, func(ctx context.Context, f *Flow) error {
+					_, err := handIn(ctx, f, stranger("s@secure.example", "carol@clinic.example"), answering(to+">, <carol@clinic.example", "1", "References: <original@clinic.example>"))
+					return err
+				})(ctx, f)
+			},
+			check: func(t *testing.T, w *world, kv store.Store, answer error) {
+				w.settle(t, kv)
+				n := countIn(w.hop.mail("carol@clinic.example"), "thank you")
+				if (n == 1) != (answer == nil) && !errors.Is(answer, store.ErrUnknown) || n > 1 {
+					t.Errorf("answer %v, she got it %d times", answer, n)
+				}
+			},
+		},
+		{
 			name: "forget replays", covers: []string{"Housekeep"},
 			prepare: func(t *testing.T, w *world, kv store.Store) {
 				secured(t, w, kv)

@@ -179,6 +179,7 @@ type hop struct {
 	mu       sync.Mutex
 	got      map[string][]string
 	from     map[string]string
+	eightBit map[string]bool  // recipients whose last mail was declared so
 	verified map[string]bool  // domains whose server has verified TLS
 	loopback map[string]bool  // domains whose server is on this machine
 	limit    map[string]int64 // domains whose server refuses what is larger
@@ -188,7 +189,7 @@ type hop struct {
 
 func newHop() *hop {
 	return &hop{
-		got: make(map[string][]string), from: make(map[string]string), verified: map[string]bool{"tls.example": true},
+		got: make(map[string][]string), from: make(map[string]string), eightBit: make(map[string]bool), verified: map[string]bool{"tls.example": true},
 		loopback: map[string]bool{"clinic.example": true},
 		refuse:   make(map[string]gateway.Outcome),
 	}
@@ -233,7 +234,7 @@ func (h *hop) Deliver(_ context.Context, domain string, d Demand, prepare func(g
 			continue
 		}
 		h.got[r.Address.Wire()] = append(h.got[r.Address.Wire()], string(raw))
-		h.from[r.Address.Wire()] = out.From.Wire()
+		h.from[r.Address.Wire()], h.eightBit[r.Address.Wire()] = out.From.Wire(), out.EightBit
 	}
 	return outcomes
 }

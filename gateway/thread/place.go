@@ -42,7 +42,6 @@ const (
 	ReasonStaff       Reason = "staff"           // an account, or a trusted peer that speaks for the organization
 	ReasonAuthors     Reason = "authors"         // not exactly one From with exactly one address
 	ReasonPolicy      Reason = "dmarc_reject"    // fails DMARC, and its domain asks to refuse that
-	ReasonAgain       Reason = "again"           // the same mail, at another address, is in the thread
 	ReasonStranger    Reason = "not_participant" // nothing of the thread was ever sent to the author
 	ReasonRepeated    Reason = "repeated_field"  // two readers may see two different values
 	ReasonIncomplete  Reason = "incomplete"      // without Date or Message-ID
@@ -63,6 +62,7 @@ const (
 	ReasonSeen      Reason = "seen_signature" // this signature carried an answer before
 	ReasonDNS       Reason = "dns"            // its key could not be asked for
 	ReasonSigned    Reason = "signed"         // it holds
+	ReasonAgain     Reason = "again"          // it holds, and the mail is in the thread: its copy for another address
 )
 
 // Bounds of what is accepted as an answer.
@@ -89,8 +89,8 @@ type Facts struct {
 	MessageID   bool // there is one
 	Date        time.Time
 	InTo, InCc  bool // where the address that it came to stands
-	Again       bool // by reference, and this Message-ID is in this very thread
 	SeenID      bool // this Message-ID was an answer before
+	Again       bool // in this very thread, and no copy came to these addresses yet
 
 	Authentication gateway.Authentication
 	// SeenSignature has an element for each signature: it carried an answer
@@ -125,14 +125,13 @@ func table() []row {
 		{ReasonPolicy, Reject, func(f *Facts) bool {
 			return f.Authentication.DMARC == gateway.AuthFail && f.Authentication.Policy == "reject"
 		}},
-		{ReasonAgain, Record, func(f *Facts) bool { return f.Again }},
 		{ReasonStranger, Quarantine, func(f *Facts) bool { return !f.Participant }},
 		{ReasonRepeated, Quarantine, func(f *Facts) bool { return f.Repeated }},
 		{ReasonIncomplete, Quarantine, func(f *Facts) bool { return !f.MessageID || f.Date.IsZero() }},
 		{ReasonUnaddressed, Quarantine, func(f *Facts) bool { return !f.InTo && !f.InCc }},
 		{ReasonOld, Quarantine, func(f *Facts) bool { return f.Now.Sub(f.Date) > MaxAge }},
 		{ReasonFuture, Quarantine, func(f *Facts) bool { return f.Date.Sub(f.Now) > MaxAhead }},
-		{ReasonReplayed, Quarantine, func(f *Facts) bool { return f.SeenID }},
+		{ReasonReplayed, Quarantine, func(f *Facts) bool { return f.SeenID && !f.Again }},
 	}
 }
 
@@ -149,8 +148,7 @@ func (f Facts) Place() Placement {
 	for i := range f.Authentication.Signatures {
 		reason := f.signature(i)
 		if reason == ReasonSigned {
-			bits := f.Authentication.Signatures[i].Bits
-			return Placement{Place: Attach, Reason: reason, Signature: i, Weak: bits > 0 && bits < GoodBits}
+			return f.attach(i)
 		}
 		if nearness(reason) > nearness(best.Reason) {
 			best.Reason, best.Signature = reason, i
@@ -160,6 +158,18 @@ func (f Facts) Place() Placement {
 		best.Place = Defer
 	}
 	return best
+}
+
+// attach is the place of a mail that the i-th signature carries: mail servers
+// deliver one mail to several addresses of ours one by one, and it is one
+// answer.
+func (f *Facts) attach(i int) Placement {
+	bits := f.Authentication.Signatures[i].Bits
+	p := Placement{Place: Attach, Reason: ReasonSigned, Signature: i, Weak: bits > 0 && bits < GoodBits}
+	if f.Again {
+		p.Place, p.Reason = Record, ReasonAgain
+	}
+	return p
 }
 
 // signatureRow is one demand on a signature; the first that is not met names it.
@@ -189,7 +199,7 @@ func (f *Facts) signature(i int) Reason {
 			return r.reason
 		}
 	}
-	if i >= len(f.SeenSignature) || f.SeenSignature[i] {
+	if i >= len(f.SeenSignature) || f.SeenSignature[i] && !f.Again {
 		return ReasonSeen
 	}
 	return ReasonSigned
