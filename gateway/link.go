@@ -176,7 +176,6 @@ const (
 	ProofMalformed ProofReason = "malformed" // not six digits: no try was spent
 	ProofNoCode    ProofReason = "no_code"   // this session asked for none, or it is used up or too old
 	ProofClosed    ProofReason = "closed"    // the link is paused or frozen: no try was spent
-	ProofBusy      ProofReason = "busy"      // too many PINs are compared at once: no try was spent
 	ProofThawed    ProofReason = "thawed"    // the code was right: the link is open again and wants its PIN
 )
 

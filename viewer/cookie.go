@@ -17,8 +17,9 @@ const (
 // store decides how long it is worth something.
 const deviceLife = 365 * 24 * time.Hour
 
-// maxCookie bounds a cookie that is looked at, in octets.
-const maxCookie = 64
+// maxCookie bounds a cookie that is looked at, in octets. That of a device
+// holds a secret for each of the people who are remembered on it: up to four.
+const maxCookie = 176
 
 // cookieName is the name under which a browser keeps a cookie. The prefix
 // __Host- makes browsers refuse it from any other host or without TLS

@@ -228,7 +228,7 @@ func (v *viewer) proved(w http.ResponseWriter, r *http.Request, l link, session 
 // proofLabel keeps the label of a metric to a closed set.
 func proofLabel(reason gateway.ProofReason) string {
 	switch reason {
-	case gateway.ProofMalformed, gateway.ProofNoCode, gateway.ProofClosed:
+	case gateway.ProofMalformed, gateway.ProofNoCode, gateway.ProofClosed, gateway.ProofThawed:
 		return string(reason)
 	default:
 		return string(gateway.ProofWrong)
@@ -244,6 +244,8 @@ func (v *viewer) pinProblem(w words, result gateway.ProofResult) *problem {
 		return &problem{Text: w.T("error.malformed"), Field: true}
 	case gateway.ProofNoCode:
 		return &problem{Text: w.T("error.no_code")}
+	case gateway.ProofThawed:
+		return nil // the gate asks for the PIN
 	default:
 		p := &problem{Text: w.T("error.wrong"), Field: true}
 		if result.Page.PIN != gateway.PINNone {

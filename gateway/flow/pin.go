@@ -18,7 +18,8 @@ var errKeptPIN = errors.New("flow: that proof does not change the PIN")
 // that a code proved, not a device: the first PIN any code, a later one a code
 // as good as that after which the one before was chosen, and one over another
 // channel where the organization knows an attribute of the contact.
-// gateway.ErrNotProven without a proof.
+// gateway.ErrNotProven without a proof, gateway.ErrBusy for somebody who does
+// nothing else.
 func (f *Flow) ChoosePIN(ctx context.Context, s gateway.LinkSecret, v gateway.Visitor, pin string) (gateway.PINProblem, error) {
 	c, err := f.caller(ctx, s, v)
 	if err != nil {
@@ -34,7 +35,7 @@ func (f *Flow) ChoosePIN(ctx context.Context, s gateway.LinkSecret, v gateway.Vi
 	if problem := people.JudgePIN(digits, c.person); problem != gateway.PINTaken {
 		return problem, nil
 	}
-	hash, err := f.People.HashPIN(ctx, digits)
+	hash, err := f.People.HashChosenPIN(ctx, c.link.Person.String(), digits)
 	if err != nil {
 		return gateway.PINNotAllowed, err
 	}

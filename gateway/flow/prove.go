@@ -14,7 +14,7 @@ import (
 // Prove checks a code or a PIN, whichever the link takes. What it says of
 // tries is durable. A proof makes a new session, whose secret it returns; else
 // session is the visitor's. A right code makes an expired link work again, and
-// one over another channel thaws a frozen link.
+// one over another channel thaws a frozen link. gateway.ErrBusy spends no try.
 func (f *Flow) Prove(ctx context.Context, s gateway.LinkSecret, v gateway.Visitor, pin string) (session string, r gateway.ProofResult, err error) {
 	link, person, page, err := f.active(ctx, s, v)
 	if err != nil || over(page.State) && !page.Renewable {
@@ -29,9 +29,6 @@ func (f *Flow) Prove(ctx context.Context, s gateway.LinkSecret, v gateway.Visito
 	}
 	a.Passed = func(b *store.Batch, how gateway.Assurance) error { return f.stageProven(ctx, b, link, how) }
 	result, err := f.Proof.Check(ctx, a)
-	if errors.Is(err, gateway.ErrBusy) {
-		return v.Session, gateway.ProofResult{Reason: gateway.ProofBusy, Page: page}, nil
-	}
 	if err != nil {
 		return v.Session, gateway.ProofResult{Page: page}, err
 	}

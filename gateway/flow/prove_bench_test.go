@@ -108,7 +108,7 @@ func TestFloodOfWrongPINs(t *testing.T) {
 				r, err := c.reader(true)
 				for err == nil && ctx.Err() == nil {
 					_, p, perr := c.flow.Prove(ctx, r.secret, r.v, "739155")
-					if p.Reason == gateway.ProofBusy {
+					if errors.Is(perr, gateway.ErrBusy) {
 						busy.Add(1)
 						time.Sleep(10 * time.Millisecond) // on its way to them and back
 						continue
@@ -140,7 +140,7 @@ func TestFloodOfWrongPINs(t *testing.T) {
 		}
 		start = time.Now()
 		_, p, err := c.flow.Prove(t.Context(), r.secret, r.v, r.code)
-		if err != nil || !p.Passed && p.Reason != gateway.ProofBusy {
+		if !errors.Is(err, gateway.ErrBusy) && (err != nil || !p.Passed) {
 			t.Errorf("%+v, %v", p, err)
 		}
 		if took := time.Since(start); took > 2*time.Second {
@@ -209,7 +209,7 @@ func (c *crowd) patient(r visiting, busy *atomic.Int64) error {
 	ctx, f := c.tb.Context(), c.flow
 	for {
 		session, p, err := f.Prove(ctx, r.secret, r.v, r.code)
-		if err == nil && p.Reason == gateway.ProofBusy {
+		if errors.Is(err, gateway.ErrBusy) {
 			busy.Add(1)
 			continue
 		}

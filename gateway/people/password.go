@@ -95,9 +95,9 @@ func (t *turns) unqueue(kind, about string) {
 // hash makes the stored form of a secret. It waits for its place as long as
 // ctx allows: whoever sets a secret has shown who they are.
 func (d *Directory) hash(ctx context.Context, secret string) (*Password, error) {
-	p := &Password{Time: hashTime, Memory: hashMemory, Threads: hashThreads, Salt: make([]byte, 16)}
-	if _, err := io.ReadFull(d.random, p.Salt); err != nil {
-		return nil, fmt.Errorf("making a salt: %w", err)
+	p, err := d.newHash()
+	if err != nil {
+		return nil, err
 	}
 	select {
 	case d.turns.places <- struct{}{}:
@@ -106,6 +106,15 @@ func (d *Directory) hash(ctx context.Context, secret string) (*Password, error) 
 	}
 	defer func() { <-d.turns.places }()
 	p.Hash = d.derive(p, secret)
+	return p, nil
+}
+
+// newHash is a hash to be filled in, with the present parameters.
+func (d *Directory) newHash() (*Password, error) {
+	p := &Password{Time: hashTime, Memory: hashMemory, Threads: hashThreads, Salt: make([]byte, 16)}
+	if _, err := io.ReadFull(d.random, p.Salt); err != nil {
+		return nil, fmt.Errorf("making a salt: %w", err)
+	}
 	return p, nil
 }
 
@@ -141,9 +150,26 @@ func (d *Directory) matches(ctx context.Context, about string, p *Password, secr
 	return d.compare(p, secret), nil
 }
 
-// HashPIN makes the stored form of a PIN. It waits for its turn.
+// HashPIN makes the stored form of a PIN. It waits for its turn as long as ctx
+// allows: mail in, which is told to come back when ctx ends.
 func (d *Directory) HashPIN(ctx context.Context, digits string) (*gateway.Hashed, error) {
 	return d.hash(ctx, digits)
+}
+
+// HashChosenPIN is HashPIN for what readers choose: about says who, and who
+// does so without a break is turned away with ErrBusy.
+func (d *Directory) HashChosenPIN(ctx context.Context, about, digits string) (*gateway.Hashed, error) {
+	p, err := d.newHash()
+	if err != nil {
+		return nil, err
+	}
+	leave, err := d.turns.take(ctx, "pin ", about)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	p.Hash = d.derive(p, digits)
+	return p, nil
 }
 
 // EnterPIN waits for a turn to compare with a PIN; about says whose guesses

@@ -15,8 +15,9 @@ import (
 // a form that was sent twice must not end in an error page.
 const twinTime = 30 * time.Second
 
-// settle commits what the try came to. Both outcomes read and write the same
-// records.
+// settle commits what the try came to. Both outcomes read the same records and
+// end in one commit; that the right one writes a session more says nothing that
+// its answer does not.
 func (k *Book) settle(ctx context.Context, t *try, codeRight, pinRight bool) (Result, error) {
 	ctx, cancel := settling(ctx)
 	defer cancel()
