@@ -18,6 +18,13 @@ import (
 // maxAnswerSubject bounds the subject of a new conversation; octets.
 const maxAnswerSubject = 900
 
+// What one correspondent may send within answersTime: each answer counts one,
+// and one more for each MiB of its attachments.
+const (
+	answersTime = time.Hour
+	answersMax  = 1000
+)
+
 // Answer takes over what a correspondent writes in the viewer after a proof:
 // the next turn of the link's conversation, or with To the first of a new one.
 // What it returns is durable. Attachments are sealed as they arrive; none is
@@ -25,8 +32,8 @@ const maxAnswerSubject = 900
 //
 // The same Once of the same correspondent is the same answer, whatever else is
 // in the form: the first that was committed. gateway.ErrNotProven,
-// ErrAnswerTooLarge, ErrAnswerEmpty and ErrNoStaff are the writer's to mend;
-// what Next answers is returned as it is; anything else is temporary.
+// ErrAnswerTooLarge, ErrAnswerEmpty and ErrNoStaff are the writer's to mend, a
+// *gateway.TooSoonError says that it was very much within the hour; what Next answers is returned as it is; anything else is temporary.
 func (f *Flow) Answer(ctx context.Context, s gateway.LinkSecret, v gateway.Visitor, a gateway.Answer) (gateway.Answered, error) {
 	start := f.Now()
 	c, err := f.caller(ctx, s, v)
@@ -43,6 +50,10 @@ func (f *Flow) Answer(ctx context.Context, s gateway.LinkSecret, v gateway.Visit
 	if err := w.address(ctx, &a); err != nil {
 		return gateway.Answered{}, err
 	}
+	pace := []charge{{f.MAC("answers of", c.link.Person[:]), answersMax}}
+	if until := f.answers.take(pace, 0, f.Now()); !until.IsZero() { // before the attachments come
+		return gateway.Answered{}, &gateway.TooSoonError{At: until}
+	}
 	files, err := f.gather(ctx, a.Next)
 	if err != nil {
 		return gateway.Answered{}, err
@@ -50,6 +61,9 @@ func (f *Flow) Answer(ctx context.Context, s gateway.LinkSecret, v gateway.Visit
 	defer files.drop()
 	if len(files.files) == 0 && strings.TrimSpace(a.Text.Reveal()) == "" {
 		return gateway.Answered{}, gateway.ErrAnswerEmpty
+	}
+	if until := f.answers.take(pace, 1+int(files.size>>20), f.Now()); !until.IsZero() {
+		return gateway.Answered{}, &gateway.TooSoonError{At: until}
 	}
 	w.mail.data.Text, w.mail.data.Files = a.Text, files.attachments()
 	w.files = len(files.files)

@@ -506,3 +506,38 @@ func TestAnswerIsSigned(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// One correspondent does not fill the mailboxes of staff: beyond a thousand
+// answers within the hour they wait, and others do not.
+func TestFloodOfAnswers(t *testing.T) {
+	w := newWorld(t)
+	err := w.in(t, emptyStore(), func(ctx context.Context, f *Flow) error {
+		link, v, _ := w.writer(ctx, t, f)
+		large := func() gateway.Answer {
+			return gateway.Answer{Next: files(gateway.AnswerFile{Name: "a", Content: io.LimitReader(zeros{}, 3<<20)})}
+		}
+		person := mustEnvelope(ctx, t, f, "s@secure.example").Person
+		pace := []charge{{f.MAC("answers of", person[:]), answersMax}}
+		f.answers.take(pace, answersMax-5, f.Now())
+		for range 2 { // each counts four
+			if _, err := f.Answer(ctx, link, v, large()); err != nil {
+				return err
+			}
+		}
+		var soon *gateway.TooSoonError
+		asked := false
+		_, err := f.Answer(ctx, link, v, gateway.Answer{Text: "x", Next: func() (gateway.AnswerFile, error) { asked = true; return gateway.AnswerFile{}, io.EOF }})
+		if !errors.As(err, &soon) || asked || !soon.At.After(f.Now()) {
+			t.Errorf("one more: %v, attachments asked for: %v", err, asked)
+		}
+		other := w.told(ctx, t, f, []string{"t@secure.example"}, "first")
+		l := w.links(t, "t@secure.example")[0]
+		if _, err := f.Answer(ctx, l, w.proven(ctx, t, f, l, "t@secure.example"), gateway.Answer{Text: "x"}); err != nil || len(other) != 1 {
+			t.Errorf("somebody else: %v", err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -158,7 +158,8 @@ type Flow struct {
 	agenda  *agenda
 	files   recent         // whose opening was recorded a moment ago
 	turns   recent         // of conversations, that were read in a session
-	guesses guesses        // at passwords of staff
+	guesses meter          // at passwords of staff
+	answers meter          // of correspondents
 	after   errgroup.Group // work that follows settlements
 	metrics *metrics
 }
@@ -172,7 +173,7 @@ func (f *Flow) Settled() { _ = f.after.Wait() }
 // New wires the journeys; the queue stands still until Run.
 func New(p Parts, s Settings, j *Judge) *Flow {
 	f := &Flow{Parts: p, memory: semaphore.NewWeighted(p.MemoryBytes), fresh: newFresh(freshBytes), agenda: newAgenda(), metrics: newMetrics(p.Metrics)}
-	f.turns.span = turnsFor
+	f.turns.span, f.guesses.span, f.answers.span = turnsFor, guessTime, answersTime
 	f.after.SetLimit(afterAtOnce)
 	f.Configure(s, j)
 	f.queue = queue.New(p.Store, f, f, p.Queue, p.Now, p.Random, p.Metrics)

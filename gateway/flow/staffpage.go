@@ -5,12 +5,33 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"time"
 
 	"gatepost/gateway"
 	"gatepost/gateway/people"
 	"gatepost/gateway/thread"
 	"gatepost/store"
 )
+
+// Limits of wrong passwords within guessTime: of one account from one client
+// address, of one account, and of one client address, behind which may be a
+// whole house. Beyond it nothing is compared until guessTime after the first.
+const (
+	guessTime    = 15 * time.Minute
+	guessesHere  = 5
+	guessesEach  = 50
+	guessesTotal = 50
+)
+
+// guess is what a wrong password counts for; the first charge is that of the
+// account from here.
+func (f *Flow) guess(account, client string) []charge {
+	return []charge{
+		{f.MAC("staff guess here", []byte(account), []byte(client)), guessesHere},
+		{f.MAC("staff guess", []byte(account)), guessesEach},
+		{f.MAC("staff guess from", []byte(client)), guessesTotal},
+	}
+}
 
 // StaffLogin makes a session for a member of staff who knows their password,
 // to read in the viewer what did not go to their mailbox. gateway.ErrNotProven
@@ -22,19 +43,18 @@ func (f *Flow) StaffLogin(ctx context.Context, name, password string, v gateway.
 		return "", gateway.ErrNotProven
 	}
 	g := f.guess(account.Key(), v.Remote)
-	if until := f.guesses.pause(g, f.Now()); !until.IsZero() {
+	if until := f.guesses.take(g, 1, f.Now()); !until.IsZero() {
 		return "", &gateway.TooSoonError{At: until}
 	}
-	f.guesses.count(g, f.Now())
 	u, err := f.People.Login(ctx, account, password, "account")
 	if errors.Is(err, people.ErrBadLogin) {
 		return "", gateway.ErrNotProven
 	}
+	f.guesses.undo(g, 1)
 	if err != nil {
-		f.guesses.undo(g)
 		return "", err
 	}
-	f.guesses.right(g)
+	f.guesses.forget(g[0])
 	return f.Proof.NewStaffSession(ctx, u.Name)
 }
 

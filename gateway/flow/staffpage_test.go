@@ -262,15 +262,15 @@ func TestFloodOfGuesses(t *testing.T) {
 		now := f.Now()
 		target := f.guess("ann@clinic.example", "203.0.113.9")
 		for range guessesHere {
-			f.guesses.count(target, now)
+			f.guesses.take(target, 1, now)
 		}
-		for i := range 2 * guessesKept {
-			f.guesses.count(f.guess(fmt.Sprint("n", i), fmt.Sprint("c", i)), now)
+		for i := range 2 * meterKept {
+			f.guesses.take(f.guess(fmt.Sprint("n", i), fmt.Sprint("c", i)), 1, now)
 		}
-		if n := len(f.guesses.wrong); n > guessesKept+3 {
+		if n := len(f.guesses.spent); n > meterKept+3 {
 			t.Errorf("%d counts in memory", n)
 		}
-		if f.guesses.pause(target, now).IsZero() {
+		if f.guesses.take(target, 0, now).IsZero() {
 			t.Error("the count is gone")
 		}
 		return nil
