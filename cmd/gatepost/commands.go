@@ -227,6 +227,8 @@ type contactCmd struct {
 	Show    contactShowCmd    `cmd:"" help:"What is known of a correspondent."`
 	Devices contactDevicesCmd `cmd:"" help:"Browsers that remember a correspondent."`
 	PIN     contactPINCmd     `cmd:"" name:"pin" help:"The PIN that a correspondent chose."`
+	Export  contactExportCmd  `cmd:"" help:"Everything that is stored of a correspondent, as JSON lines."`
+	Erase   contactEraseCmd   `cmd:"" help:"Forget a correspondent; the evidence stays and names them no more."`
 }
 
 type contactImportCmd struct {

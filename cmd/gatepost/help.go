@@ -65,6 +65,8 @@ func allExamples() map[string][]string {
 		"user disable":           {"gatepost user disable ann@clinic.example"},
 		"contact import":         {"gatepost contact import patients.csv"},
 		"contact show":           {"gatepost contact show pat@out.example"},
+		"contact export":         {"gatepost contact export pat@out.example > pat.jsonl"},
+		"contact erase":          {"gatepost contact erase pat@out.example --yes"},
 		"contact devices revoke": {"gatepost contact devices revoke pat@out.example", "gatepost contact devices revoke pat@out.example 7v3o1j4u8m5t6q9r2ng0cs9k2l"},
 		"contact pin drop":       {"gatepost contact pin drop pat@out.example"},
 		"audit show":             {"gatepost audit show 0cs9k2l7v3o1j4u8m5t6q9r2ng"},

@@ -6,8 +6,10 @@ import (
 	"io"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -121,6 +123,15 @@ func (w *world) locked(ctx context.Context, t *testing.T, f *Flow, r reader) {
 	if _, err := f.Open(ctx, r.secret, r.v, 0); !errors.Is(err, gateway.ErrNotProven) {
 		t.Errorf("%s: the open session opens a file: %v", r.to, err)
 	}
+	if _, result, err := f.Enter(ctx, r.secret, gateway.Visitor{Device: r.v.Device}); err == nil && result.Passed {
+		t.Errorf("%s: the remembered browser opens", r.to)
+	}
+	if _, err := f.Conversation(ctx, r.secret, r.v); !errors.Is(err, gateway.ErrNotProven) {
+		t.Errorf("%s: the conversation is shown: %v", r.to, err)
+	}
+	if _, err := f.Answer(ctx, r.secret, r.v, gateway.Answer{Text: "too late", Once: "late"}); err == nil {
+		t.Errorf("%s: answers", r.to)
+	}
 	before := len(w.hop.mail(r.to))
 	if _, page, err := f.SendCode(ctx, r.secret, r.v); err != nil || page.State != gateway.LinkRecalled {
 		t.Errorf("%s: a code can be asked for: %s, %v", r.to, page.State, err)
@@ -144,6 +155,14 @@ func TestRecallOfOneOfThree(t *testing.T) {
 		}
 		if text, err := w.reads(ctx, f, readers[1]); err != nil || !strings.Contains(text, secretBody) {
 			t.Fatalf("not readable before: %v", err)
+		}
+		device, err := f.Remember(ctx, readers[1].secret, readers[1].v)
+		if err != nil {
+			return err
+		}
+		readers[1].v.Device = device
+		if _, result, err := f.Enter(ctx, readers[1].secret, gateway.Visitor{Device: device}); err != nil || !result.Passed {
+			t.Errorf("the remembered browser does not open before: %v", err)
 		}
 		grant, err := f.Open(ctx, readers[1].secret, readers[1].v, -1)
 		if err != nil || !f.Readable(ctx, grant) {
@@ -205,10 +224,24 @@ func TestRecallForAll(t *testing.T) {
 			return err
 		}
 		staff := m.Staff
+		if _, err := operation(ctx, f, "user.add", url.Values{"name": {"ann@clinic.example"}, "role": {"staff"}}, "a long pass phrase"); err != nil {
+			return err
+		}
+		ann, err := f.StaffLogin(ctx, "ann@clinic.example", "a long pass phrase", gateway.Visitor{})
+		if err != nil {
+			return err
+		}
+		if _, err := f.StaffOpen(ctx, ann, id, -1, gateway.Visitor{}); err != nil {
+			t.Errorf("staff do not read before: %v", err)
+		}
 		if err := recallOp(ctx, f, "message.recall", id, ""); err != nil {
 			return err
 		}
 		w.locked(ctx, t, f, r)
+		var closed *gateway.TurnClosedError
+		if _, err := f.StaffOpen(ctx, ann, id, -1, gateway.Visitor{}); !errors.As(err, &closed) || closed.State != gateway.TurnRecalled {
+			t.Errorf("staff read what was taken back: %v", err)
+		}
 		if !f.recalledForAll(ctx, id) {
 			t.Error("staff may still read")
 		}
@@ -396,6 +429,55 @@ func TestRecallAgainstOpen(t *testing.T) {
 			t.Errorf("an opening after the recall: %s", story)
 		}
 		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.sound(t, kv)
+}
+
+// Recall against reply: an answer is taken over before the recall or not at
+// all, and what was taken over reaches staff.
+func TestRecallAgainstReply(t *testing.T) {
+	w := newWorld(t)
+	kv := emptyStore()
+	err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+		id := sentTo(ctx, t, f, three[0])
+		r := w.prove(ctx, t, f, three[0])
+		var taken atomic.Int32
+		var done sync.WaitGroup
+		locked := make(chan struct{})
+		for i := range 8 {
+			done.Go(func() {
+				after := false
+				select {
+				case <-locked:
+					after = true
+				default:
+				}
+				_, err := f.Answer(ctx, r.secret, r.v, gateway.Answer{Text: "thank you", Once: strconv.Itoa(i)})
+				if err == nil {
+					taken.Add(1)
+				}
+				if err == nil && after {
+					t.Error("answered after the recall")
+				}
+			})
+		}
+		done.Go(func() {
+			if _, err := f.recall(ctx, id, gateway.Address{}, "uid:0"); err != nil {
+				t.Error(err)
+			}
+			close(locked)
+		})
+		done.Wait()
+		agendaFor(ctx, f, 10*time.Minute)
+		deliverAll(ctx, f, time.Minute)
+		if n := len(w.hop.mail("ann@clinic.example")); n != int(taken.Load()) {
+			t.Errorf("%d answers taken over, %d mails to staff", taken.Load(), n)
+		}
+		w.locked(ctx, t, f, r)
+		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
