@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"gatepost/gateway"
 	"gatepost/gateway/mailauth"
@@ -119,6 +120,9 @@ func (a *arrival) anchor(ctx context.Context, in *incoming) error {
 	if err != nil || !a.relaysInside() {
 		return err
 	}
+	if in.first < 0 && a.sub.From.IsNull() && mailmsg.ParseReport(a.taken.raw).Formal {
+		return nil // a bounce of what somebody inside wrote: theirs to read
+	}
 	for i, r := range a.sub.Recipients {
 		if r.Address.In(a.set.Domains) {
 			in.targets[i] = thread.Capability{}
@@ -147,6 +151,9 @@ func (a *arrival) gather(ctx context.Context) error {
 	x := &in.facts
 	x.Now, x.Froms, x.Authors, x.Repeated, x.Date = a.now, o.Froms, o.Authors, o.Repeated, o.Date
 	x.Automatic = a.sub.From.IsNull() || mailmsg.Automatic(a.reading)
+	if in.given.IsZero() && !strings.HasPrefix(a.reading.AutoSubmitted, "auto-replied") {
+		x.Automatic, x.Program = false, x.Automatic
+	}
 	x.Staff, x.MessageID = a.speaksForStaff(), a.reading.MessageID != ""
 	x.InTo, x.InCc = a.namesTarget(o.To), a.namesTarget(o.Cc)
 	if x.Dead || x.Staff || len(a.reading.From) != 1 {

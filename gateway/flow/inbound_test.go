@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"gatepost/gateway"
 	"gatepost/gateway/mailauth"
 	"gatepost/gateway/mailmsg"
@@ -106,9 +108,16 @@ func TestAnswersByMail(t *testing.T) {
 			w.hop.forget()
 			var list string
 			err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
-				_, err := handIn(ctx, f, stranger("s@secure.example", to), answering(to, "1", c.changes...))
+				id, err := handIn(ctx, f, stranger("s@secure.example", to), answering(to, "1", c.changes...))
 				deliverAll(ctx, f, time.Minute)
 				list, _ = operation(ctx, f, "held.list", nil, "")
+				if c.held == "" {
+					return err
+				}
+				show, _ := operation(ctx, f, "held.show", url.Values{"id": {id.String() + ".0"}}, "")
+				if !strings.Contains(show, `"authentication":"gate.clinic.example; dkim=`) {
+					t.Errorf("held show: %s", show)
+				}
 				return err
 			})
 			if code := codeOf(err); code != c.code {
@@ -374,4 +383,31 @@ func TestGuessesFindNothing(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// The same answer over many connections at once is one answer.
+func TestRaceOfOneAnswer(t *testing.T) {
+	w := newWorld(t)
+	kv := emptyStore()
+	w.secured(t, kv, "s@secure.example")
+	to := replyTo(w.hop.mail("s@secure.example")[0])
+	err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+		var all errgroup.Group
+		for range 8 {
+			all.Go(func() error {
+				_, err := handIn(ctx, f, stranger("s@secure.example", to), answering(to, "1"))
+				if code := codeOf(err); code != 250 && code != 451 {
+					return err
+				}
+				return nil
+			})
+		}
+		err := all.Wait()
+		deliverAll(ctx, f, time.Minute)
+		return err
+	})
+	if n := countIn(w.hop.mail("ann@clinic.example"), "thank you"); err != nil || n != 1 {
+		t.Errorf("%v: attached %d times", err, n)
+	}
+	w.sound(t, kv)
 }

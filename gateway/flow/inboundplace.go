@@ -18,6 +18,9 @@ import (
 // row of the table stands in Envelope.Rules.
 const holdQuarantine = "quarantine"
 
+// holdUnverified is what stood there before mail from outside was verified.
+const holdUnverified = "capability"
+
 // ruleSame marks the envelopes of a mail to a conversation that another one of
 // the same mail stands for.
 const ruleSame = "same_mail"

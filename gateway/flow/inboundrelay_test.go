@@ -149,3 +149,44 @@ func TestOneAnswerInSeveralTransactions(t *testing.T) {
 		})
 	}
 }
+
+// What programs write to people by what it refers to: a bounce is theirs to
+// read, an automatic reply is recorded, a list is looked at by a person.
+func TestProgramsByReference(t *testing.T) {
+	refers := "In-Reply-To: <original@clinic.example>"
+	for name, c := range map[string]struct {
+		from, raw   string
+		state       gateway.State
+		passed, own bool
+	}{
+		"bounce":        {"", refers + "\r\n" + testBounce, gateway.Delivered, true, true},
+		"out of office": {"", answering("ann@clinic.example", "1", refers, "Auto-Submitted: auto-replied"), gateway.Recorded, false, false},
+		"list":          {"s@secure.example", answering("ann@clinic.example", "1", refers, "List-Id: <l.secure.example>"), gateway.Held, false, true},
+	} {
+		w := newWorld(t)
+		kv := emptyStore()
+		w.secured(t, kv, "s@secure.example")
+		w.hop.forget()
+		var e gateway.Envelope
+		var m *gateway.Message
+		err := w.in(t, kv, relaying(t, w, func(ctx context.Context, f *Flow) error {
+			id, err := handIn(ctx, f, stranger(c.from, "ann@clinic.example"), c.raw)
+			if err != nil {
+				return err
+			}
+			deliverAll(ctx, f, time.Minute)
+			if e, err = f.envelope(ctx, gateway.EnvelopeID{Message: id}); err != nil {
+				return err
+			}
+			m, err = f.message(ctx, id)
+			return err
+		}))
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		got := w.hop.mail("ann@clinic.example")
+		if passed := len(got) == 1 && strings.HasSuffix(got[0], c.raw); passed != c.passed || e.State != c.state || (m.Authentication != nil) != c.own {
+			t.Errorf("%s: %s, verified %v, staff got %q", name, e.State, m.Authentication != nil, got)
+		}
+	}
+}

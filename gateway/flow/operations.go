@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"gatepost/gateway"
+	"gatepost/gateway/mailauth"
 	"gatepost/gateway/people"
 	"gatepost/gateway/queue"
 	"gatepost/gateway/seal"
@@ -180,8 +181,12 @@ func (f *Flow) queueShow(ctx context.Context, c Call) error {
 		From    string           `json:"from"`
 		Bytes   int64            `json:"bytes"`
 		Verdict *gateway.Verdict `json:"verdict,omitempty"`
+		Results string           `json:"authentication,omitempty"`
 		linkLine
 	}{envelopeLine: lineOf(&e), Subject: m.Subject.Reveal(), From: m.From.Wire(), Bytes: m.Body.Size, Verdict: verdictOf(m, &e)}
+	if m.Authentication != nil {
+		shown.Results = mailauth.Results(f.set().Hostname, m.Authentication)
+	}
 	if shown.linkLine, err = f.linkLine(ctx, e.Link); err != nil {
 		return err
 	}

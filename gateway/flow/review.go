@@ -25,7 +25,7 @@ func (f *Flow) heldRelease(ctx context.Context, c Call) error {
 	if err != nil {
 		return err
 	}
-	if e.State == gateway.Held && e.Hold == holdQuarantine && e.Recipient.Domain() == f.set().ReplyDomain {
+	if e.State == gateway.Held && (e.Hold == holdQuarantine || e.Hold == holdUnverified) && e.Recipient.Domain() == f.set().ReplyDomain {
 		return f.releaseAnswer(ctx, c, m, &e, reason)
 	}
 	return operated(f.queue.Release(ctx, id, func(b *store.Batch, after *gateway.Envelope) error {

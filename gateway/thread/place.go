@@ -39,6 +39,7 @@ type Reason string
 const (
 	ReasonDead        Reason = "dead"            // the conversation is over: nothing of it is left
 	ReasonAutomatic   Reason = "automatic"       // RFC 3834 and kin, and what comes from the null sender
+	ReasonProgram     Reason = "program"         // by reference: a list, a receipt: mail for its recipient, and no answer
 	ReasonStaff       Reason = "staff"           // an account, or a trusted peer that speaks for the organization
 	ReasonAuthors     Reason = "authors"         // not exactly one From with exactly one address
 	ReasonPolicy      Reason = "dmarc_reject"    // fails DMARC, and its domain asks to refuse that
@@ -79,7 +80,8 @@ const (
 type Facts struct {
 	Now       time.Time
 	Dead      bool
-	Automatic bool
+	Automatic bool // an automatic reply; to a capability, anything that a program wrote
+	Program   bool // by reference, and a program wrote it
 	Staff     bool
 
 	Froms       int  // From fields
@@ -120,6 +122,7 @@ func table() []row {
 	return []row{
 		{ReasonDead, Reject, func(f *Facts) bool { return f.Dead }},
 		{ReasonAutomatic, Record, func(f *Facts) bool { return f.Automatic }},
+		{ReasonProgram, Quarantine, func(f *Facts) bool { return f.Program }},
 		{ReasonStaff, StaffTurn, func(f *Facts) bool { return f.Staff }},
 		{ReasonAuthors, Reject, func(f *Facts) bool { return f.Froms != 1 || f.Authors != 1 }},
 		{ReasonPolicy, Reject, func(f *Facts) bool {

@@ -77,6 +77,7 @@ func TestPlace(t *testing.T) {
 		{"automatic", func(f *Facts) { f.Automatic = true }, Record, ReasonAutomatic},
 		{"automatic from staff", func(f *Facts) { f.Automatic, f.Staff = true, true }, Record, ReasonAutomatic},
 		{"automatic and unsigned", func(f *Facts) { f.Automatic, f.Authentication.Signatures = true, nil }, Record, ReasonAutomatic},
+		{"program", func(f *Facts) { f.Program = true }, Quarantine, ReasonProgram},
 		{"staff", func(f *Facts) { f.Staff = true }, StaffTurn, ReasonStaff},
 		{"staff needs no signature", func(f *Facts) { f.Staff, f.Authentication.Signatures, f.Participant = true, nil, false }, StaffTurn, ReasonStaff},
 		{"no From", func(f *Facts) { f.Froms, f.Authors = 0, 0 }, Reject, ReasonAuthors},
@@ -169,7 +170,7 @@ func TestAttachedHasEverything(t *testing.T) {
 	attached := 0
 	property := func(t *rapid.T) {
 		f := Facts{
-			Now: placeNow, Dead: seldom.Draw(t, "dead"), Automatic: seldom.Draw(t, "automatic"), Staff: seldom.Draw(t, "staff"),
+			Now: placeNow, Dead: seldom.Draw(t, "dead"), Automatic: seldom.Draw(t, "automatic"), Staff: seldom.Draw(t, "staff"), Program: seldom.Draw(t, "program"),
 			Froms: rapid.SampledFrom([]int{1, 1, 1, 1, 0, 2}).Draw(t, "froms"), Authors: rapid.SampledFrom([]int{1, 1, 1, 1, 0, 2}).Draw(t, "authors"),
 			Participant: often.Draw(t, "participant"), Repeated: seldom.Draw(t, "repeated"), MessageID: often.Draw(t, "id"), Date: instant.Draw(t, "date"),
 			InTo: often.Draw(t, "to"), InCc: seldom.Draw(t, "cc"), Again: seldom.Draw(t, "again"), SeenID: seldom.Draw(t, "seen"),
@@ -198,7 +199,7 @@ func TestAttachedHasEverything(t *testing.T) {
 			return
 		}
 		attached++
-		mail := !f.Dead && !f.Automatic && !f.Staff && f.Froms == 1 && f.Authors == 1 && f.Participant && !f.Repeated && f.MessageID && !f.Again && !f.SeenID &&
+		mail := !f.Dead && !f.Automatic && !f.Program && !f.Staff && f.Froms == 1 && f.Authors == 1 && f.Participant && !f.Repeated && f.MessageID && !f.Again && !f.SeenID &&
 			!f.Date.IsZero() && f.Now.Sub(f.Date) <= 7*24*time.Hour && f.Date.Sub(f.Now) <= 24*time.Hour
 		s := f.Authentication.Signatures[p.Signature]
 		has := map[string]bool{}
