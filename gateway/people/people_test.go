@@ -378,3 +378,25 @@ func TestChosenGoesBeforeContact(t *testing.T) {
 		}
 	}
 }
+
+// TestQueueIsFair: four about one, 32 of a kind, and each kind for itself.
+func TestQueueIsFair(t *testing.T) {
+	turns := newTurns()
+	for n := range maxAbout + 1 {
+		if got := turns.queue("pin ", "one"); got != (n < maxAbout) {
+			t.Errorf("number %d about one: %v", n, got)
+		}
+	}
+	for n := maxAbout; n <= maxWaiting; n++ {
+		if got := turns.queue("pin ", fmt.Sprint(n)); got != (n < maxWaiting) {
+			t.Errorf("number %d of a kind: %v", n, got)
+		}
+	}
+	if !turns.queue("login ", "login one") {
+		t.Error("PINs keep logins out")
+	}
+	turns.unqueue("pin ", "one")
+	if !turns.queue("pin ", "one") {
+		t.Error("a place is not given back")
+	}
+}
