@@ -126,3 +126,75 @@ func filmIn(t *testing.T, raw []byte) []byte {
 	}
 	return film
 }
+
+// TestComingAgainNeedsNoCode: on a browser that is remembered one button opens
+// the message, elsewhere a PIN does; what is forgotten or removed opens nothing.
+func TestComingAgainNeedsNoCode(t *testing.T) {
+	g, outside := secureSite(t, "pins: {resend: 1s}")
+	l := newLetter(t, 1000)
+	accepted(t, g.relay, "ann@clinic.example", []string{"pat@out.example"}, l.mail)
+	link := outside.wait(t, "pat@out.example", 1).link(t)
+	code := codeFrom(t, outside, "pat.private@other.example")
+	b := newBrowser(t)
+	opened := b.open(link, code)
+	known := b.submit(opened, "remember", "")
+	if !strings.Contains(known.body, "This device is remembered") {
+		t.Fatalf("remembering: %d", known.status)
+	}
+	form := b.get(link + "/pin")
+	refused := b.submitAll(form, "chosen", map[string]string{"chosen": "111111", "again": "111111"})
+	if refused.status != http.StatusUnprocessableEntity || !strings.Contains(refused.body, "easy to guess") {
+		t.Errorf("a PIN that all guess: %d", refused.status)
+	}
+	if set := b.submitAll(form, "chosen", map[string]string{"chosen": "739164", "again": "739164"}); !strings.Contains(set.body, "Your PIN is set") {
+		t.Fatalf("choosing a PIN: %d\n%s", set.status, set.body)
+	}
+	b.leave(b.get(link))
+	gate := b.get(link)
+	if strings.Contains(gate.body, "kestrel") || !strings.Contains(gate.body, `name="device"`) {
+		t.Fatalf("the gate of a known device: %d\n%s", gate.status, gate.body)
+	}
+	if again := b.submit(gate, "device", ""); !strings.Contains(again.body, "kestrel") {
+		t.Errorf("one button: %d\n%s", again.status, again.body)
+	}
+	mails := outside.count()
+	other := newBrowser(t)
+	if p := other.submit(other.get(link), "pin", "739165"); strings.Contains(p.body, "kestrel") {
+		t.Error("a wrong PIN opened the message")
+	}
+	if p := other.submit(other.get(link), "pin", "739164"); !strings.Contains(p.body, "kestrel") {
+		t.Errorf("the PIN: %d\n%s", p.status, p.body)
+	}
+	if n := outside.count(); n != mails {
+		t.Errorf("%d mails were sent to those who come again", n-mails)
+	}
+	list := other.get(link + "/devices")
+	if gone := other.submit(list, "all", ""); !strings.Contains(gone.body, "No device is remembered") {
+		t.Errorf("forgetting: %d\n%s", gone.status, gone.body)
+	}
+	b.leave(b.get(link))
+	if gate := b.get(link); strings.Contains(gate.body, `name="device"`) || strings.Contains(gate.body, "kestrel") {
+		t.Error("a forgotten device is known")
+	}
+	g.must("audit", "verify")
+}
+
+// submitAll is submit with several fields filled in.
+func (b *browser) submitAll(p page, field string, values map[string]string) page {
+	b.t.Helper()
+	for name, value := range values {
+		p.body = regexp.MustCompile(`(<input[^>]*name="`+name+`")`).ReplaceAllString(p.body, `${1} value="`+value+`"`)
+	}
+	return b.submit(p, field, values[field])
+}
+
+// leave closes the message.
+func (b *browser) leave(p page) {
+	b.t.Helper()
+	form := regexp.MustCompile(`(?s)<form[^>]*action="[^"]*/leave".*?</form>`).FindString(p.body)
+	if form == "" {
+		b.t.Fatalf("no way to leave\n%s", p.body)
+	}
+	p.body = form
+	b.submit(p, "token", "")
+}
