@@ -9,6 +9,7 @@ import (
 	mimeforms "mime/multipart"
 	"net/http"
 	"net/textproto"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -88,6 +89,7 @@ func TestAnswersFromTheViewerReachStaff(t *testing.T) {
 	if own := b.get("http://" + g.viewer + turn[1]); !strings.Contains(own.body, "The hoopoe came back.") {
 		t.Errorf("my own turn: %d", own.status)
 	}
+	g.staffRead(turn[1][strings.LastIndexByte(turn[1], '/')+1:], "The hoopoe came back.")
 	film := noise(7, 60_000_000)
 	before := g.memory("VmHWM")
 	start := time.Now()
@@ -109,6 +111,35 @@ func TestAnswersFromTheViewerReachStaff(t *testing.T) {
 		t.Errorf("the same form twice: %d, %d mails", again.status, len(outside.to("ann@clinic.example")))
 	}
 	g.must("audit", "verify")
+}
+
+// staffRead reads the answer id on the page for staff, with the password of
+// the one whom it was for and not with that of a colleague.
+func (g *gate) staffRead(id, want string) {
+	g.t.Helper()
+	password := write(g.t, filepath.Join(g.dir, "password"), "correct horse battery\n")
+	for _, name := range []string{"ann@clinic.example", "ben@clinic.example"} {
+		g.must("user", "add", name, "--password-file", password)
+	}
+	address := "http://" + g.viewer + "/staff/" + id
+	ann, ben := newBrowser(g.t), newBrowser(g.t)
+	login := func(b *browser, name, password string) page {
+		return b.submitAll(b.get(address), "password", map[string]string{"name": name, "password": password})
+	}
+	if p := login(ann, "ann@clinic.example", "guessed"); p.status != http.StatusForbidden || strings.Contains(p.body, want) {
+		g.t.Errorf("a guessed password: %d", p.status)
+	}
+	if p := login(ben, "ben@clinic.example", "correct horse battery"); p.status != http.StatusForbidden || strings.Contains(p.body, want) {
+		g.t.Errorf("a colleague: %d", p.status)
+	}
+	p := login(ann, "ann@clinic.example", "correct horse battery")
+	if p.status != http.StatusOK || !strings.Contains(p.body, want) {
+		g.t.Fatalf("the one whom it is for: %d\n%s", p.status, p.body)
+	}
+	ann.leave(p)
+	if p := ann.get(address); strings.Contains(p.body, want) {
+		g.t.Error("the answer is open after leaving")
+	}
 }
 
 // filmIn is the base64 of the video part of a mail.
