@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"io"
+	"mime/multipart"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -38,6 +40,35 @@ func (b *browser) post(link, page, field, value string) (int, string) {
 		b.t.Fatalf("no form for %s on the page:\n%s", field, page)
 	}
 	resp, err := b.client.PostForm(link, url.Values{"token": {token[1]}, field: {value}})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return resp.StatusCode, string(body)
+}
+
+var formOnce = regexp.MustCompile(`name="once" value="([^"]+)"`)
+
+// answer fills in the form for an answer on page, with one attachment.
+func (b *browser) answer(link, page, text, name, content string) (int, string) {
+	b.t.Helper()
+	token, once := formToken.FindStringSubmatch(page), formOnce.FindStringSubmatch(page)
+	if token == nil || once == nil {
+		b.t.Fatalf("no form for an answer on the page:\n%s", page)
+	}
+	var form bytes.Buffer
+	w := multipart.NewWriter(&form)
+	for field, value := range map[string]string{"token": token[1], "once": once[1], "reply": text} {
+		_ = w.WriteField(field, value)
+	}
+	file, _ := w.CreateFormFile("file", name)
+	_, _ = io.WriteString(file, content)
+	_ = w.Close()
+	resp, err := b.client.Post(link, w.FormDataContentType(), &form)
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -39,6 +39,9 @@ var seedWords = map[string]string{
 	"foreign reply":  "ragwort-reply",
 	"message id":     "figwort-message-id",
 	"phone":          "15550147719",
+	"answer":         "sundew-answer-word",
+	"answered file":  "butterwort-upload",
+	"answered words": "pitcherplant-upload-word",
 }
 
 // grumpy is a next hop that quotes what it refuses.
@@ -168,9 +171,30 @@ func (r *rig) seededReading(box *mailbox, secrets map[string]string) {
 	}
 	b.get("http://" + r.viewer + "/" + secrets["link"] + "/" + seedWords["body"])
 	eventually(r.t, "the bounce", func() bool { return strings.Contains(box.to(r.t, seedWords["sender"]).Raw, seedWords["bounced"]) })
+	r.seededAnswer(b, box, notice.Link, secrets)
 	for _, e := range r.objects("held", "list") {
 		r.must("held", "refuse", e["id"].(string), "--reason", seedWords["reason"])
 	}
+}
+
+// seededAnswer sends an answer with an attachment that goes through a file, and
+// one that is refused, and waits until staff have it.
+func (r *rig) seededAnswer(b *browser, box *mailbox, link string, secrets map[string]string) {
+	r.t.Helper()
+	for _, words := range []int{1, 10_000} { // the second is above the limit of a text
+		_, page := b.get(link)
+		code, after := b.answer(link, page, strings.Repeat(seedWords["answer"]+" ", words), seedWords["answered file"]+".txt", strings.Repeat(seedWords["answered words"]+"\n", 40_000))
+		if (code == http.StatusOK) != (words == 1) {
+			r.t.Fatalf("an answer of %d words: %d\n%s", words, code, after)
+		}
+	}
+	eventually(r.t, "the answer", func() bool { return strings.Contains(box.to(r.t, seedWords["sender"]).Raw, seedWords["answer"]) })
+	_, after, _ := strings.Cut(box.to(r.t, seedWords["sender"]).Raw, "<r.")
+	local, _, ok := strings.Cut(after, "@")
+	if !ok {
+		r.t.Fatal("the answer has no capability")
+	}
+	secrets["capability"] = local
 }
 
 // seededErrors provokes what goes wrong with the seeded things.
