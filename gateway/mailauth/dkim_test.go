@@ -168,6 +168,9 @@ func TestSignedOctets(t *testing.T) {
 			result: fail, reason: "signed fields were changed or the key is another",
 		},
 		"oversigned": {tags: strings.Replace(plainTags, allFields, allFields+":from:subject:x-gone", 1), result: pass, covered: "from to subject date message-id x-gone"},
+		"h= with signatures, of which there was none": { // RFC 6376 section 3.5: its own is not meant
+			tags: strings.Replace(plainTags, allFields, allFields+":dkim-signature", 1), result: pass, covered: "from to subject date message-id dkim-signature",
+		},
 		"h= in capitals, spaced": {
 			tags: strings.Replace(plainTags, allFields, "From : To : Subject : Date : Message-ID", 1), result: pass,
 		},
