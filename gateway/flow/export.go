@@ -176,7 +176,7 @@ func (f *Flow) exportReceived(ctx context.Context, c Call, _ people.Person, refs
 func (f *Flow) exportWritten(ctx context.Context, c Call, p people.Person, refs []gateway.PersonRef) error {
 	var lines []exportedMessage
 	err := each(ctx, f.Store, store.Prefix(store.Messages), func(m *gateway.Message) {
-		if slices.Contains(refs, m.Author) || m.Direction == gateway.Inbound && (m.From.Key() == p.Address.Key() || m.Sender.Key() == p.Address.Key()) {
+		if slices.Contains(refs, m.Author) { // not what only claims to be theirs
 			lines = append(lines, exportedMessage{
 				Kind: "message", ID: m.ID.String(), Thread: shownThread(m.Thread), Wrote: true, At: m.Accepted, From: p.Address.Wire(),
 				Subject: m.Subject.Reveal(), Bytes: m.Body.Size, Retain: m.Retain,

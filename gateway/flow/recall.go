@@ -223,11 +223,13 @@ func (f *Flow) stageLock(b *store.Batch, m *gateway.Message, e *gateway.Envelope
 	})
 }
 
-// entries are what the journal beside the keyring is told.
+// entries are what the journal beside the keyring is told. What was taken back
+// before is told again: the answer to an earlier commit may have been lost, and
+// with it what should have followed.
 func (r *Recalled) entries(data string) []seal.Entry {
 	var list []seal.Entry
 	for _, e := range r.Envelopes {
-		if e.Reach == ReachLocked || e.Reach == ReachWithdrawn {
+		if e.Reach != ReachLeft && e.Reach != ReachEnded {
 			list = append(list, seal.Entry{Kind: seal.JournalRecalled, ID: e.ID.String(), Data: []byte(data)})
 		}
 	}

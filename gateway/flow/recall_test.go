@@ -265,6 +265,45 @@ func TestRecallForAll(t *testing.T) {
 	w.sound(t, kv)
 }
 
+// A recall whose answer, or whose line in the journal, was lost is still known
+// beside the keyring: by repeating it, and by the shredding at the latest.
+func TestLostRecallIsJournalled(t *testing.T) {
+	for name, then := range map[string]func(ctx context.Context, f *Flow, id gateway.MessageID) error{
+		"repeated": func(ctx context.Context, f *Flow, id gateway.MessageID) error {
+			return recallOp(ctx, f, "message.recall", id, "")
+		},
+		"shredded": func(ctx context.Context, f *Flow, _ gateway.MessageID) error {
+			agendaFor(ctx, f, 10*time.Minute)
+			return nil
+		},
+	} {
+		w := newWorld(t)
+		kv := emptyStore()
+		var backup store.Store
+		err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+			id := sentTo(ctx, t, f, three...)
+			backup = kv.Copy()
+			if _, err := f.lock(ctx, id, gateway.Address{}, "uid:0"); err != nil {
+				return err
+			}
+			return then(ctx, f, id)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = w.in(t, backup, func(ctx context.Context, f *Flow) error {
+			done, err := w.replayed(ctx, f)
+			if done.Recalled != 4 { // three copies, and the message
+				t.Errorf("%s: %+v", name, done)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // Undone within the grace, nothing is lost: the open session reads on.
 func TestRecallUndone(t *testing.T) {
 	w := newWorld(t)

@@ -122,5 +122,6 @@ func (f *Flow) stageReceipt(ctx context.Context, b *store.Batch, m *gateway.Mess
 		}
 		d.Copies = append(d.Copies, c)
 	}
-	return f.stageStaffNotice(ctx, b, m, d)
+	_, err := f.stageStaffNotice(ctx, b, m, d)
+	return err
 }

@@ -112,7 +112,7 @@ func (f *Flow) tell(ctx context.Context, b *store.Batch, e *gateway.Envelope, m 
 	if !d.When.IsZero() {
 		d.When = d.When.In(set.zone())
 	}
-	if err := f.stageStaffNotice(ctx, b, m, d); err != nil {
+	if told, err := f.stageStaffNotice(ctx, b, m, d); err != nil || !told {
 		return err
 	}
 	return f.Audit.Stage(b, gateway.Record{
@@ -122,26 +122,26 @@ func (f *Flow) tell(ctx context.Context, b *store.Batch, e *gateway.Envelope, m 
 }
 
 // stageStaffNotice stages a notice to the member of staff who wrote m, under
-// their own message. Nobody outside the organization is told anything.
-func (f *Flow) stageStaffNotice(ctx context.Context, b *store.Batch, m *gateway.Message, d mailmsg.StaffNoticeData) (err error) {
+// their own message. Nobody outside the organization is told anything: told is false then.
+func (f *Flow) stageStaffNotice(ctx context.Context, b *store.Batch, m *gateway.Message, d mailmsg.StaffNoticeData) (told bool, err error) {
 	set := f.set()
 	to := m.From
 	if !to.In(set.Domains) {
 		to = m.Sender
 	}
 	if to.IsNull() || !to.In(set.Domains) {
-		return nil
+		return false, nil
 	}
 	d.From, d.To, d.Organization, d.Language, d.Now = set.notices(), to, set.Organization, set.Language, f.Now().In(set.zone())
 	d.InReplyTo, d.References = m.HeaderID, []string{m.HeaderID}
 	if d.HeaderID, err = mailmsg.HeaderID(d.From.Domain(), f.Random); err != nil {
-		return err
+		return false, err
 	}
 	raw, err := mailmsg.StaffNotice(d)
 	if err != nil {
-		return err
+		return false, err
 	}
-	return f.stageOwn(ctx, b, own{from: d.From, to: to, thread: m.Thread, raw: raw})
+	return true, f.stageOwn(ctx, b, own{from: d.From, to: to, thread: m.Thread, raw: raw})
 }
 
 // stageStatus stages a task that tells the sender of the first reading, where

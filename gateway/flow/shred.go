@@ -56,11 +56,13 @@ func (f *Flow) shredWraps(ctx context.Context, b *store.Batch, t task) error {
 		return err
 	}
 	var groups []string
+	again := Recalled{Message: m.ID, All: m.Recalled.Equal(t.At)}
 	for i := range copies {
 		e := &copies[i]
 		if !e.Recalled.Equal(t.At) || !e.Shredded.IsZero() {
 			continue
 		}
+		again.Envelopes = append(again.Envelopes, RecalledEnvelope{ID: e.ID, Reach: ReachAlready})
 		b.RequireVersion(envelopeKey(e.ID), versions[i])
 		ended, err := f.shredEnvelope(ctx, b, &m, e)
 		if err != nil {
@@ -76,6 +78,9 @@ func (f *Flow) shredWraps(ctx context.Context, b *store.Batch, t task) error {
 		if err := b.PutRecord(messageKey(m.ID), m); err != nil {
 			return err
 		}
+	}
+	if err := f.Journal.Append(again.entries("")...); err != nil { // a crash may have come between lock and journal
+		return err
 	}
 	slices.Sort(groups)
 	return f.stageTask(b, task{Kind: taskShred, Due: t.Due, Message: t.Message, At: t.At, Step: 1, Groups: slices.Compact(groups)})
