@@ -95,7 +95,7 @@ type Relay struct {
 
 // Inbound configures the inbound listener.
 type Inbound struct {
-	Relay bool `yaml:"relay" doc:"true: also take mail for the organization's domains and pass it on"`
+	Relay bool `yaml:"relay" doc:"true: also take mail for the organization's domains and pass it on, with Authentication-Results on top; what refers to a secured conversation is placed there"`
 }
 
 // Values of Route.TLS.

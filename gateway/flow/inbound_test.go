@@ -411,3 +411,36 @@ func TestRaceOfOneAnswer(t *testing.T) {
 	}
 	w.sound(t, kv)
 }
+
+// A server of ours that hands on what the world sent: the signature counts, and
+// SPF, which would speak of that server, refuses nothing.
+func TestAnswerHandedOnByAServerOfOurs(t *testing.T) {
+	for _, c := range []struct {
+		signed, policy string
+		attached       bool
+	}{{"secure.example", "none", true}, {"secure.example", "reject", true}, {"none", "reject", false}} {
+		w := newWorld(t)
+		kv := emptyStore()
+		w.secured(t, kv, "s@secure.example")
+		to := replyTo(w.hop.mail("s@secure.example")[0])
+		w.hop.forget()
+		err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+			s := submissionTo(to)
+			s.From = gateway.MustAddress("s@secure.example")
+			id, err := handIn(ctx, f, s, answering(to, "1", "X-Signed: "+c.signed, "X-Policy: "+c.policy))
+			if err != nil {
+				return err
+			}
+			m, err := f.message(ctx, id)
+			if err == nil && m.Direction != gateway.Inbound {
+				t.Error("it counts as mail of ours")
+			}
+			deliverAll(ctx, f, time.Minute)
+			return err
+		})
+		if n := countIn(w.hop.mail("ann@clinic.example"), "thank you"); err != nil || (n == 1) != c.attached {
+			t.Errorf("signed by %s, p=%s: %v, attached %d times", c.signed, c.policy, err, n)
+		}
+		w.sound(t, kv)
+	}
+}
