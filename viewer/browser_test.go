@@ -38,7 +38,7 @@ func chromium(t *testing.T, flags ...chromedp.ExecAllocatorOption) context.Conte
 		chromedp.Flag("hide-scrollbars", true), chromedp.WSURLReadTimeout(time.Minute),
 	)
 	options = append(options, flags...)
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 9*time.Minute)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
 	t.Cleanup(cancel)
@@ -117,6 +117,12 @@ func (w *window) scheme(name string) {
 	tell(w, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name}}})
 }
 
+// media is what the page is made for: screen or print, and its colours.
+func (w *window) media(kind, scheme string) {
+	w.t.Helper()
+	tell(w, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: kind, Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+}
+
 func (w *window) open(path string) {
 	w.t.Helper()
 	w.do("opening a page", chromedp.Navigate(w.base+path))
@@ -165,6 +171,9 @@ func (w *window) download(selector string) []byte {
 // picture takes a picture of the whole page.
 func (w *window) picture(folder, name string) {
 	w.t.Helper()
+	if folder == "" {
+		return
+	}
 	ask[bool](w, `document.activeElement.blur(), true`)
 	// Frames paint only what lies inside of the window.
 	height := ask[int64](w, `document.documentElement.scrollHeight`)
@@ -182,12 +191,12 @@ func (w *window) picture(folder, name string) {
 	}
 }
 
-// screenshots is the folder where pictures of the pages are left.
+// screenshots is the folder where pictures of the pages are left, "" for none.
 func screenshots(t testing.TB) string {
 	t.Helper()
 	dir := os.Getenv("GATEPOST_SCREENSHOTS")
 	if dir == "" {
-		return t.TempDir()
+		return ""
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatalf("the folder for screenshots: %v", err)

@@ -13,7 +13,7 @@ import (
 // served as a script, and nosniff keeps browsers from taking it for one.
 // Message pages add the hashes of the
 // two style sheets of a mail, which its frame inherits.
-const pagePolicy = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'%s; img-src 'self' data:; form-action 'self'; frame-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+const pagePolicy = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'%s; img-src 'self' data:; media-src 'self'; form-action 'self'; frame-src 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 // documentPolicy is that of an octet stream of a stranger: if a browser shows
 // it against all advice, then as a document that can do nothing.

@@ -130,5 +130,7 @@ func looks() []look {
 				w.press(`form:has(#pin) button`, `h1`)
 			}
 		}},
+		{name: "33-branded-gate", set: func(c *clinic, _ *window) { c.page.Brand = "paed.example" }},
+		{name: "34-branded-message", path: stays, set: func(c *clinic, w *window) { c.page.Brand = "paed.example"; read(letter())(c, w) }},
 	}, ownLooks()...)
 }

@@ -42,6 +42,7 @@ type fileLine struct {
 	ID, Name, About string
 	Href, Save      string
 	ShowHref, Show  string // Show is "" when a browser cannot show it
+	In              string // how it is shown in place: picture, audio, video; "" on a page of its own
 }
 
 // read opens the message of d for a page. The caller closes the reading, and
@@ -194,10 +195,14 @@ func line(w words, d desk, n int, f *library.File) fileLine {
 		Href:  fmt.Sprintf("%s/file/%d", d.base, n), ShowHref: fmt.Sprintf("%s/show/%d", d.base, n),
 	}
 	switch f.Kind {
-	case library.Picture, library.PDF:
+	case library.Picture:
+		out.Show, out.In = w.T("files.show"), "picture"
+	case library.PDF:
 		out.Show = w.T("files.show")
-	case library.Sound, library.Video:
-		out.Show = w.T("files.play")
+	case library.Sound:
+		out.Show, out.In = w.T("files.play"), "audio"
+	case library.Video:
+		out.Show, out.In = w.T("files.play"), "video"
 	}
 	return out
 }

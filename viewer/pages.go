@@ -69,6 +69,7 @@ type frame struct {
 	Title  string
 	Org    string
 	Help   *help
+	Brand  *worn // nil: the standard look
 	Sheet  string
 	Script string
 	Path   string // of the link
@@ -130,6 +131,7 @@ func (v *viewer) frame(r *http.Request, l link, page gateway.LinkPage) frame {
 	if f.Help == nil {
 		f.Help = helpFrom(v.config.Help)
 	}
+	f.wear(v.brands.worn[page.Brand])
 	if l.path != "" {
 		f.Token = v.token(l)
 	}

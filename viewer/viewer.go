@@ -105,10 +105,11 @@ type Staff interface {
 
 // Config of the viewer.
 type Config struct {
-	URL          string // viewer.url: where people find it
-	TLS          bool   // served over TLS: HSTS, Secure cookies with the __Host- prefix
-	Organization string // shown where no link says it
-	Help         string // whom to ask: a mail address or a telephone number
+	URL          string                   // viewer.url: where people find it
+	TLS          bool                     // served over TLS: HSTS, Secure cookies with the __Host- prefix
+	Organization string                   // shown where no link says it
+	Help         string                   // whom to ask: a mail address or a telephone number
+	Brands       map[string]gateway.Brand // by mail domain; none: the standard look
 	Idle         time.Duration
 	Location     *time.Location // of the times on pages; nil: the machine's
 	// MAC makes the tokens of forms. Its key outlives restarts and is the same
@@ -131,6 +132,7 @@ type viewer struct {
 	pages    *pages
 	metrics  *metrics
 	room     *room
+	brands   brands
 }
 
 // New makes the handler. It fails on a configuration that cannot work.
@@ -160,7 +162,7 @@ func New(c Config, j Journeys, l *library.Library) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("registering the viewer's metrics: %w", err)
 	}
-	v := &viewer{config: c, host: strings.ToLower(u.Hostname()), journeys: j, library: l, words: words, pages: pages, metrics: metrics, room: newRoom()}
+	v := &viewer{config: c, host: strings.ToLower(u.Hostname()), journeys: j, library: l, words: words, pages: pages, metrics: metrics, room: newRoom(), brands: dress(c.Brands)}
 	return v.guard(v.routes()), nil
 }
 
@@ -191,6 +193,7 @@ func (v *viewer) routes() http.Handler {
 	}
 	mux.HandleFunc("GET /keys", v.page("keys", v.showKeys))
 	mux.HandleFunc("GET /static/{name}", v.page("static", v.static))
+	mux.HandleFunc("GET /brand/{name}", v.page("static", v.brand))
 	mux.HandleFunc("GET /robots.txt", v.page("static", v.robots))
 	mux.HandleFunc("GET /{$}", v.page("root", v.root))
 	mux.HandleFunc("/", v.page("none", v.none))

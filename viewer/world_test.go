@@ -207,7 +207,7 @@ func (c *clinic) handler(address string, tls bool) http.Handler {
 			return c.mail, nil
 		})
 	h, err := New(Config{
-		URL: address, TLS: tls, Organization: "Example Clinic", MAC: testMAC, Now: c.time, Random: randomReader{}, Idle: c.idle, Location: time.UTC,
+		URL: address, TLS: tls, Organization: "Example Clinic", Brands: testBrands(), MAC: testMAC, Now: c.time, Random: randomReader{}, Idle: c.idle, Location: time.UTC,
 		Logger: slog.New(slog.NewJSONHandler(c.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Metrics: prometheus.NewRegistry(),
 	}, c, shelf)
 	if err != nil {

@@ -215,8 +215,13 @@ func (s *server) listenViewer() error {
 	if err != nil {
 		return exit{exitConfig, err}
 	}
+	brands, err := c.Brands()
+	if err != nil {
+		return exit{exitConfig, err}
+	}
 	handler, err := viewer.New(viewer.Config{
-		URL: c.Viewer.URL, TLS: c.TLS.Viewer, Organization: c.Organization.Name, Help: c.Organization.Help, Idle: c.Viewer.Idle,
+		Brands: brands,
+		URL:    c.Viewer.URL, TLS: c.TLS.Viewer, Organization: c.Organization.Name, Help: c.Organization.Help, Idle: c.Viewer.Idle,
 		Location: zone, MAC: s.keyring.MAC, Now: time.Now, Random: rand.Reader, Logger: s.log, Metrics: s.registry,
 	}, s.flow, library.New(s.keyring.Opener(), s.bodies, mailmsg.View).While(s.flow.Readable))
 	if err != nil {

@@ -134,6 +134,7 @@
     };
     setInterval(look, 1000);
     for (const name of ["input", "pointerdown", "keydown"]) addEventListener(name, touch, { passive: true });
+    addEventListener("timeupdate", touch, { capture: true, passive: true }); // who listens is there
     $("button", box).addEventListener("click", () => { stay(); look(); });
     document.addEventListener("visibilitychange", () => document.hidden || look());
   }
@@ -168,7 +169,26 @@
     $("button", list).addEventListener("click", () => list.close());
   }
 
+  // A picture is shown where it is listed. It is not fetched before somebody
+  // asks for it, because fetching it is reading it.
+  function picture(link) {
+    link.addEventListener("click", e => {
+      if (e.ctrlKey || e.metaKey || e.shiftKey) return;
+      e.preventDefault();
+      const shown = new Image();
+      shown.className = "player";
+      shown.alt = link.dataset.picture;
+      shown.onerror = () => location.assign(link.href);
+      shown.onload = () => link.closest("li").focus();
+      shown.src = link.href;
+      link.closest("li").tabIndex = -1;
+      link.closest("p").before(shown);
+      link.remove();
+    });
+  }
+
   for (const form of document.querySelectorAll("form.answer")) answer(form);
+  for (const link of document.querySelectorAll("[data-picture]")) picture(link);
   for (const form of document.querySelectorAll('form[data-key="leave"]')) form.addEventListener("submit", () => { closing = true; store.clear(); });
   for (const button of document.querySelectorAll("[data-print]")) {
     button.hidden = false;
