@@ -88,7 +88,8 @@ func ownLooks() []look {
 		}},
 		{name: "62-idle-warning", path: stays, set: func(c *clinic, w *window) {
 			opened(c, w)
-			ask[bool](w, `document.querySelector("#idle p").textContent = document.querySelector("#idle").dataset.text, document.querySelector("#idle").hidden = false, true`)
+			// Without the clock, which would hide it again.
+			ask[bool](w, `[...Array(1000).keys()].forEach(clearInterval), document.querySelector("#idle p").textContent = document.querySelector("#idle").dataset.text, document.querySelector("#idle").hidden = false, true`)
 		}},
 		{name: "63-was-idle", path: "?idle", set: opened},
 		{name: "64-keys", path: "!/keys"},

@@ -1,5 +1,5 @@
-// Package viewer is the web site where correspondents read: pages that work
-// without JavaScript, on a telephone, with a screen reader.
+// Package viewer is the web site where correspondents read and answer: pages
+// that work without JavaScript, on a telephone, with a screen reader.
 //
 // It keeps no state and opens no key. What a link is worth, codes, proofs and
 // sessions come from Journeys; an opened message from the library. Staff have
@@ -13,7 +13,9 @@
 //   - No octet of a message is sent before Journeys.Open gave a Grant.
 //   - Nothing of a mail is ever part of our own document: its HTML stands in a
 //     sandboxed frame, its text is escaped.
-//   - Every answer carries the headers of guard.go; no page is stored anywhere.
+//   - What a correspondent writes is handed on while it arrives; what was not
+//     taken is shown again to the one who wrote it, and kept nowhere here.
+//   - Every response carries the headers of guard.go; no page is stored anywhere.
 //   - Errors, logs and metrics hold no link, no session and nothing of a
 //     message. The path of a request is a secret and is never logged.
 package viewer
