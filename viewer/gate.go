@@ -281,7 +281,9 @@ func (v *viewer) leave(w http.ResponseWriter, r *http.Request) {
 func (v *viewer) left(w http.ResponseWriter, r *http.Request, l link, page gateway.LinkPage) {
 	p := notePage{frame: v.frame(r, l, page)}
 	p.Title = p.W.T("left.title")
-	p.Lines = []string{p.W.T("left.text")}
+	if !page.Device && page.PIN == gateway.PINNone { // the others need no new code
+		p.Lines = []string{p.W.T("left.text")}
+	}
 	p.Again = p.W.T("left.again")
 	v.note(w, r, http.StatusOK, p)
 }
