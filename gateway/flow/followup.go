@@ -67,7 +67,7 @@ func (r Reminders) plan(sent, expires time.Time, urgent bool) (all []followUp) {
 // stageFollowUp stages the first step after a message was secured for e. What
 // a program sent by itself (RFC 3834) is not followed up.
 func (f *Flow) stageFollowUp(b *store.Batch, s securing, e *gateway.Envelope, l *gateway.Link) error {
-	if s.automatic != "" && s.automatic != "no" {
+	if isAutomatic(s.automatic) {
 		return nil
 	}
 	return f.stageNext(b, task{Kind: taskFollow, Envelope: e.ID, At: l.Created, Urgent: s.urgent}, l.Expires)

@@ -103,6 +103,29 @@ func (r *visiting) demanding(t *testing.T, w *world, kv store.Store, pin string)
 	r.change(t, w, kv, func(l *gateway.Link) { l.Options.PIN = pin })
 }
 
+// TestSenderHearsOfALockedDoor: whoever writes to somebody who has no way to
+// open the link is told at once, under their own message; nobody is told of a
+// link that can be opened, or in the name of a program.
+func TestSenderHearsOfALockedDoor(t *testing.T) {
+	told := func(w *world) int {
+		return strings.Count(strings.Join(w.hop.mail("ann@clinic.example"), ""), "Cannot be opened yet")
+	}
+	w, kv := newWorld(t), emptyStore()
+	w.secured(t, kv, "pat@strict.example")
+	if mails := w.hop.mail("ann@clinic.example"); told(w) != 1 || !strings.Contains(mails[0], "In-Reply-To: <original@clinic.example>") || strings.Contains(mails[0], "pat@") {
+		t.Errorf("the sender was told:\n%s", mails)
+	}
+	w.secured(t, kv, "pat@secure.example")
+	w.in(t, kv, func(ctx context.Context, f *Flow) error {
+		_, err := accept(ctx, f, submissionTo("pat@strict.example"), "Auto-Submitted: auto-generated\r\n"+testMail)
+		deliverAll(ctx, f, time.Minute)
+		return err
+	})
+	if told(w) != 1 {
+		t.Errorf("the sender was told %d times", told(w))
+	}
+}
+
 // TestDemandThatNobodyMeets: the link stays shut, says so to its reader and to
 // operators, and opens when what is missing is imported.
 func TestDemandThatNobodyMeets(t *testing.T) {

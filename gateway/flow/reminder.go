@@ -103,6 +103,23 @@ func (f *Flow) tellExpiring(ctx context.Context, b *store.Batch, u *unread) erro
 	return f.tell(ctx, b, &u.envelope, u.message, &u.link, mailmsg.StaffNoticeData{Kind: mailmsg.StaffExpiring})
 }
 
+// maxTold bounds the recipients of a message about whom its sender is told
+// that they cannot open it: who writes to more has the evidence.
+const maxTold = 20
+
+// tellUnopenable stages that the sender is told at once when nothing that the
+// recipient has opens the link. It still protects; but nobody should wait for
+// an answer to what nobody can read.
+func (f *Flow) tellUnopenable(ctx context.Context, b *store.Batch, s securing, e *gateway.Envelope, l *gateway.Link, o *offer) error {
+	if o.code.known() || o.pin != nil || isAutomatic(s.automatic) || s.message.Envelopes > maxTold {
+		return nil
+	}
+	return f.tell(ctx, b, e, s.message, l, mailmsg.StaffNoticeData{Kind: mailmsg.StaffUnopenable})
+}
+
+// isAutomatic reports what Auto-Submitted (RFC 3834) says: a program wrote the mail by itself.
+func isAutomatic(submitted string) bool { return submitted != "" && submitted != "no" }
+
 // tell stages a status mail to the sender of a message about one envelope, and
 // its evidence. d holds what is special of it.
 func (f *Flow) tell(ctx context.Context, b *store.Batch, e *gateway.Envelope, m *gateway.Message, l *gateway.Link, d mailmsg.StaffNoticeData) error {

@@ -83,6 +83,9 @@ func (f *Flow) secure(ctx context.Context, b *store.Batch, s securing, e *gatewa
 		return err
 	}
 	opens := f.offer(link, person)
+	if err := f.tellUnopenable(ctx, b, s, e, &link, &opens); err != nil {
+		return err
+	}
 	return f.Audit.Stage(b, gateway.Record{
 		At: now, Event: gateway.EventNoticeMade, Actor: "system", Message: m.ID, Envelope: e.ID.String(), Thread: m.Thread,
 		Link: link.ID, Persons: []gateway.PersonRef{e.Person},

@@ -44,6 +44,7 @@ rules:
   - {id: s, reason: secured, when: recipient.domain == "secure.example", then: secure}
   - {id: n, reason: no copy, when: recipient.domain == "nocopy.example", then: {action: secure, staff_copy: none}}
   - {id: st, reason: told, when: recipient.domain == "status.example", then: {action: secure, status: opened}}
+  - {id: o, reason: strict, when: recipient.domain == "strict.example", then: {action: secure, pin: other_channel}}
   - {id: t, reason: forced TLS, when: recipient.domain == "tls.example" || recipient.domain == "plain.example", then: tls}
   - {id: h, reason: a person decides, when: recipient.domain == "hold.example", then: hold}
   - {id: hs, reason: secured below, when: recipient.domain == "both.example", then: secure}

@@ -21,6 +21,7 @@ const (
 	StaffReported    StaffKind = "reported"    // the reader doubts it, or it is not for them
 	StaffRecalled    StaffKind = "recalled"    // receipt for a recall, or for undoing one
 	StaffUndelivered StaffKind = "undelivered" // an answer did not get into the mailbox
+	StaffUnopenable  StaffKind = "unopenable"  // a rule demands a proof that the recipient cannot give yet
 )
 
 // StaffNoticeData is everything that a notice to staff says. There is no place
@@ -140,6 +141,8 @@ func (d *StaffNoticeData) content(w words) (subject string, paragraphs []string)
 		return s.subjects.reported, nonEmpty(s.suspicious, facts, s.suspectNext)
 	case StaffRecalled:
 		return s.subjects.recalled, d.receipt(w, facts)
+	case StaffUnopenable:
+		return s.subjects.unopenable, nonEmpty(s.unopenable, facts, s.unopenNext)
 	case StaffUndelivered:
 		return s.subjects.undelivered, nonEmpty(s.undelivered, facts, d.page(s), d.number(s.undelivNext))
 	}

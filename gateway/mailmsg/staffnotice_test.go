@@ -16,7 +16,7 @@ func languages() []string { return []string{"en", "de", "fr", "it", "es", "ar"} 
 func staffKinds() []mailmsg.StaffKind {
 	return []mailmsg.StaffKind{
 		mailmsg.StaffAnswer, mailmsg.StaffHeld, mailmsg.StaffOpened, mailmsg.StaffUnread, mailmsg.StaffExpiring, mailmsg.StaffReported,
-		mailmsg.StaffRecalled, mailmsg.StaffUndelivered,
+		mailmsg.StaffRecalled, mailmsg.StaffUndelivered, mailmsg.StaffUnopenable,
 	}
 }
 

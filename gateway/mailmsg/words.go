@@ -71,6 +71,8 @@ type staffWords struct {
 	suspectNext  string
 	undelivered  string
 	undelivNext  string
+	unopenable   string
+	unopenNext   string
 }
 
 // staffFacts are subjects, the label before each fact, and what may stand
@@ -85,7 +87,7 @@ type staffFacts struct {
 
 // staffSubjects are subjects; %s is the reference.
 type staffSubjects struct {
-	answer, held, opened, unread, expiring, reported, recalled, undelivered string
+	answer, held, opened, unread, expiring, reported, recalled, undelivered, unopenable string
 }
 
 // staffLabels stand before facts, and name what opened a message.

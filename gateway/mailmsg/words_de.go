@@ -62,6 +62,8 @@ func germanStaff() staffWords {
 		suspectNext:  "Bitte erreichen Sie ihn auf einem anderen Weg und sagen Sie ihm, ob die Nachricht von Ihnen ist.",
 		undelivered:  "Eine Antwort auf Ihre vertrauliche Nachricht konnte nicht in Ihr Postfach zugestellt werden. Sie ist nicht verloren.",
 		undelivNext:  "Wer in Ihrem Haus zurückgehaltene Nachrichten prüft, findet sie unter dieser Nummer:",
+		unopenable:   "Ihre vertrauliche Nachricht ist angekommen, kann aber noch nicht geöffnet werden: Eine Regel verlangt einen Code über einen zweiten Weg, und es ist keiner bekannt.",
+		unopenNext:   "Erfragen Sie eine zweite Mailadresse des Empfängers und lassen Sie sie eintragen (gatepost contact import); derselbe Link funktioniert dann. Oder senden Sie die Nachricht noch einmal mit [secure pin:…], mit eigenen Ziffern, im Betreff und nennen Sie dem Empfänger die PIN am Telefon.",
 	}
 }
 
@@ -76,6 +78,7 @@ func germanFacts() staffFacts {
 			reported:    "Vom Empfänger gemeldet: vertrauliche Nachricht %s",
 			recalled:    "Rückruf: vertrauliche Nachricht %s",
 			undelivered: "Antwort nicht zugestellt: vertrauliche Nachricht %s",
+			unopenable:  "Noch nicht zu öffnen: vertrauliche Nachricht %s",
 		},
 		labels: staffLabels{
 			reference: "Kennzeichen:",

@@ -62,6 +62,8 @@ func englishStaff() staffWords {
 		suspectNext:  "Please reach them in another way and tell them whether the message is from you.",
 		undelivered:  "An answer to your secure message could not be delivered to your mailbox. It is not lost.",
 		undelivNext:  "The reviewers of your organization find it under this number:",
+		unopenable:   "Your secure message has reached its recipient, who cannot open it yet: a rule demands a code over a second channel, and none is known.",
+		unopenNext:   "Ask for a second mail address of the recipient and have it entered (gatepost contact import); the same link then works. Or send the message again with [secure pin:…], digits of your own, in the subject, and tell the recipient the PIN by telephone.",
 	}
 }
 
@@ -76,6 +78,7 @@ func englishFacts() staffFacts {
 			reported:    "Reported by the reader: secure message %s",
 			recalled:    "Recall: secure message %s",
 			undelivered: "Answer not delivered: secure message %s",
+			unopenable:  "Cannot be opened yet: secure message %s",
 		},
 		labels: staffLabels{
 			reference: "Reference:",

@@ -62,6 +62,8 @@ func spanishStaff() staffWords {
 		suspectNext:  "Contacte con él por otra vía y dígale si el mensaje es suyo.",
 		undelivered:  "No se pudo entregar en su buzón una respuesta a su mensaje confidencial. No se ha perdido.",
 		undelivNext:  "Quienes revisan los mensajes retenidos en su organización la encuentran con este número:",
+		unopenable:   "Su mensaje confidencial ha llegado, pero el destinatario aún no puede abrirlo: una regla exige un código por una segunda vía y no se conoce ninguna.",
+		unopenNext:   "Pida una segunda dirección del destinatario y hágala registrar (gatepost contact import); el mismo enlace funcionará entonces. O envíe de nuevo el mensaje con [secure pin:…], con cifras propias, en el asunto y diga el PIN al destinatario por teléfono.",
 	}
 }
 
@@ -76,6 +78,7 @@ func spanishFacts() staffFacts {
 			reported:    "Notificado por el lector: mensaje confidencial %s",
 			recalled:    "Retirada: mensaje confidencial %s",
 			undelivered: "Respuesta no entregada: mensaje confidencial %s",
+			unopenable:  "Aún no se puede abrir: mensaje confidencial %s",
 		},
 		labels: staffLabels{
 			reference: "Referencia:",

@@ -62,6 +62,8 @@ func frenchStaff() staffWords {
 		suspectNext:  "Joignez-le autrement et dites-lui si le message vient de vous.",
 		undelivered:  "Une réponse à votre message confidentiel n'a pas pu être distribuée dans votre boîte. Elle n'est pas perdue.",
 		undelivNext:  "Les personnes chargées de la vérification dans votre organisation la trouvent sous ce numéro :",
+		unopenable:   "Votre message confidentiel est arrivé, mais son destinataire ne peut pas encore l'ouvrir : une règle exige un code par une seconde voie, et aucune n'est connue.",
+		unopenNext:   "Demandez une seconde adresse du destinataire et faites-la enregistrer (gatepost contact import) ; le même lien fonctionnera alors. Ou renvoyez le message avec [secure pin:…], avec vos propres chiffres, dans l'objet, et communiquez le PIN au destinataire par téléphone.",
 	}
 }
 
@@ -76,6 +78,7 @@ func frenchFacts() staffFacts {
 			reported:    "Signalé par le lecteur : message confidentiel %s",
 			recalled:    "Rappel du message : message confidentiel %s",
 			undelivered: "Réponse non distribuée : message confidentiel %s",
+			unopenable:  "Pas encore lisible : message confidentiel %s",
 		},
 		labels: staffLabels{
 			reference: "Référence :",

@@ -62,6 +62,8 @@ func italianStaff() staffWords {
 		suspectNext:  "Lo raggiunga in un altro modo e gli dica se il messaggio viene da lei.",
 		undelivered:  "Non è stato possibile consegnare nella sua casella una risposta al suo messaggio riservato. Non è andata persa.",
 		undelivNext:  "Chi verifica i messaggi trattenuti nella sua organizzazione la trova con questo numero:",
+		unopenable:   "Il suo messaggio riservato è arrivato, ma il destinatario non può ancora aprirlo: una regola richiede un codice per una seconda via e non ne è nota alcuna.",
+		unopenNext:   "Chieda un secondo indirizzo del destinatario e lo faccia registrare (gatepost contact import); lo stesso link funzionerà. Oppure invii di nuovo il messaggio con [secure pin:…], con cifre Sue, nell'oggetto e comunichi il PIN al destinatario per telefono.",
 	}
 }
 
@@ -76,6 +78,7 @@ func italianFacts() staffFacts {
 			reported:    "Segnalato dal lettore: messaggio riservato %s",
 			recalled:    "Richiamo: messaggio riservato %s",
 			undelivered: "Risposta non consegnata: messaggio riservato %s",
+			unopenable:  "Non ancora apribile: messaggio riservato %s",
 		},
 		labels: staffLabels{
 			reference: "Riferimento:",
