@@ -4,6 +4,7 @@
 #
 #   binary     memory and throughput of the whole program
 #   packages   go test -bench of every package
+#   viewer     readers a second and their slowest hundredth, without and with argon2
 #   postfix    messages a second beside Postfix, where GATEPOST_BENCH names the
 #              folder of the harness; RUNS (1) and PROFILES (s20-5k,s20-100k) go to it
 set -uo pipefail
@@ -21,6 +22,12 @@ binary() {
 packages() {
   echo "== packages"
   go test -run '^$' -bench . -benchtime 300ms -timeout 20m ./... 2>&1 | grep -E '^(Benchmark|pkg:|FAIL|panic)'
+}
+
+viewer() {
+  echo "== the viewer: pages; and proofs with codes (argon2 off) and with PINs (on)"
+  go test -run '^$' -bench 'Viewer|WrongPINs' -benchtime 300x ./viewer 2>&1 | grep -E '^(Benchmark|FAIL|panic)'
+  go test -run '^$' -bench 'Prove' -benchtime 200x ./gateway/flow 2>&1 | grep -E '^(Benchmark|FAIL|panic)'
 }
 
 postfix() {
@@ -41,7 +48,7 @@ postfix() {
 
 echo "go $(go env GOVERSION), $(nproc) cores, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1)"
 case "${1:-all}" in
-binary | packages | postfix) "$1" ;;
-all) binary; packages; postfix ;;
-*) sed -n '2,9p' "$0"; exit 64 ;;
+binary | packages | viewer | postfix) "$1" ;;
+all) binary; packages; viewer; postfix ;;
+*) sed -n '2,10p' "$0"; exit 64 ;;
 esac
