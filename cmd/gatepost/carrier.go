@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -107,8 +106,7 @@ func tlsPolicy(name string) relay.TLSPolicy {
 // find returns the first route that matches domain.
 func (k *carrier) find(domain string) (route, bool) {
 	for _, r := range *k.routes.Load() {
-		below, wild := strings.CutPrefix(r.pattern, "*.")
-		if r.pattern == "*" || r.pattern == domain || wild && strings.HasSuffix(domain, "."+below) {
+		if matches(r.pattern, domain) {
 			r.Domain = domain
 			return r, true
 		}

@@ -67,6 +67,7 @@ func (doctorCmd) Run(ctx context.Context, env environment) error {
 	d.ready(ctx)
 	d.queue(ctx)
 	d.routes(ctx)
+	d.answers()
 	d.records(ctx)
 	if !env.json && !d.noKeys {
 		fmt.Fprintln(env.out, "\nRecords to publish:")
