@@ -150,7 +150,9 @@ func (f *Flow) stageStaffNotice(ctx context.Context, b *store.Batch, m *gateway.
 		return false, nil
 	}
 	d.From, d.To, d.Organization, d.Language, d.Now = set.notices(), to, set.Organization, set.Language, f.Now().In(set.zone())
-	d.InReplyTo, d.References = m.HeaderID, []string{m.HeaderID}
+	if id := f.quotable(m.HeaderID); id != "" {
+		d.InReplyTo, d.References = id, []string{id}
+	}
 	if d.HeaderID, err = mailmsg.HeaderID(d.From.Domain(), f.Random); err != nil {
 		return false, err
 	}
