@@ -61,8 +61,12 @@ func (f *Flow) eraseOnce(ctx context.Context, a gateway.Address, actor string) (
 	b := new(store.Batch)
 	f.People.StageErase(b, p, version)
 	refs := []gateway.PersonRef{p.Ref}
-	if second, v, err := f.People.Get(ctx, p.Second); err == nil && !p.Second.IsNull() && !second.Known() {
-		f.People.StageErase(b, second, v) // known only as where the codes went
+	second, v, err := f.onlyForCodes(ctx, p)
+	if err != nil {
+		return done, t, err
+	}
+	if second != nil {
+		f.People.StageErase(b, *second, v)
 		refs = append(refs, second.Ref)
 	}
 	for _, ref := range refs {

@@ -109,7 +109,11 @@ func (f *Flow) contactExport(ctx context.Context, c Call) error {
 		return err
 	}
 	refs := []gateway.PersonRef{p.Ref}
-	if second, err := f.People.Find(ctx, p.Second); err == nil && !p.Second.IsNull() && !second.Known() {
+	second, _, err := f.onlyForCodes(ctx, p)
+	if err != nil {
+		return err
+	}
+	if second != nil {
 		refs = append(refs, second.Ref)
 	}
 	if err := c.line(contactOf(p)); err != nil {

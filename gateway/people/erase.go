@@ -1,6 +1,9 @@
 package people
 
 import (
+	"context"
+	"errors"
+
 	"gatepost/gateway"
 	"gatepost/store"
 )
@@ -31,4 +34,19 @@ func (d *Directory) erased() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.erasures
+}
+
+// OthersSecond reports whether a is the second address of anybody but owner.
+// It reads all persons.
+func (d *Directory) OthersSecond(ctx context.Context, a gateway.Address, owner gateway.PersonRef) (is bool, err error) {
+	var bad error
+	err = d.store.Scan(ctx, store.Prefix(store.People), func(it store.Item) bool {
+		var p Person
+		if bad = store.Decode(it.Value, &p); bad != nil {
+			return false
+		}
+		is = p.Ref != owner && !p.Second.IsNull() && p.Second.Key() == a.Key()
+		return !is
+	})
+	return is, errors.Join(err, bad)
 }

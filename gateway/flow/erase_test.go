@@ -1,0 +1,79 @@
+package flow
+
+import (
+	"context"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"gatepost/gateway"
+)
+
+// Codes of one may go to the mailbox of another. Who has mail of their own is
+// neither shown nor erased with the first.
+func TestSecondMailboxOfSomebodyElse(t *testing.T) {
+	for name, second := range map[string]struct {
+		contacts string
+		mail     []string // to whom staff write besides
+	}{
+		"with a link":          {"email,email2\ns@secure.example,spouse@secure.example\n", []string{"spouse@secure.example"}},
+		"with mail":            {"email,email2\ns@secure.example,spouse@pass.example\n", []string{"spouse@pass.example"}},
+		"of a third one, too":  {"email,email2\ns@secure.example,spouse@home.example\na@secure.example,spouse@home.example\n", nil},
+		"of the organization":  {"email,email2\ns@secure.example,bob@clinic.example\n", nil},
+		"known by an import":   {"email,email2,name\ns@secure.example,spouse@home.example,\nspouse@home.example,,Sam\n", nil},
+		"only for these codes": {"email,email2\ns@secure.example,spouse@home.example\n", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			err := w.in(t, emptyStore(), func(ctx context.Context, f *Flow) error {
+				w.secondMailbox(ctx, t, f, second.contacts, second.mail, name == "only for these codes")
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+func (w *world) secondMailbox(ctx context.Context, t *testing.T, f *Flow, contacts string, mail []string, goes bool) {
+	t.Helper()
+	if _, err := operation(ctx, f, "contact.import", nil, contacts); err != nil {
+		t.Fatal(err)
+	}
+	p, err := f.People.Find(ctx, gateway.MustAddress("s@secure.example"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	refs, err := f.People.Ensure(ctx, p.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, to := range mail {
+		if _, err := accept(ctx, f, submissionTo(to), strings.Replace(testMail, secretSubject, "Zebraquartz", 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	deliverAll(ctx, f, time.Minute)
+	who := url.Values{"name": {"s@secure.example"}}
+	out, err := operation(ctx, f, "contact.export", who, "")
+	if err != nil || strings.Contains(out, "Zebraquartz") {
+		t.Errorf("the export tells of mail to the other: %v", err)
+	}
+	if _, err := operation(ctx, f, "contact.erase", who, ""); err != nil {
+		t.Fatal(err)
+	}
+	live(ctx, f, time.Hour)
+	if _, err := f.People.Resolve(ctx, refs[0]); (err != nil) != goes {
+		t.Errorf("the other goes: %v, want %v", err != nil, goes)
+	}
+	for _, to := range mail {
+		if !strings.HasSuffix(to, "@secure.example") {
+			continue
+		}
+		if page, err := f.Visit(ctx, linkIn(t, w.notice(t, to)), gateway.Visitor{}); err != nil || page.State != gateway.LinkActive {
+			t.Errorf("the other's link is %s, %v", page.State, err)
+		}
+	}
+}
