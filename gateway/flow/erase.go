@@ -26,9 +26,13 @@ type Erased struct {
 	Done    bool `json:"done"` // nothing is left for the agenda but keys
 }
 
-// eraseAgain is when the rest is looked for once more: what was on its way
-// when the person was erased is in the store by then.
-const eraseAgain = 10 * time.Minute
+// The rest is looked for once more after eraseAgain: what was on its way when
+// the person was erased is in the store by then. While something of theirs
+// waits for staff's server, or for a review, it is looked for eraseDaily.
+const (
+	eraseAgain = 10 * time.Minute
+	eraseDaily = 24 * time.Hour
+)
 
 // erase forgets a person. ErrUnknown of people when nobody has that address.
 func (f *Flow) erase(ctx context.Context, a gateway.Address, actor string) (Erased, error) {
@@ -45,8 +49,8 @@ func (f *Flow) erase(ctx context.Context, a gateway.Address, actor string) (Eras
 	}
 	rest, cancel := context.WithTimeout(context.WithoutCancel(ctx), taskTime)
 	defer cancel()
-	err = f.scrub(rest, t)
-	if done.Done = err == nil; err != nil {
+	open, err := f.scrub(rest, t)
+	if done.Done = err == nil && !open; err != nil {
 		f.Log.Warn("the rest of an erased person is removed by the agenda", "error", err)
 	}
 	return done, nil
@@ -105,24 +109,36 @@ func (f *Flow) eraseParts(ctx context.Context, b *store.Batch, ref gateway.Perso
 	return done, f.Proof.StageForgetDevices(ctx, b, ref)
 }
 
-// eraseRest is the task: it scrubs, and stages itself once more.
+// eraseRest is the task: it scrubs, and stages itself once more, and then
+// again until nothing of the person is open.
 func (f *Flow) eraseRest(ctx context.Context, b *store.Batch, t task) error {
-	if err := f.scrub(ctx, t); err != nil || t.Step > 0 {
+	open, err := f.scrub(ctx, t)
+	switch {
+	case err != nil:
 		return err
+	case t.Step == 0:
+		t.Due = f.Now().Add(eraseAgain)
+	case open:
+		t.Due = f.Now().Add(eraseDaily)
+	default:
+		return nil
 	}
-	t.Due, t.Step = f.Now().Add(eraseAgain), 1
+	t.Step++
 	return f.stageTask(b, t)
 }
 
-// scrub removes what records still hold of an erased person.
-func (f *Flow) scrub(ctx context.Context, t task) error {
+// scrub removes what records still hold of an erased person. open says that
+// something of theirs is on its way or held, and keeps the address until then.
+func (f *Flow) scrub(ctx context.Context, t task) (open bool, err error) {
 	if err := f.scrubLinks(ctx, t); err != nil {
-		return err
+		return false, err
 	}
-	if err := f.scrubEnvelopes(ctx, t); err != nil {
-		return err
+	sends, err := f.scrubEnvelopes(ctx, t)
+	if err != nil {
+		return false, err
 	}
-	return f.scrubMessages(ctx, t)
+	wrote, err := f.scrubMessages(ctx, t)
+	return sends || wrote, err
 }
 
 // scrubBatch bounds the records of one commit.
@@ -161,14 +177,16 @@ func (f *Flow) scrubLinks(ctx context.Context, t task) error {
 }
 
 // scrubEnvelopes ends what still waits for the person, and removes the address
-// from what is finished.
-func (f *Flow) scrubEnvelopes(ctx context.Context, t task) error {
+// from what is finished; open: they sent what is not.
+func (f *Flow) scrubEnvelopes(ctx context.Context, t task) (open bool, err error) {
 	var theirs []gateway.Envelope
 	key := t.Address.Key()
-	err := each(ctx, f.Store, store.Prefix(store.Envelopes), func(e *gateway.Envelope) {
-		if slices.Contains(t.Persons, e.Person) && !e.Recipient.IsNull() || e.State.Final() && e.Sender.Key() == key {
+	err = each(ctx, f.Store, store.Prefix(store.Envelopes), func(e *gateway.Envelope) {
+		receives, sent := slices.Contains(t.Persons, e.Person) && !e.Recipient.IsNull(), e.Sender.Key() == key
+		if receives || sent && e.State.Final() {
 			theirs = append(theirs, *e)
 		}
+		open = open || sent && !receives && !e.State.Final()
 	})
 	for i := range theirs {
 		if err == nil && !theirs[i].State.Final() {
@@ -178,7 +196,7 @@ func (f *Flow) scrubEnvelopes(ctx context.Context, t task) error {
 			err = f.scrubEnvelope(ctx, theirs[i].ID, key)
 		}
 	}
-	return err
+	return open, err
 }
 
 // giveUp takes an envelope for an erased person out of the queue.
@@ -223,29 +241,30 @@ func (f *Flow) scrubEnvelope(ctx context.Context, id gateway.EnvelopeID, address
 }
 
 // scrubMessages removes the person from what they wrote, and staff's way to
-// read it here: who was to get it has it in their mailbox.
-func (f *Flow) scrubMessages(ctx context.Context, t task) error {
+// read it here: who was to get it has it in their mailbox. open: not yet.
+func (f *Flow) scrubMessages(ctx context.Context, t task) (open bool, err error) {
 	var theirs []gateway.MessageID
 	key := t.Address.Key()
-	err := each(ctx, f.Store, store.Prefix(store.Messages), func(m *gateway.Message) {
+	err = each(ctx, f.Store, store.Prefix(store.Messages), func(m *gateway.Message) {
 		wrote := slices.Contains(t.Persons, m.Author) || m.Direction == gateway.Inbound && (m.From.Key() == key || m.Sender.Key() == key)
 		if wrote && !(m.From.IsNull() && m.Sender.IsNull() && m.Staff.IsZero()) {
 			theirs = append(theirs, m.ID)
 		}
 	})
 	for _, id := range theirs {
-		if err == nil {
+		if err != nil {
+			break
+		}
+		var waits bool
+		if waits, _, err = f.needs(ctx, id); err == nil && !waits {
 			err = ignore(f.scrubMessage(ctx, id), store.ErrNotFound)
 		}
+		open = open || waits // on its way to staff, or held: a later look finds it
 	}
-	return err
+	return open, err
 }
 
 func (f *Flow) scrubMessage(ctx context.Context, id gateway.MessageID) error {
-	open, _, err := f.needs(ctx, id)
-	if err != nil || open {
-		return err // it is on its way to staff: the second look finds it
-	}
 	m, version, err := store.GetRecord[gateway.Message](ctx, f.Store, messageKey(id))
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"gatepost/gateway"
+	"gatepost/store"
 )
 
 // Codes of one may go to the mailbox of another. Who has mail of their own is
@@ -75,5 +76,49 @@ func (w *world) secondMailbox(ctx context.Context, t *testing.T, f *Flow, contac
 		if page, err := f.Visit(ctx, linkIn(t, w.notice(t, to)), gateway.Visitor{}); err != nil || page.State != gateway.LinkActive {
 			t.Errorf("the other's link is %s, %v", page.State, err)
 		}
+	}
+}
+
+// What an erased person wrote may wait for staff's server for days. When it has
+// arrived, nothing is left of it.
+func TestEraseWaitsForWhatIsOpen(t *testing.T) {
+	w := newWorld(t)
+	err := w.in(t, emptyStore(), func(ctx context.Context, f *Flow) error {
+		sentTo(ctx, t, f, "s@secure.example")
+		r := w.proveLink(ctx, t, f, "s@secure.example", linkIn(t, w.notice(t, "s@secure.example")))
+		w.hop.refuse["clinic.example"] = gateway.Outcome{Result: gateway.Deferred, At: f.Now(), Code: 451, Status: "4.3.0"}
+		answered, err := f.Answer(ctx, r.secret, r.v, gateway.Answer{Text: "thank you", Once: "once"})
+		if err != nil {
+			return err
+		}
+		deliverAll(ctx, f, 10*time.Second)
+		out, err := operation(ctx, f, "contact.erase", url.Values{"name": {"s@secure.example"}}, "")
+		if err != nil || !strings.Contains(out, `"done":false`) {
+			t.Errorf("%s, %v", out, err)
+		}
+		agendaFor(ctx, f, 30*time.Hour) // the answer leaves after the second look, and after the first of a day
+		delete(w.hop.refuse, "clinic.example")
+		deliverAll(ctx, f, 8*time.Hour)
+		agendaFor(ctx, f, 48*time.Hour)
+		m, _, err := store.GetRecord[gateway.Message](ctx, f.Store, messageKey(answered.Message))
+		if err != nil || !m.From.IsNull() || !m.Staff.IsZero() {
+			t.Errorf("the answer keeps its author %v and a way to read it %v: %v", !m.From.IsNull(), !m.Staff.IsZero(), err)
+		}
+		if where := heldBy(t, ctx, f.Store, "s@secure.example"); len(where) > 0 {
+			t.Errorf("the address stands in %v", where)
+		}
+		if err := f.Store.Scan(ctx, store.Prefix(store.Agenda), func(it store.Item) bool {
+			var due task
+			if err := store.Decode(it.Value, &due); err != nil || due.Kind == taskErase {
+				t.Errorf("the agenda still looks: %v", err)
+			}
+			return true
+		}); err != nil {
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
