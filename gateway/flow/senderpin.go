@@ -13,13 +13,14 @@ import (
 
 // hidePIN takes the PIN that the sender set for this mail out of it: what is
 // kept of the PIN is a hash, for the links, and the body that is sealed, shown
-// and delivered is one without the tag. Under observe nothing is changed, and
-// tags of those whom they do not bind are text.
+// and delivered is one without the tag. Who answers their own mail repeats its
+// PIN behind "Re:": that goes as well, and sets none. Under observe nothing is
+// changed, and tags of those whom they do not bind are text.
 func (a *arrival) hidePIN(ctx context.Context) (err error) {
-	if a.set.Mode == gateway.Observe || a.reading.Tags.PIN == "" || !inside(a.sub.Peer) || !a.tagsBind() {
+	if a.set.Mode == gateway.Observe || a.reading.Tags.PIN == "" && !mailmsg.SubjectPIN(a.taken.raw) || !inside(a.sub.Peer) || !a.tagsBind() {
 		return nil
 	}
-	if slices.ContainsFunc(a.verdicts, func(v gateway.Verdict) bool { return v.Options.PIN == "sender" }) {
+	if a.reading.Tags.PIN != "" && slices.ContainsFunc(a.verdicts, func(v gateway.Verdict) bool { return v.Options.PIN == "sender" }) {
 		if a.pin, err = a.flow.People.HashPIN(ctx, a.reading.Tags.PIN.Reveal()); err != nil {
 			return fmt.Errorf("hashing the PIN of the sender: %w", err)
 		}

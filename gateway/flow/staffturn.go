@@ -56,6 +56,7 @@ func (a *arrival) composeTurn(ctx context.Context) error {
 		return nil
 	}
 	head, body := mailmsg.Outward(a.taken.raw, a.shown())
+	a.reading.Subject = mailmsg.Read(head).Subject // what is shown is without tags under observe, too
 	var edits []gateway.Edit
 	if a.set.Mode == gateway.Enforce {
 		edits = mailmsg.Edits(a.taken.raw, a.tagsBind())

@@ -15,27 +15,43 @@ import (
 const ownPrefix = "x-gatepost-"
 
 // Edits says what changes when the original leaves: the X-Gatepost- fields go
-// and, with dropTags, so do the tags of the subject that bind. Every other
-// octet stays, so that foreign signatures over other fields and the body
-// survive. The edits are in order and do not overlap.
+// and, with dropTags, so do the tags of the subject that bind and those behind
+// "Re:" that name a PIN. Every other octet stays, so that foreign signatures
+// over other fields and the body survive. The edits are in order and do not
+// overlap.
 func Edits(raw []byte, dropTags bool) []gateway.Edit {
 	var edits []gateway.Edit
 	for _, f := range header.Split(raw).Fields {
 		switch {
 		case len(f.Name) >= len(ownPrefix) && strings.EqualFold(f.Name[:len(ownPrefix)], ownPrefix):
 			edits = append(edits, gateway.Edit{Offset: int64(f.Start), Length: int64(f.End - f.Start)})
-		case dropTags && f.Is("Subject"):
+		case dropTags && isSubject(f):
 			edits = append(edits, subjectEdits(f)...)
 		}
 	}
 	return edits
 }
 
-// subjectEdits takes the tags out of one Subject field: octet by octet where
+// isSubject: mail programs repeat the subject in Thread-Topic.
+func isSubject(f header.Field) bool { return f.Is("Subject") || f.Is("Thread-Topic") }
+
+// SubjectPIN reports whether the subject of a mail holds a tag that names a
+// PIN, also where such a tag binds nobody: behind "Re:" or "Fwd:".
+func SubjectPIN(raw []byte) bool {
+	return slices.ContainsFunc(header.Split(raw).Fields, func(f header.Field) bool {
+		subject := ""
+		if isSubject(f) {
+			subject = header.Decode(f.Raw).Main
+		}
+		return slices.ContainsFunc(leavingTags(subject), func(t tag) bool { return namesPIN(subject[t.from:t.to]) })
+	})
+}
+
+// subjectEdits takes the tags out of one field that isSubject: octet by octet where
 // they stand in the clear, else (encoded words) by a new value.
 func subjectEdits(f header.Field) []gateway.Edit {
 	subject := header.Decode(f.Raw).Main
-	if len(findTags(ownSubject(subject))) == 0 {
+	if len(leavingTags(subject)) == 0 {
 		return nil
 	}
 	gone := make([]bool, len(f.Raw))
@@ -43,7 +59,7 @@ func subjectEdits(f header.Field) []gateway.Edit {
 	if header.Decode(keep(f.Raw, gone)).Main != cutTags(subject) {
 		return []gateway.Edit{{
 			Offset: int64(f.Value), Length: int64(len(f.Raw)),
-			Text: gateway.Sensitive(foldAfter(len("Subject: "), " "+mime.QEncoding.Encode("utf-8", cutTags(subject)))),
+			Text: gateway.Sensitive(foldAfter(len(f.Name)+2, " "+mime.QEncoding.Encode("utf-8", cutTags(subject)))),
 		}}
 	}
 	var edits []gateway.Edit
@@ -72,7 +88,7 @@ func markTags(raw string, gone []bool) {
 			text.WriteByte(raw[i])
 		}
 	}
-	for _, t := range findTags(ownSubject(text.String())) {
+	for _, t := range leavingTags(text.String()) {
 		from, to := at[t.from], at[t.to-1]+1
 		for to < len(raw) && isSpace(raw[to]) {
 			to++
@@ -101,11 +117,11 @@ func keep(raw string, gone []bool) string {
 	return b.String()
 }
 
-// cutTags is a decoded subject without the tags that bind.
+// cutTags is a decoded subject without the tags that are cut.
 func cutTags(subject string) string {
 	var left strings.Builder
 	at := 0
-	for _, t := range findTags(ownSubject(subject)) {
+	for _, t := range leavingTags(subject) {
 		if t.from > at {
 			left.WriteString(subject[at:t.from])
 		}

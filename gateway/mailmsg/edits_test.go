@@ -38,6 +38,16 @@ func TestEdits(t *testing.T) {
 		{"PIN", "Subject: [secure pin:123456] Hello\r\n", "Subject: Hello\r\n"},
 		{"other people's", "Subject: Re: [secure] Hello\r\n", "Subject: Re: [secure] Hello\r\n"},
 		{"before Re", "Subject: [secure] AW: [secure] Hello\r\n", "Subject: AW: [secure] Hello\r\n"},
+		{"the PIN of one's own mail", "Subject: Re: [secure pin:123456] Hello\r\n", "Subject: Re: Hello\r\n"},
+		{"the PIN of a mail handed on", "Subject: Fwd: AW: (urgent) Hello [pin:123456 expire:3d]\r\n", "Subject: Fwd: AW: (urgent) Hello\r\n"},
+		{"a PIN before and behind", "Subject: [secure pin:234567] Re: [secure pin:123456] Hello\r\n", "Subject: Re: Hello\r\n"},
+		{"a mistyped PIN behind Re", "Subject: Re: [secure 123456] Hello\r\n", "Subject: Re: Hello\r\n"},
+		{"a PIN without its bracket behind Re", "Subject: Re: Hello [secure pin:123456\r\n", "Subject: Re: Hello\r\n"},
+		{"a PIN in wide digits behind Re", "Subject: Re: 【secure pin：１２３４５６】 Hello\r\n", "Subject: Re: Hello\r\n"},
+		{"an encoded PIN behind Re", "Subject: =?utf-8?q?Re:_[secure_pin:123?=\r\n =?utf-8?q?456]_Gr=C3=BC=C3=9Fe?=\r\n", "Subject: =?utf-8?q?Re:_Gr=C3=BC=C3=9Fe?=\r\n"},
+		{"a folded PIN behind Re", "Subject: Re: [secure\r\n pin:123456] Hello\r\n", "Subject: Re: Hello\r\n"},
+		{"numbers that are no tag", "Subject: Re: [Ticket 123456] (4711)\r\n", "Subject: Re: [Ticket 123456] (4711)\r\n"},
+		{"the topic", "Thread-Topic: [secure pin:123456] Hello\r\nSubject: Re: Hello\r\n", "Thread-Topic: Hello\r\nSubject: Re: Hello\r\n"},
 		{"raw UTF-8", "Subject: [secure] Gr\u00fc\u00dfe\r\n", "Subject: Gr\u00fc\u00dfe\r\n"},
 		{"encoded beside", "Subject: [secure] =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n", "Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n"},
 		{"encoded", "Subject: =?utf-8?q?[secure]_Gr=C3=BC=C3=9Fe?=\r\n", "Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n"},
@@ -52,6 +62,19 @@ func TestEdits(t *testing.T) {
 	}
 	if got := edited(t, head+"X-Gatepost-PIN: 1\r\nSubject: [secure] x\r\n"+tail, false); got != head+"Subject: [secure] x\r\n"+tail {
 		t.Errorf("tags that do not bind were touched: %q", got)
+	}
+}
+
+// TestSubjectPIN: a PIN is found wherever it stands, and not where none is.
+func TestSubjectPIN(t *testing.T) {
+	for head, want := range map[string]bool{
+		"Subject: [secure pin:123456] a": true, "Subject: a [secure pin:123]": true, "Subject: Re: [secure pin:123456] a": true,
+		"Subject: a\r\nSubject: WG: (pin:123456)": true, "Thread-Topic: [secure pin:123456] a": true, "Subject: =?utf-8?q?Re:_[secure_pin:123456]?=": true,
+		"Subject: Re: [secure] a": false, "Subject: [urgent] Ticket 123456": false, "Comments: [secure pin:123456]": false, "Subject: a\r\n\r\nSubject: [pin:123456]": false,
+	} {
+		if got := mailmsg.SubjectPIN([]byte(head + "\r\n\r\n")); got != want {
+			t.Errorf("%q: %v", head, got)
+		}
 	}
 }
 

@@ -67,7 +67,7 @@ func TestMistypedTagsSayWhatTheyCan(t *testing.T) {
 func TestProseIsNoTag(t *testing.T) {
 	for _, subject := range []string{
 		"[secure shell] hi", "(secure web-gateway) hi", "[Secure/Email] hi", "[secured loan] hi", "[obscure 1] hi", "[security: 3 alerts] hi", "[SecureMail #123] hi",
-		"hi (secure in transit)", "[urgent call 5] hi", "[x pin] hi", "[opinion 2024] hi", "secure pin", "Re: [secure pin:987654 hi", "[x] Re: [secrue] hi", "[spin 3] hi", "[hi secure 3",
+		"hi (secure in transit)", "[urgent call 5] hi", "[x pin] hi", "[opinion 2024] hi", "secure pin", "Re: [secure hi", "[x] Re: [secrue] hi", "[spin 3] hi", "[hi secure 3",
 		"[] hi", "[", "(", "【",
 	} {
 		raw := "From: <a@b>\r\nSubject: " + subject + "\r\n\r\nx\r\n"

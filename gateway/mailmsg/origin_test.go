@@ -91,6 +91,9 @@ func TestOutward(t *testing.T) {
 	if got != want {
 		t.Errorf("%s", got)
 	}
+	if got := outward(t, "Subject: Re: [secure pin:123456] Hello\r\nThread-Topic: [secure pin:123456] Hello\r\n\r\nx"); got != "Subject: Re: Hello\r\n\r\nx" {
+		t.Errorf("%q", got)
+	}
 	if got := outward(t, "Subject: [secure] =?utf-8?q?J=C3=A4n?=\r\nTo: r.two@reply.clinic.example\r\n\r\nx"); got != "Subject: =?utf-8?q?J=C3=A4n?=\r\n\r\nx" {
 		t.Errorf("%q", got)
 	}

@@ -25,7 +25,7 @@ func outwardFields() []string {
 // Outward makes the header of a correspondent's copy of a mail of staff, its
 // blank line included, and says where the body of raw begins: the copy is the
 // one followed by the other. The entity stays as it is; the tags of the subject
-// that bind go.
+// that bind go, and so do those behind "Re:" that name a PIN.
 func Outward(raw []byte, shown Shown) (head []byte, body int) {
 	block := header.Split(raw)
 	var l letter
@@ -48,7 +48,7 @@ func (l *letter) verbatim(f header.Field, value string) {
 	l.WriteString(f.Name + ":" + value + "\r\n")
 }
 
-// untagged is the value of a Subject field without the tags that bind.
+// untagged is the value of a Subject field without the tags that are cut.
 func untagged(f header.Field) string {
 	edits := subjectEdits(f)
 	var b bytes.Buffer

@@ -3,6 +3,7 @@ package mailmsg
 import (
 	"strconv"
 	"strings"
+	"unicode"
 
 	"gatepost/gateway"
 )
@@ -188,6 +189,34 @@ func ownSubject(subject string) string {
 		at += n
 	}
 	return subject
+}
+
+// leavingTags are the tags that are cut from a subject when it leaves: those
+// that bind, and those behind "Re:" or "Fwd:" that name a PIN. The latter bind
+// nobody, but whoever answers their own mail repeats the PIN that opens it.
+func leavingTags(subject string) []tag {
+	own := len(ownSubject(subject))
+	tags := findTags(subject[:own])
+	for _, t := range findTags(subject[own:]) {
+		t.from, t.to = t.from+own, t.to+own
+		if namesPIN(subject[t.from:t.to]) {
+			tags = append(tags, t)
+		}
+	}
+	return tags
+}
+
+// namesPIN reports whether a tag, brackets included, holds a PIN or what may be
+// one that was mistyped: as many digits as the shortest has. The number of a
+// telephone goes with them.
+func namesPIN(tag string) bool {
+	digits := 0
+	for _, c := range tag {
+		if unicode.IsDigit(c) {
+			digits++
+		}
+	}
+	return digits >= minPIN || saysPIN(tag, true)
 }
 
 // leadIn is the length of white space or of one bracketed group at the
