@@ -69,7 +69,7 @@ type TurnState string
 // The states of a turn.
 const (
 	TurnOpen      TurnState = ""
-	TurnElsewhere TurnState = "elsewhere" // without a staff copy: only its own notice opens it
+	TurnElsewhere TurnState = "elsewhere" // without a staff copy, or for a better proof: its own notice opens it
 	TurnRecalled  TurnState = "recalled"
 	TurnExpired   TurnState = "expired" // its keys are gone
 )

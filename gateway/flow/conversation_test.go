@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gatepost/gateway"
+	"gatepost/gateway/people"
 	"gatepost/store"
 )
 
@@ -237,17 +238,106 @@ func TestClosedTurns(t *testing.T) {
 	}
 }
 
-// A proof for one message is not worth more than it is.
-func TestEnough(t *testing.T) {
-	all := []gateway.Assurance{gateway.SameChannel, gateway.SenderPIN, gateway.ContactPIN, gateway.StandingPIN, gateway.OtherChannel}
-	for pin, enoughs := range map[string][]gateway.Assurance{
-		"": all, "same_channel": all, "contact": all[2:], "standing": all[3:], "other_channel": all[4:], "sender": nil, "something new": nil,
+// A proof for one message is not worth more than it is: each message of a
+// conversation takes what its own link takes, the configuration's default too,
+// and nothing that a sender's PIN proved for another.
+func TestProofOfAnotherMessage(t *testing.T) {
+	nobody := people.Person{}
+	other := people.Person{Second: gateway.MustAddress("other@out.example")}
+	contact := people.Person{PIN: &gateway.Hashed{}}
+	codes := []gateway.Assurance{gateway.SameChannel, gateway.ContactPIN, gateway.StandingPIN, gateway.OtherChannel}
+	for _, c := range []struct {
+		rule, standard string
+		who            people.Person
+		want           []gateway.Assurance
+	}{
+		{"", "", nobody, codes},
+		{"", "", other, codes[1:]},
+		{"", "same_channel", other, codes},
+		{"", "other_channel", contact, codes},
+		{"", "contact", contact, codes[1:]},
+		{"same_channel", "standing", other, codes},
+		{"contact", "", nobody, codes[1:]},
+		{"standing", "", nobody, codes[2:]},
+		{"other_channel", "same_channel", nobody, codes[3:]},
+		{"sender", "", nobody, nil},
+		{"a word of tomorrow", "", nobody, nil},
 	} {
-		for _, how := range all {
-			if got := enough(gateway.Options{PIN: pin}, how); got != slices.Contains(enoughs, how) {
-				t.Errorf("%q and %s: %v", pin, how, got)
+		f := &Flow{}
+		f.Configure(Settings{DefaultPIN: c.standard}, nil)
+		o := f.offer(gateway.Link{Recipient: gateway.MustAddress("s@secure.example"), Options: gateway.Options{PIN: c.rule}}, c.who)
+		for _, how := range append(codes, gateway.SenderPIN) {
+			if got := o.opensBy(how); got != slices.Contains(c.want, how) {
+				t.Errorf("rule %q, default %q and %s: %v", c.rule, c.standard, how, got)
 			}
 		}
+	}
+}
+
+// provenOther lets a correspondent prove a link by a code over their second
+// mailbox.
+func (w *world) provenOther(ctx context.Context, t *testing.T, f *Flow, secret gateway.LinkSecret) gateway.Visitor {
+	t.Helper()
+	return w.proven(ctx, t, f, secret, secondMailbox)
+}
+
+const (
+	secondMailbox     = "other@home.example"
+	withSecondMailbox = "email,email2\ns@secure.example," + secondMailbox + "\n"
+)
+
+// Where the configuration wants the second mailbox, the first one and the PIN
+// of another message's sender open what lies in the conversation as little as
+// they open its own link; a code over the second mailbox opens it all.
+func TestTurnTakesWhatItsLinkTakes(t *testing.T) {
+	w := newWorld(t)
+	err := w.in(t, emptyStore(), func(ctx context.Context, f *Flow) error {
+		ids := w.told(ctx, t, f, []string{"s@secure.example"}, "first", "second", "third")
+		links := w.links(t, "s@secure.example")
+		early := w.proven(ctx, t, f, links[1], "s@secure.example")
+		opens := func(by int, v gateway.Visitor, which int) error {
+			_, err := f.OpenTurn(ctx, links[by], v, ids[which], -1)
+			return err
+		}
+		if err := opens(1, early, 0); err != nil {
+			t.Errorf("with one mailbox: %v", err)
+		}
+		if _, err := operation(ctx, f, "contact.import", nil, withSecondMailbox); err != nil {
+			return err
+		}
+		var closed *gateway.TurnClosedError
+		if err := opens(1, early, 0); !errors.As(err, &closed) || closed.State != gateway.TurnElsewhere {
+			t.Errorf("by the first mailbox: %v", err)
+		}
+		pin, err := f.People.HashPIN(ctx, "49302718")
+		if err != nil {
+			return err
+		}
+		e, err := f.envelope(ctx, gateway.EnvelopeID{Message: ids[2]})
+		if err != nil {
+			return err
+		}
+		amend(ctx, t, f, linkKey(e.Link), func(l *gateway.Link) { l.Options.PIN, l.PIN = "sender", pin })
+		session, r, err := f.Prove(ctx, links[2], gateway.Visitor{}, "49302718")
+		if err != nil || !r.Passed {
+			t.Fatalf("%+v, %v", r, err)
+		}
+		byPIN := gateway.Visitor{Session: session}
+		if err := opens(2, byPIN, 0); !errors.As(err, &closed) || closed.State != gateway.TurnElsewhere {
+			t.Errorf("by the PIN of another message: %v", err)
+		}
+		if err := opens(2, byPIN, 2); err != nil {
+			t.Errorf("its own message by its PIN: %v", err)
+		}
+		time.Sleep(2 * time.Minute) // until the link may have another code
+		v := w.provenOther(ctx, t, f, links[1])
+		if err := opens(1, v, 0); err != nil {
+			t.Errorf("by the second mailbox: %v", err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -190,10 +190,3 @@ func assuranceOf(kind gateway.PINKind) gateway.Assurance {
 	}
 	return gateway.SenderPIN
 }
-
-// enough reports whether a proof given for one message is worth what a rule
-// demands for another. A PIN that a sender set is for its own message.
-func enough(o gateway.Options, how gateway.Assurance) bool {
-	least := demanded(o.PIN)
-	return least != gateway.SenderPIN && (how != gateway.SenderPIN || rank(least) <= rank(gateway.SameChannel)) && rank(how) >= rank(least)
-}

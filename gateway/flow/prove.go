@@ -185,8 +185,10 @@ func (f *Flow) Enter(ctx context.Context, s gateway.LinkSecret, v gateway.Visito
 	return session, gateway.ProofResult{Passed: true, Page: page}, err
 }
 
-// opensBy reports whether a device that was enrolled with this assurance opens
-// the link. What a sender's PIN protects, no device opens.
+// opensBy reports whether a proof that was not given at the link itself opens
+// it: that of a remembered device, or of another link of the conversation. A
+// PIN that a sender set is for its own message: it opens no other, and what it
+// protects no other proof opens.
 func (o *offer) opensBy(a gateway.Assurance) bool {
 	return o.least != gateway.SenderPIN && a != gateway.SenderPIN && o.takes(a)
 }

@@ -50,7 +50,7 @@ func (f *Flow) turn(ctx context.Context, c *caller, t thread.Turn) (*turn, error
 
 // closed says why a turn cannot be read by this caller. Other messages than
 // the link's own are read by their staff wrap, where they have one and where
-// this caller's proof is as good as the message demands.
+// this caller's proof is what the message's own link would take.
 func (f *Flow) closed(ctx context.Context, c *caller, t *turn) (gateway.TurnState, error) {
 	switch {
 	case !t.envelope.Recalled.IsZero() || !t.message.Recalled.IsZero():
@@ -68,7 +68,10 @@ func (f *Flow) closed(ctx context.Context, c *caller, t *turn) (gateway.TurnStat
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return gateway.TurnElsewhere, err
 	}
-	if err != nil || !enough(link.Options, c.how) {
+	if err != nil {
+		return gateway.TurnElsewhere, nil
+	}
+	if o := f.offer(link, c.person); !o.opensBy(c.how) {
 		return gateway.TurnElsewhere, nil
 	}
 	return gateway.TurnOpen, nil
