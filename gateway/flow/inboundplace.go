@@ -109,7 +109,8 @@ func (a *arrival) composeIncoming(ctx context.Context) error {
 }
 
 // readers are the staff of a conversation and who else of the organization a
-// mail was sent to.
+// mail was sent to. The latter get this mail and do not take part: what others
+// answer is not for whom one correspondent writes to.
 func (f *Flow) readers(th thread.Thread, to []gateway.Recipient, set *Settings) []gateway.Address {
 	all := f.answering(th)
 	for _, r := range to {
@@ -164,9 +165,6 @@ func (a *arrival) stageAttached(ctx context.Context, b *store.Batch) error {
 	m.Peer, m.Authentication = a.sub.Peer, a.auth
 	m.EightBit, m.UTF8 = a.sub.EightBit, m.UTF8 || a.sub.UTF8 // it carries the entity as it is
 	if err := a.in.mail.stage(ctx, b, m); err != nil {
-		return err
-	}
-	if err := a.flow.Threads.Welcome(ctx, b, m.Thread, a.in.mail.staff...); err != nil {
 		return err
 	}
 	if err := a.flow.stageMailAnswered(ctx, b, a.in.targets[a.in.first].Envelope, m.Author, a.now); err != nil {

@@ -150,6 +150,36 @@ func TestOneAnswerInSeveralTransactions(t *testing.T) {
 	}
 }
 
+// Whom a correspondent writes to besides gets that mail, and nothing of what
+// the others answer.
+func TestCorrespondentBringsNobodyIn(t *testing.T) {
+	w := newWorld(t)
+	kv := emptyStore()
+	w.acceptInto(t, kv, submissionTo("s@secure.example", "b@secure.example"), testMail)
+	w.settle(t, kv)
+	to, other := replyTo(w.hop.mail("s@secure.example")[0]), replyTo(w.hop.mail("b@secure.example")[0])
+	w.hop.forget()
+	err := w.in(t, kv, relaying(t, w, func(ctx context.Context, f *Flow) error {
+		s := stranger("s@secure.example", to)
+		s.Recipients = append(s.Recipients, gateway.Recipient{Address: gateway.MustAddress("carol@clinic.example")})
+		if _, err := handIn(ctx, f, s, answering(to, "1")); err != nil {
+			return err
+		}
+		_, err := handIn(ctx, f, stranger("b@secure.example", other), answering(other, "2", "From: b@secure.example"))
+		deliverAll(ctx, f, time.Minute)
+		return err
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for who, want := range map[string]int{"ann@clinic.example": 2, "carol@clinic.example": 1} {
+		if n := countIn(w.hop.mail(who), "thank you"); n != want {
+			t.Errorf("%s got %d answers", who, n)
+		}
+	}
+	w.sound(t, kv)
+}
+
 // What programs write to people by what it refers to: a bounce is theirs to
 // read, an automatic reply is recorded, a list is looked at by a person.
 func TestProgramsByReference(t *testing.T) {

@@ -412,7 +412,8 @@ func retainDay(now time.Time, retain time.Duration) time.Time {
 }
 
 // stageThread puts a secured mail into its conversation, or starts one. Staff
-// who wrote it or are visibly addressed take part from now on.
+// who wrote it or are visibly addressed take part from now on; into one that
+// exists only staff bring others.
 func (a *arrival) stageThread(ctx context.Context, b *store.Batch, m *gateway.Message) error {
 	m.Thread = a.conversation.ID
 	if !a.anySecured() {
@@ -421,7 +422,7 @@ func (a *arrival) stageThread(ctx context.Context, b *store.Batch, m *gateway.Me
 	var err error
 	if staff := a.set.staff(append([]gateway.Address{m.From}, a.reading.To...)); m.Thread.IsZero() {
 		m.Thread, err = a.flow.Threads.Start(b, m.From, a.now, staff...)
-	} else {
+	} else if a.speaksForStaff() {
 		err = a.flow.Threads.Welcome(ctx, b, m.Thread, staff...)
 	}
 	if err != nil {
