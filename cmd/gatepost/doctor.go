@@ -209,6 +209,7 @@ func (d *doctor) records(ctx context.Context) {
 	mx, err := dns.LookupMX(ctx, reply)
 	if d.published("DNS MX", "no MX for "+reply+": answers and bounces cannot come back", err, len(mx)) {
 		d.say("DNS MX", stateOK, "%s: %s", reply, strings.TrimSuffix(mx[0].Host, "."))
+		d.handsOn(ctx, dns, mx)
 	}
 	texts, err := dns.LookupTXT(ctx, reply)
 	texts = slices.DeleteFunc(texts, func(s string) bool { return s != "v=spf1" && !strings.HasPrefix(s, "v=spf1 ") })

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -105,7 +106,29 @@ func TestDoctor(t *testing.T) {
 	if _, out, _ := r.diagnosis(); !strings.Contains(out, "does not answer") {
 		t.Errorf("a server that fails is not an absent record:\n%s", out)
 	}
+	r.doctorHandingOn(good())
 	r.doctorWithoutServer(set, good())
+}
+
+// doctorHandingOn: a trusted server that is the mail exchanger of the reply
+// domain is found, until the configuration knows it.
+func (r *rig) doctorHandingOn(z map[string]mockdns.Zone) {
+	z["reply.clinic.example."] = mockdns.Zone{MX: []net.MX{{Host: "mx.clinic.example.", Pref: 10}}, TXT: []string{"v=spf1 -all"}}
+	z["mx.clinic.example."] = mockdns.Zone{A: []string{"192.0.2.7"}}
+	r.more = fmt.Sprintf("dns: {server: %q}\nviewer: {url: \"http://localhost:1\"}\n", zone(r.t, z))
+	for relay, warned := range map[string]bool{"trusted: [192.0.2.0/24]": true, "trusted: [192.0.2.0/24], hands_on: [192.0.2.7]": false, "trusted: [198.51.100.1]": false} {
+		r.write()
+		raw, err := os.ReadFile(r.config)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		if err := os.WriteFile(r.config, bytes.Replace(raw, []byte("trusted: [127.0.0.0/8]"), []byte(relay), 1), 0o600); err != nil {
+			r.t.Fatal(err)
+		}
+		if states, out, _ := r.diagnosis(); (states["relay.hands_on"] == stateWarn) != warned {
+			r.t.Errorf("%s:\n%s", relay, out)
+		}
+	}
 }
 
 func (r *rig) doctorWithoutServer(set func(map[string]mockdns.Zone), good map[string]mockdns.Zone) {

@@ -9,7 +9,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -62,6 +64,24 @@ func (d *doctor) greeting(tls bool) func(context.Context, string) (string, error
 			return "", fmt.Errorf("turns connections away: %q", line)
 		default:
 			return "", fmt.Errorf("is answered by another server (%q, not %q): it holds the port, or runs with another hostname", line, own)
+		}
+	}
+}
+
+// handsOn looks for a trusted server that takes the world's mail to the reply
+// domain: who wrote what it hands on, it cannot say.
+func (d *doctor) handsOn(ctx context.Context, dns *net.Resolver, mx []*net.MX) {
+	within := func(list []netip.Prefix, ip netip.Addr) bool {
+		return slices.ContainsFunc(list, func(n netip.Prefix) bool { return n.Contains(ip.Unmap()) })
+	}
+	for _, m := range mx {
+		host := strings.TrimSuffix(m.Host, ".")
+		if strings.EqualFold(host, d.c.Hostname) {
+			continue
+		}
+		addrs, _ := dns.LookupNetIP(ctx, "ip", host) // a name without an address hands nothing on
+		if i := slices.IndexFunc(addrs, func(ip netip.Addr) bool { return within(d.c.Relay.Trusted, ip) && !within(d.c.Relay.HandsOn, ip) }); i >= 0 {
+			d.say("relay.hands_on", stateWarn, "%s takes the world's mail to %s and is trusted: forged mail through it speaks as staff; add %s", host, d.c.Replies.Domain, addrs[i].Unmap())
 		}
 	}
 }

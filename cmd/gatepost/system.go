@@ -339,7 +339,7 @@ func (s *system) configure(c *config.Config) (*flow.Judge, flow.Settings, error)
 	}
 	return judge, flow.Settings{
 		Brands: brands, Mode: c.Mode, Organization: c.Organization.Name, Help: c.Organization.Help, Language: c.Organization.Language, Domains: c.Organization.Domains,
-		Hostname: c.Hostname, ReplyDomain: c.Replies.Domain, ViewerURL: strings.TrimSuffix(c.Viewer.URL, "/"), InboundRelay: c.Inbound.Relay,
+		Hostname: c.Hostname, ReplyDomain: c.Replies.Domain, ViewerURL: strings.TrimSuffix(c.Viewer.URL, "/"), InboundRelay: c.Inbound.Relay, HandsOn: c.Relay.HandsOn,
 		LinkExpires: c.Links.Expires, DefaultPIN: c.Pins.Default, Retain: c.Retention.Secured, RecallGrace: c.Recall.Grace, Reminders: flow.Reminders(c.Reminders), MaxHops: maxHops, Signer: sign, Location: zone,
 	}, nil
 }

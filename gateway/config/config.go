@@ -89,6 +89,7 @@ type TLS struct {
 // Relay configures the relay listener.
 type Relay struct {
 	Trusted    []netip.Prefix `yaml:"trusted" doc:"networks or addresses that may relay without AUTH; strangers get 550"`
+	HandsOn    []netip.Prefix `yaml:"hands_on" doc:"those of trusted that hand on mail from the world: to the reply domain it is judged as mail from there, staff's too"`
 	ClientCA   string         `yaml:"client_ca" path:"true" doc:"PEM; a peer with a certificate of this CA is trusted"`
 	MaxMessage Size           `yaml:"max_message" doc:"octets of one mail"`
 }

@@ -409,6 +409,35 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
+// Who hands on mail from the world is one of the trusted, and leaves staff a
+// way to answer; where nothing else can bring answers, somebody must be it.
+func TestWarningsAboutHandingOn(t *testing.T) {
+	const apart, covers, absent = "changes nothing", "covers all of relay.trusted", "lets it speak as staff"
+	for text, want := range map[string]string{
+		"relay: {trusted: [192.0.2.0/24]}":                                                                                       "",
+		"listen: {relay: \"127.0.0.1:25\"}\nrelay: {trusted: [192.0.2.0/24]}":                                                    absent,
+		"listen: {relay: \"127.0.0.1:25\"}\nrelay: {trusted: [192.0.2.0/24], hands_on: [192.0.2.7]}":                             "",
+		"listen: {relay: \"127.0.0.1:25\"}\nrelay: {trusted: []}":                                                                "",
+		"relay: {trusted: [192.0.2.0/24], hands_on: [198.51.100.0/24]}":                                                          apart,
+		"listen: {relay: \"127.0.0.1:25\"}\nrelay: {trusted: [192.0.2.7], hands_on: [192.0.2.0/24]}":                             covers,
+		"listen: {relay: \"127.0.0.1:25\", submission: \"127.0.0.1:587\"}\nrelay: {trusted: [192.0.2.7], hands_on: [192.0.2.7]}": "",
+	} {
+		c, err := Parse("g.yaml", []byte("organization: {domains: [clinic.example]}\n"+text+"\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []string
+		for _, w := range c.Warnings() {
+			if strings.HasPrefix(w.Path, "relay.") {
+				all = append(all, w.String())
+			}
+		}
+		if got := strings.Join(all, "\n"); (want == "") != (got == "") || !strings.Contains(got, want) {
+			t.Errorf("%s\nwarns %q, not %q", text, got, want)
+		}
+	}
+}
+
 func TestKeyDirBehindASymbolicLink(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(dir, "data"), 0o700); err != nil {

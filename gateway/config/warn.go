@@ -3,8 +3,10 @@ package config
 import (
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"os"
 	"reflect"
+	"slices"
 	"time"
 
 	"gatepost/gateway"
@@ -28,9 +30,27 @@ func (c *Config) Warnings() []Problem {
 	warn(len(c.Routes) == 0, "routes", "are not set: accepted mail waits in the queue")
 	warn(c.Links.Expires > c.Retention.Secured, "links.expires", "is longer than retention.secured: links end with the message after %s", FormatDuration(c.Retention.Secured))
 	warn(c.Relay.MaxMessage < 64<<10, "relay.max_message", "is below the 64 KiB of RFC 5321 section 4.5.3.1.7")
+	c.warnHandsOn(warn)
 	warn(c.SMS != nil || c.Listen.SMPP+c.Listen.SMPPS != "", "sms", "this version speaks no SMPP: read but not started")
 	warn(c.Listen.IMAP+c.Listen.IMAPS != "", "listen.imap", "this version speaks no IMAP: read but not started")
 	return append(found, c.wideFiles()...)
+}
+
+// warnHandsOn compares who is trusted with who hands on mail from the world.
+func (c *Config) warnHandsOn(warn func(on bool, path, format string, args ...any)) {
+	r := c.Relay
+	within := func(p netip.Prefix, list []netip.Prefix) bool {
+		return slices.ContainsFunc(list, func(n netip.Prefix) bool { return n.Bits() <= p.Bits() && n.Contains(p.Addr()) })
+	}
+	for i, p := range r.HandsOn {
+		apart := !slices.ContainsFunc(r.Trusted, p.Overlaps)
+		warn(apart && r.ClientCA == "", fmt.Sprintf("relay.hands_on[%d]", i), "is in no network of relay.trusted: it changes nothing")
+	}
+	own := slices.ContainsFunc(r.Trusted, func(p netip.Prefix) bool { return !within(p, r.HandsOn) })
+	mute := len(r.HandsOn) > 0 && !own && r.ClientCA == "" && c.Listen.Submission+c.Listen.Submissions == ""
+	warn(mute, "relay.hands_on", "covers all of relay.trusted: what staff write to reply addresses is held, and takes nothing back")
+	deaf := c.Listen.Relay != "" && c.Listen.Inbound == "" && len(r.HandsOn) == 0 && (len(r.Trusted) > 0 || r.ClientCA != "")
+	warn(deaf, "relay.hands_on", "is not set, and nothing listens for the world: a trusted server that hands its mail on lets it speak as staff")
 }
 
 // wideFiles reports secrets that other accounts of the machine can read.

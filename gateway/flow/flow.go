@@ -13,6 +13,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -45,6 +46,7 @@ type Settings struct {
 	ReplyDomain  string
 	ViewerURL    string // without a final "/"
 	InboundRelay bool
+	HandsOn      []netip.Prefix // trusted peers whose mail may come from the world
 	LinkExpires  time.Duration
 	// DefaultPIN is the configuration's pins.default: what a link wants where no
 	// rule says. "" counts as other_channel.

@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -57,6 +58,9 @@ func (a *arrival) receive(ctx context.Context) error {
 			a.authenticate(ctx)
 		}
 		return nil
+	}
+	if a.borrowsName() {
+		return faultSender
 	}
 	a.in, a.conversation = in, in.thread
 	if err := a.gather(ctx); err != nil {
@@ -138,11 +142,34 @@ func (a *arrival) anchor(ctx context.Context, in *incoming) error {
 // passed on for a stranger.
 func (a *arrival) relaysInside() bool { return !inside(a.sub.Peer) && a.set.InboundRelay }
 
-// speaksForStaff: an account, or a trusted peer with MAIL FROM and From in the
-// organization's domains.
+// speaksForStaff: an account under its own name, or a trusted peer with MAIL
+// FROM and From in the organization's domains that hands on no mail from the
+// world.
 func (a *arrival) speaksForStaff() bool {
+	return inside(a.sub.Peer) && a.fromInside() && (a.fromAccount() || a.vouched() && a.sub.From.In(a.set.Domains))
+}
+
+// fromInside: everybody in From is of the organization.
+func (a *arrival) fromInside() bool {
 	outside := func(from gateway.Address) bool { return !from.In(a.set.Domains) }
-	return inside(a.sub.Peer) && a.tagsBind() && len(a.reading.From) > 0 && !slices.ContainsFunc(a.reading.From, outside)
+	return len(a.reading.From) > 0 && !slices.ContainsFunc(a.reading.From, outside)
+}
+
+// fromAccount: the one author is the account.
+func (a *arrival) fromAccount() bool {
+	return a.sub.Peer.Account != "" && len(a.reading.From) == 1 && a.reading.From[0].Key() == a.sub.Peer.Account
+}
+
+// vouched: a trusted peer says that the mail was written inside. One of
+// relay.hands_on cannot say that.
+func (a *arrival) vouched() bool {
+	from := a.sub.Peer.Addr.Addr().Unmap()
+	return a.sub.Peer.Trusted && !slices.ContainsFunc(a.set.HandsOn, func(n netip.Prefix) bool { return n.Contains(from) })
+}
+
+// borrowsName: an account hands in what a colleague is said to have written.
+func (a *arrival) borrowsName() bool {
+	return inside(a.sub.Peer) && !a.sub.Peer.Trusted && a.fromInside() && !a.fromAccount()
 }
 
 // gather collects what the header says and what is known of its author.

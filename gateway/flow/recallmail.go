@@ -21,6 +21,7 @@ const recallBox = "recall"
 // Refusals of recalls by mail. The sender's own server tells them.
 var (
 	faultNotYours = gateway.NewFault(550, "5.7.1", "Only the sender of a message can take it back")
+	faultHandedOn = gateway.NewFault(550, "5.7.1", "What comes this way may be from anybody: it takes no message back")
 	faultNoRecall = gateway.NewFault(550, "5.7.0", "No message that can be taken back: answer your own copy of it, from the folder of what you sent")
 )
 
@@ -44,7 +45,10 @@ func (f *Flow) recallByMail(ctx context.Context, a *arrival) error {
 	if !slices.ContainsFunc(a.sub.Recipients, func(r gateway.Recipient) bool { return a.set.isRecall(r.Address) }) {
 		return nil
 	}
-	if !inside(a.sub.Peer) || !a.tagsBind() || len(a.reading.From) != 1 {
+	if inside(a.sub.Peer) && a.sub.Peer.Account == "" && !a.vouched() {
+		return faultHandedOn
+	}
+	if !inside(a.sub.Peer) || !(a.fromAccount() || a.speaksForStaff()) || len(a.reading.From) != 1 {
 		return faultNotYours
 	}
 	m, err := f.answered(ctx, a.reading)

@@ -75,6 +75,8 @@ func TestRecallByOthers(t *testing.T) {
 		account.Peer.Listener, account.Peer.Account, account.Peer.Trusted = "submission", "bob@clinic.example", false
 		account.From = gateway.MustAddress("bob@clinic.example")
 		bob := strings.Replace(recallMail, "Ann <ann@", "Bob <bob@", 1)
+		onRelay := account
+		onRelay.Peer.Listener = "relay" // where nobody has compared MAIL FROM and From with it
 		two := submissionTo("recall@reply.clinic.example")
 		two.From = gateway.MustAddress("ann@elsewhere.example")
 		for name, c := range map[string]struct {
@@ -84,6 +86,7 @@ func TestRecallByOthers(t *testing.T) {
 		}{
 			"a stranger":        {stranger("ann@clinic.example", "recall@reply.clinic.example"), recallMail, faultDead},
 			"other staff":       {account, bob, faultNotYours},
+			"a borrowed name":   {onRelay, recallMail, faultNotYours},
 			"a foreign sender":  {two, recallMail, faultNotYours},
 			"two authors":       {submissionTo("recall@reply.clinic.example"), "From: bob@clinic.example\r\n" + recallMail, faultNotYours},
 			"nothing answered":  {submissionTo("recall@reply.clinic.example"), strings.Replace(recallMail, "In-Reply-To", "X-Reply-To", 1), faultNoRecall},
@@ -103,6 +106,31 @@ func TestRecallByOthers(t *testing.T) {
 		}
 		return nil
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A trusted server that hands on mail from the world vouches for nobody: only
+// who has authenticated there takes back.
+func TestRecallThroughAServerThatHandsOn(t *testing.T) {
+	w := newWorld(t)
+	err := w.in(t, emptyStore(), handingOn(w, func(ctx context.Context, f *Flow) error {
+		id := sentTo(ctx, t, f, "s@secure.example")
+		s := submissionTo("recall@reply.clinic.example")
+		if err := sendRecall(ctx, f, s, recallMail); !errors.Is(err, faultHandedOn) || f.recalledForAll(ctx, id) {
+			t.Errorf("answered %v", err)
+		}
+		s.Peer.Account = "bob@clinic.example"
+		if err := sendRecall(ctx, f, s, recallMail); !errors.Is(err, faultNotYours) || f.recalledForAll(ctx, id) {
+			t.Errorf("under a borrowed name: %v", err)
+		}
+		s.Peer.Account = "ann@clinic.example"
+		if err := sendRecall(ctx, f, s, recallMail); err != nil || !f.recalledForAll(ctx, id) {
+			t.Errorf("by the account: %v", err)
+		}
+		return nil
+	}))
 	if err != nil {
 		t.Fatal(err)
 	}

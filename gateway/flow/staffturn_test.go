@@ -2,7 +2,9 @@ package flow
 
 import (
 	"context"
+	"errors"
 	"io"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -227,6 +229,84 @@ func TestNoStaffTurn(t *testing.T) {
 			t.Errorf("%s: the correspondent got %q", name, got)
 		}
 	}
+}
+
+// An account hands in what it writes itself: where nobody has compared From
+// with it yet, a colleague's name is refused, and its own makes a turn.
+func TestTurnUnderABorrowedName(t *testing.T) {
+	w := newWorld(t)
+	kv := emptyStore()
+	w.secured(t, kv, "s@secure.example")
+	to := replyTo(w.hop.mail("s@secure.example")[0])
+	w.hop.forget()
+	err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+		s := submissionTo(to)
+		s.Peer.Trusted, s.Peer.Account = false, "bob@clinic.example"
+		if _, err := handIn(ctx, f, s, staffReply(to)); !errors.Is(err, faultSender) {
+			t.Errorf("answered %v", err)
+		}
+		both := strings.Replace(staffReply(to), "Ann <ann@", "bob@clinic.example, Ann <ann@", 1)
+		if _, err := handIn(ctx, f, s, both); !errors.Is(err, faultSender) {
+			t.Errorf("beside a colleague: %v", err)
+		}
+		deliverAll(ctx, f, time.Minute)
+		if got := w.hop.mail("s@secure.example"); len(got) != 0 {
+			t.Errorf("the correspondent got %q", got)
+		}
+		_, err := handIn(ctx, f, s, strings.Replace(staffReply(to), "Ann <ann@", "Bob <bob@", 1))
+		deliverAll(ctx, f, time.Minute)
+		return err
+	})
+	if got := w.hop.mail("s@secure.example"); err != nil || len(got) != 1 {
+		t.Errorf("under its own name: %v, the correspondent got %q", err, got)
+	}
+	w.sound(t, kv)
+}
+
+// handingOn is a world whose trusted peers hand on mail from the world.
+func handingOn(w *world, act func(ctx context.Context, f *Flow) error) func(context.Context, *Flow) error {
+	return func(ctx context.Context, f *Flow) error {
+		set := w.settings()
+		set.HandsOn = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+		f.Configure(set, testJudge())
+		return act(ctx, f)
+	}
+}
+
+// What a server hands on from the world is no turn of staff, whoever it says
+// wrote it; the signature of a correspondent counts as ever, and who has
+// authenticated there writes.
+func TestTurnThroughAServerThatHandsOn(t *testing.T) {
+	w := newWorld(t)
+	kv := emptyStore()
+	w.secured(t, kv, "s@secure.example")
+	to := replyTo(w.hop.mail("s@secure.example")[0])
+	w.hop.forget()
+	err := w.in(t, kv, handingOn(w, func(ctx context.Context, f *Flow) error {
+		id, err := handIn(ctx, f, submissionTo(to), staffReply(to))
+		if err != nil {
+			return err
+		}
+		deliverAll(ctx, f, time.Minute)
+		e, err := f.envelope(ctx, gateway.EnvelopeID{Message: id})
+		if err != nil || e.State != gateway.Held || len(w.hop.mail("s@secure.example")) != 0 {
+			t.Errorf("%v: %s, the correspondent got %q", err, e.State, w.hop.mail("s@secure.example"))
+		}
+		s := submissionTo(to)
+		s.From = gateway.MustAddress("s@secure.example")
+		if _, err := handIn(ctx, f, s, answering(to, "1")); err != nil {
+			return err
+		}
+		s = submissionTo(to)
+		s.Peer.Account = "ann@clinic.example"
+		_, err = handIn(ctx, f, s, strings.Replace(staffReply(to), "<turn@", "<own@", 1))
+		deliverAll(ctx, f, time.Minute)
+		return err
+	}))
+	if n := countIn(w.hop.mail("ann@clinic.example"), "thank you"); err != nil || n != 1 || len(w.hop.mail("s@secure.example")) != 1 {
+		t.Errorf("%v: attached %d times, the correspondent got %q", err, n, w.hop.mail("s@secure.example"))
+	}
+	w.sound(t, kv)
 }
 
 // Two that answer everything by themselves, one inside and one outside, and
