@@ -35,7 +35,7 @@ type Signature struct {
 	Algorithm string // a=
 	Result    AuthResult
 	Reason    string // constant phrase why it is not pass
-	Aligned   bool   // its domain is the From's or shares its organizational domain (relaxed)
+	Aligned   bool   // its domain is the From's or shares its organizational domain, unless its DMARC policy says adkim=s
 	Bits      int    // of an RSA key; 0 for ed25519
 	// Covered are the fields of h=, lower case, without repetitions, that stand
 	// there as often as in the header: no field of the name is unsigned. At most

@@ -14,8 +14,8 @@ import (
 // maxSignatures is how many signatures of one mail are verified.
 const maxSignatures = 5
 
-// signatures reads the signatures to verify: those that speak for from come
-// first, else they stand in the order of the header. The rest is ignored.
+// signatures reads the signatures to verify: those that may speak for from,
+// which its DMARC policy decides later, come first, else they stand in the order of the header. The rest is ignored.
 func (h head) signatures(from string, now time.Time) []*signature {
 	var first, others []*signature
 	for _, f := range h.named("dkim-signature") {

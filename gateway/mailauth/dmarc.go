@@ -93,6 +93,16 @@ func action(tags tagList, name string) string {
 	return ""
 }
 
+// align takes from signatures of the same organization that they speak for the
+// From, where its domain wants none but its own (adkim=s).
+func (d dmarcAnswer) align(a *gateway.Authentication) {
+	p := d.policy()
+	for i := range a.Signatures {
+		s := &a.Signatures[i]
+		s.Aligned = s.Aligned && aligned(s.Domain, d.domain, p != nil && p.dkim)
+	}
+}
+
 // judge is RFC 7489 section 6.6.2 over what DKIM and SPF said. pct= is not
 // looked at: what a domain asks for a part, it asks.
 func (d dmarcAnswer) judge(a *gateway.Authentication) (result gateway.AuthResult, action string) {

@@ -62,7 +62,8 @@ func TestDMARC(t *testing.T) {
 		"DKIM under a public suffix":   {from: "pat.co.uk", d: "eve.co.uk", zone: zone{"TXT _dmarc.pat.co.uk": reject}, result: fail, policy: "reject"},
 		"a neighbour by its spelling":  {from: "out.example", d: "xout.example", zone: zone{above: reject}, result: fail, policy: "reject"},
 		"strict DKIM":                  {d: "mail.out.example", zone: zone{here: {"v=DMARC1; p=none; adkim=s"}}, result: pass, policy: "none", aligned: true},
-		"strict DKIM, organization":    {d: "out.example", zone: zone{here: {"v=DMARC1; p=none; adkim=s"}}, result: fail, policy: "none", aligned: true},
+		"strict DKIM, organization":    {d: "out.example", zone: zone{here: {"v=DMARC1; p=none; adkim=s"}}, result: fail, policy: "none"},
+		"strict DKIM, inherited":       {d: "out.example", zone: zone{above: {"v=DMARC1; p=none; adkim=S"}}, result: fail, policy: "none"},
 		"by SPF":                       {sender: "mail.out.example", zone: zone{here: reject, "TXT mail.out.example": {"v=spf1 ip4:192.0.2.7 -all"}}, result: pass, policy: "reject"},
 		"by SPF of the organization":   {sender: "out.example", zone: zone{here: reject, spf: {"v=spf1 ip4:192.0.2.7 -all"}}, result: pass, policy: "reject"},
 		"strict SPF":                   {sender: "out.example", zone: zone{here: {"v=DMARC1;p=quarantine;aspf=S"}, spf: {"v=spf1 ip4:192.0.2.7 -all"}}, result: fail, policy: "quarantine"},
@@ -88,7 +89,7 @@ func TestDMARC(t *testing.T) {
 		"DNS of the record":            {d: "mail.out.example", zone: zone{here: {"temp"}, above: reject}, result: temp, aligned: true},
 		"DNS of the parent's record":   {d: "mail.out.example", zone: zone{above: {"temp"}}, result: temp, aligned: true},
 		"DNS of the key":               {d: "out.example", zone: zone{here: reject, "TXT s1._domainkey.out.example": {"temp"}}, result: temp, policy: "reject", aligned: true},
-		"DNS of the key, strict":       {d: "out.example", zone: zone{here: {"v=DMARC1; p=reject; adkim=s"}, "TXT s1._domainkey.out.example": {"temp"}}, result: fail, policy: "reject", aligned: true},
+		"DNS of the key, strict":       {d: "out.example", zone: zone{here: {"v=DMARC1; p=reject; adkim=s"}, "TXT s1._domainkey.out.example": {"temp"}}, result: fail, policy: "reject"},
 		"DNS of another's key":         {d: "list.example", zone: zone{here: reject, "TXT s1._domainkey.list.example": {"temp"}}, result: fail, policy: "reject"},
 		"DNS of SPF":                   {sender: "out.example", zone: zone{here: reject, spf: {"temp"}}, result: temp, policy: "reject"},
 		"DNS of the key, SPF passes": {

@@ -55,6 +55,7 @@ func (v *Verifier) Verify(ctx context.Context, raw []byte, peer Peer) gateway.Au
 		s.verify(h, keys[i], hashes)
 		a.Signatures = append(a.Signatures, s.Signature)
 	}
+	policy.align(&a)
 	a.DMARC, a.Policy = policy.judge(&a)
 	return a
 }

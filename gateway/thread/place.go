@@ -191,6 +191,7 @@ func signatureTable() []signatureRow {
 		{ReasonDNS, func(_ *Facts, s *gateway.Signature) bool { return s.Result != gateway.AuthTempError }},
 		{ReasonWeakKey, func(_ *Facts, s *gateway.Signature) bool { return s.Bits == 0 || s.Bits >= MinBits }},
 		{ReasonInvalid, func(_ *Facts, s *gateway.Signature) bool { return s.Result == gateway.AuthPass }},
+		{ReasonDNS, func(f *Facts, s *gateway.Signature) bool { return !f.unasked(s) }},
 	}
 }
 
@@ -206,6 +207,12 @@ func (f *Facts) signature(i int) Reason {
 		return ReasonSeen
 	}
 	return ReasonSigned
+}
+
+// unasked reports whether the signature speaks for the From only if the policy
+// of its domain allows that (adkim=), and the DNS did not tell the policy.
+func (f *Facts) unasked(s *gateway.Signature) bool {
+	return f.Authentication.DMARC == gateway.AuthTempError && s.Domain != f.Authentication.Domain
 }
 
 // nearness orders what signatures are worth, so that the one that came nearest

@@ -123,6 +123,14 @@ func TestPlace(t *testing.T) {
 		{"DNS of what would not do", signed(func(s *gateway.Signature) { s.Result, s.Partial = gateway.AuthTempError, true }), Quarantine, ReasonPartial},
 		{"DNS, and a good one", withAnother(result(gateway.AuthTempError), same), Attach, ReasonSigned},
 		{"DNS, and a bad one", withAnother(result(gateway.AuthFail), result(gateway.AuthTempError)), Defer, ReasonDNS},
+		{"DNS of the policy", func(f *Facts) { f.Authentication.DMARC = gateway.AuthTempError }, Attach, ReasonSigned},
+		{"DNS of the policy, signed above it", func(f *Facts) {
+			f.Authentication.DMARC, f.Authentication.Domain = gateway.AuthTempError, "mail.out.example"
+		}, Defer, ReasonDNS},
+		{"DNS of the policy, and invalid above it", func(f *Facts) {
+			f.Authentication.DMARC, f.Authentication.Domain = gateway.AuthTempError, "mail.out.example"
+			f.Authentication.Signatures[0].Result = gateway.AuthFail
+		}, Quarantine, ReasonInvalid},
 		{"DNS of a stranger", func(f *Facts) {
 			f.Participant, f.Authentication.Signatures[0].Result = false, gateway.AuthTempError
 		}, Quarantine, ReasonStranger},
