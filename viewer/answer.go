@@ -93,21 +93,34 @@ func (v *viewer) begin(w http.ResponseWriter, r *http.Request) {
 	v.take(w, r, l, true)
 }
 
-// take reads an answer while it arrives and hands it on.
+// take reads an answer while it arrives and hands it on. The session is asked
+// first: who has proven nothing holds up nobody who has, and no octet of their
+// files is read. What they wrote is shown to them again.
 func (v *viewer) take(w http.ResponseWriter, r *http.Request, l link, fresh bool) {
+	unproven := v.knows(r, l)
+	if !pacedOf(r).enter(unproven == nil) {
+		hangUp(w, r)
+		tooMany(w)
+		return
+	}
 	p, err := newParcel(r.Header.Get("Content-Type"), r.Body, "reply", fieldsOfAnswer[:]...)
 	if err != nil {
 		status := http.StatusBadRequest
 		if large := (*http.MaxBytesError)(nil); errors.As(err, &large) || r.ContentLength > maxParcel {
 			status = http.StatusRequestEntityTooLarge
 		}
-		v.drain(w, r)
+		v.drop(w, r)
 		v.refused(w, r, l, status)
 		return
 	}
 	if !v.sameSite(r) || !sameToken(p.fields["token"], v.token(l)) {
-		v.drain(w, r)
+		v.drop(w, r)
 		v.refused(w, r, l, http.StatusForbidden)
+		return
+	}
+	if unproven != nil {
+		v.drop(w, r)
+		v.notTaken(w, r, l, p, fresh, unproven)
 		return
 	}
 	leave, ok := v.room.answers.enter(l.path)
@@ -128,6 +141,16 @@ func (v *viewer) take(w http.ResponseWriter, r *http.Request, l link, fresh bool
 		done = "begun"
 	}
 	v.doneWith(w, r, l.path+"?done="+done)
+}
+
+// knows asks whether the session of a request has proven the link. Nothing of
+// the request's body is read.
+func (v *viewer) knows(r *http.Request, l link) error {
+	if l.visitor.Session == "" || !v.sameSite(r) {
+		return gateway.ErrNotProven
+	}
+	_, err := v.journeys.Conversation(r.Context(), l.secret, l.visitor)
+	return err
 }
 
 // hand gives an answer to the journeys.
@@ -184,12 +207,20 @@ func (v *viewer) onceOf(once, text string) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }
 
-// drain reads what is left of a form, so that the browser, which sends all
-// before it looks for an answer, gets to see ours. What is too much for that
-// is hung up on.
-func (v *viewer) drain(w http.ResponseWriter, r *http.Request) {
-	n, err := io.CopyN(io.Discard, r.Body, 2*maxParcel)
-	if err != io.EOF || n == 2*maxParcel {
+// drain reads what is left of a form of a proven session, so that the browser,
+// which sends all before it looks for an answer, gets to see ours. What is too
+// much for that is hung up on.
+func (v *viewer) drain(w http.ResponseWriter, r *http.Request) { v.swallow(w, r, 2*maxParcel) }
+
+// drop is drain for everybody else, who get less patience.
+func (v *viewer) drop(w http.ResponseWriter, r *http.Request) {
+	pacedOf(r).hurry(dropTime)
+	v.swallow(w, r, dropSize)
+}
+
+func (v *viewer) swallow(w http.ResponseWriter, r *http.Request, most int64) {
+	n, err := io.CopyN(io.Discard, r.Body, most)
+	if err != io.EOF || n == most {
 		hangUp(w, r)
 	}
 }

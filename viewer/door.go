@@ -17,13 +17,15 @@ import (
 // Those who look and those who send forms have places of their own: neither
 // can shut the other out, not even behind a proxy where all are one neighbour.
 // A form with files is the exception: it is read by its page, at the pace of
-// its line, and has a few places for itself.
+// its line, and has a few places for itself: those for whom the session is
+// proven, and others, in a hurry, for everybody else.
 type door struct {
-	next    http.Handler
-	looking *crowd // requests without a body that are served
-	sending *crowd // requests with a body that are served
-	reading *crowd // requests whose bodies are here or on their way
-	parcels *crowd // forms with files that are on their way
+	next      http.Handler
+	looking   *crowd // requests without a body that are served
+	sending   *crowd // requests with a body that are served
+	reading   *crowd // requests whose bodies are here or on their way
+	parcels   *crowd // forms with files that are on their way, of proven sessions
+	strangers *crowd // and of others
 }
 
 // Places of one neighbour, of each kind.
@@ -33,7 +35,8 @@ const placesEach = 32
 // should be done, and forms are quick.
 const patience = 5 * time.Second
 
-// Places of forms with files: of all, and of one neighbour.
+// Places of forms with files, of each of the two kinds: of all, and of one
+// neighbour.
 const (
 	parcelsAtOnce = 64
 	parcelsEach   = 8
@@ -42,7 +45,8 @@ const (
 // newDoor has places for n requests at once, n/4 of them for forms.
 func newDoor(next http.Handler, n int) *door {
 	forms := max(1, n/4)
-	return &door{next: next, looking: newCrowd(max(1, n-forms), placesEach), sending: newCrowd(forms, placesEach), reading: newCrowd(4*n, placesEach), parcels: newCrowd(parcelsAtOnce, parcelsEach)}
+	return &door{next: next, looking: newCrowd(max(1, n-forms), placesEach), sending: newCrowd(forms, placesEach), reading: newCrowd(4*n, placesEach),
+		parcels: newCrowd(parcelsAtOnce, parcelsEach), strangers: newCrowd(parcelsAtOnce, parcelsEach)}
 }
 
 // ServeHTTP implements http.Handler.
@@ -77,60 +81,6 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer leave()
 	_ = control.SetWriteDeadline(time.Now().Add(pageTime))
 	d.next.ServeHTTP(w, r)
-}
-
-// takeParcel lets a form with files in while it is still arriving.
-func (d *door) takeParcel(w http.ResponseWriter, r *http.Request, control *http.ResponseController) {
-	leave, ok := d.parcels.enter(neighbourOf(r.RemoteAddr))
-	if !ok {
-		hangUp(w, r)
-		_ = control.SetWriteDeadline(time.Now().Add(pageTime))
-		tooMany(w)
-		return
-	}
-	defer leave()
-	if r.ContentLength > 2*maxParcel {
-		hangUp(w, r)
-		r.Body = tooLarge{}
-	} else {
-		r.Body = &pacedBody{ReadCloser: r.Body, control: control, begun: time.Now()}
-	}
-	d.next.ServeHTTP(w, r)
-}
-
-// parcelTime is what is left of an answer's time when it has arrived: it is
-// made durable then.
-const parcelTime = 2 * time.Minute
-
-// pacedBody gives each piece of a body its time to arrive, and all of it as
-// much as minRate allows. It does the opposite of deadlineReader.
-type pacedBody struct {
-	io.ReadCloser
-	control *http.ResponseController
-	begun   time.Time
-	read    int64 // octets since then
-}
-
-// Read implements io.Reader.
-func (p *pacedBody) Read(b []byte) (int, error) {
-	now := time.Now()
-	deadline := now.Add(pageTime)
-	if end := p.begun.Add(pageTime + time.Duration(p.read)*time.Second/minRate); end.Before(deadline) {
-		deadline = end
-	}
-	p.extend(deadline, deadline.Add(pageTime))
-	n, err := p.ReadCloser.Read(b)
-	if p.read += int64(n); err != nil {
-		// A deadline that passes later would end the request's context.
-		p.extend(now.Add(parcelTime), now.Add(parcelTime))
-	}
-	return n, err
-}
-
-// extend fails only where the server below has no deadlines, as in tests.
-func (p *pacedBody) extend(read, write time.Time) {
-	_ = p.control.SetReadDeadline(read)
-	_ = p.control.SetWriteDeadline(write)
 }
 
 // takeBody reads the body of r into memory; false when that failed and was
