@@ -2,12 +2,13 @@ package flow
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"gatepost/gateway"
 	"gatepost/gateway/mailauth"
 	"gatepost/gateway/mailmsg"
-	"gatepost/gateway/thread"
+	"gatepost/gateway/people"
 )
 
 // compose writes what the mail becomes besides itself: the answer that staff
@@ -42,9 +43,13 @@ func (a *arrival) keepsBody() bool {
 }
 
 // parties finds the persons of sender and recipients; a capability stands for
-// whom it was given to.
+// whom it was given to. Who writes from outside does not become a person by it.
 func (a *arrival) parties(ctx context.Context) error {
-	addresses := []gateway.Address{a.sub.From}
+	sender, foreign := a.sub.From, !inside(a.sub.Peer) || a.in != nil && !a.in.facts.Staff
+	if foreign {
+		sender = gateway.Address{}
+	}
+	addresses := []gateway.Address{sender}
 	for i, r := range a.sub.Recipients {
 		if a.in != nil && !a.in.targets[i].Person.IsZero() {
 			r.Address = gateway.Address{}
@@ -52,8 +57,18 @@ func (a *arrival) parties(ctx context.Context) error {
 		addresses = append(addresses, r.Address)
 	}
 	var err error
-	if a.persons, err = a.flow.People.Ensure(ctx, addresses...); err != nil || a.in == nil {
+	if a.persons, err = a.flow.People.Ensure(ctx, addresses...); err != nil {
 		return err
+	}
+	if foreign {
+		p, err := a.flow.People.Find(ctx, a.sub.From)
+		if err != nil && !errors.Is(err, people.ErrUnknown) {
+			return err
+		}
+		a.persons[0] = p.Ref
+	}
+	if a.in == nil {
+		return nil
 	}
 	for i, c := range a.in.targets {
 		if !c.Person.IsZero() {
@@ -93,10 +108,11 @@ func (a *arrival) needsSpool() bool {
 	})
 }
 
-// needsStaff: a secured body, what waits in held and an automatic reply are
-// readable by staff, unless a rule forbids it for any recipient.
+// needsStaff: a secured body and what waits in held are readable by staff,
+// unless a rule forbids it for any recipient. Of an automatic reply evidence
+// says that it came; its words, which anybody may send, are not kept.
 func (a *arrival) needsStaff() bool {
-	need := a.in.is(thread.Record) && a.in.placement.Reason == thread.ReasonAutomatic
+	need := false
 	for _, e := range a.envelopes {
 		if e.Judged > 0 && a.verdicts[e.Judged-1].Options.StaffCopy == "none" {
 			return false

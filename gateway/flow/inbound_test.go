@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -324,6 +325,123 @@ func TestFloodOfForgedAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// What waits of a conversation is bounded in number and octets, until a person
+// decides; those who send it become no persons, and an answer gets through.
+func TestMuchHeldMailIsDeferred(t *testing.T) {
+	w := newWorld(t)
+	kv := emptyStore()
+	w.secured(t, kv, "s@secure.example")
+	to := replyTo(w.hop.mail("s@secure.example")[0])
+	w.hop.forget()
+	err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+		forged := func(i int, more string) (gateway.MessageID, error) {
+			from := fmt.Sprintf("x%d@evil%d.example", i, i)
+			return handIn(ctx, f, stranger(from, to), answering(to, fmt.Sprint("f", i), "X-Signed: none", "From: "+from)+more)
+		}
+		known := count(ctx, t, f, store.People)
+		var first gateway.MessageID
+		for i := range maxWaiting {
+			id, err := forged(i, "")
+			if err != nil {
+				return fmt.Errorf("mail %d: %w", i, err)
+			}
+			if i == 0 {
+				first = id
+			}
+		}
+		if _, err := forged(maxWaiting, ""); codeOf(err) != 452 {
+			t.Errorf("one more is answered %v", err)
+		}
+		if n := count(ctx, t, f, store.People); n != known {
+			t.Errorf("%d senders became persons", n-known)
+		}
+		if _, err := handIn(ctx, f, stranger("s@secure.example", to), answering(to, "1")); err != nil {
+			t.Errorf("an answer: %v", err)
+		}
+		if _, err := operation(ctx, f, "held.refuse", url.Values{"id": {first.String() + ".0"}, "reason": {"spam"}}, ""); err != nil {
+			return err
+		}
+		if _, err := forged(maxWaiting, ""); err != nil {
+			t.Errorf("after a decision: %v", err)
+		}
+		if _, err := forged(maxWaiting+1, ""); codeOf(err) != 452 {
+			t.Errorf("again one more is answered %v", err)
+		}
+		deliverAll(ctx, f, time.Minute)
+		return nil
+	})
+	if n := countIn(w.hop.mail("ann@clinic.example"), "thank you"); err != nil || n != 1 {
+		t.Errorf("%v: attached %d times", err, n)
+	}
+	w.sound(t, kv)
+}
+
+// A few large mails are as much as many.
+func TestLargeHeldMailIsDeferred(t *testing.T) {
+	w := newWorld(t)
+	err := w.in(t, emptyStore(), func(ctx context.Context, f *Flow) error {
+		stage := func(n uint32, size int64) error {
+			var b store.Batch
+			id := gateway.EnvelopeID{N: n}
+			if err := f.stageForReview(ctx, &b, gateway.ThreadID{1}, waiting{id, size}); err != nil {
+				return err
+			}
+			if err := b.PutRecord(envelopeKey(id), gateway.Envelope{ID: id, State: gateway.Held}); err != nil {
+				return err
+			}
+			return store.Write(ctx, f.Store, &b)
+		}
+		for n := range uint32(4) {
+			if err := stage(n, maxWaitingOctets/4); err != nil {
+				return err
+			}
+		}
+		if err := stage(4, 1); !errors.Is(err, faultWaiting) {
+			t.Errorf("one octet more: %v", err)
+		}
+		amend(ctx, t, f, envelopeKey(gateway.EnvelopeID{N: 2}), func(e *gateway.Envelope) { e.State = gateway.Dropped })
+		if err := stage(4, maxWaitingOctets/4); err != nil {
+			t.Errorf("in place of one that is decided: %v", err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func count(ctx context.Context, t *testing.T, f *Flow, table store.Table) (n int) {
+	t.Helper()
+	if err := f.Store.Scan(ctx, store.Prefix(table), func(store.Item) bool { n++; return true }); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// An automatic reply is taken note of, and its words are not kept.
+func TestAutomaticReplyKeepsNoBody(t *testing.T) {
+	w := newWorld(t)
+	kv := emptyStore()
+	w.secured(t, kv, "s@secure.example")
+	to := replyTo(w.hop.mail("s@secure.example")[0])
+	err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+		bodies := count(ctx, t, f, store.Bodies)
+		id, err := handIn(ctx, f, stranger("x@evil.example", to), answering(to, "1", "Auto-Submitted: auto-replied"))
+		if err != nil {
+			return err
+		}
+		m, err := f.message(ctx, id)
+		if err == nil && (m.Body.Blob != "" || !m.Staff.IsZero() || count(ctx, t, f, store.Bodies) != bodies) {
+			t.Errorf("kept: %+v", m.Body)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.sound(t, kv)
 }
 
 // A transaction has one conversation; the next one has the other.

@@ -152,7 +152,11 @@ func (a *arrival) stageIncoming(ctx context.Context, b *store.Batch, m *gateway.
 			return a.stageAgain(ctx, b)
 		}
 	case thread.Quarantine:
-		return a.flow.stageQuarantined(ctx, b, m, gateway.EnvelopeID{Message: m.ID, N: uint32(a.in.first)}, a.in)
+		id := gateway.EnvelopeID{Message: m.ID, N: uint32(a.in.first)}
+		if err := a.flow.stageForReview(ctx, b, m.Thread, waiting{id, m.Body.Size}); err != nil {
+			return err
+		}
+		return a.flow.stageQuarantined(ctx, b, m, id, a.in)
 	}
 	return nil
 }
