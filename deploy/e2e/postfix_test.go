@@ -325,7 +325,7 @@ func TestTransportExampleMaps(t *testing.T) {
 		},
 		"gatepost_transport": {
 			"clinic.example insurer.example reply.clinic.example out.example",
-			"clinic.example\tsmtp:[192.0.2.7]\ninsurer.example\tsmtp:[192.0.2.10]:2525\nreply.clinic.example\tsmtp:[192.0.2.10]:2526\n",
+			"clinic.example\tsmtp:[192.0.2.7]\ninsurer.example\tsmtp:[192.0.2.10]:2525\nreply.clinic.example\tsmtp:[192.0.2.10]:2525\n",
 		},
 	} {
 		file := write(t, filepath.Join(etc, name), tables[name])
