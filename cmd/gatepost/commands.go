@@ -165,7 +165,7 @@ type userCmd struct {
 
 type userAddCmd struct {
 	Name         string `arg:"" help:"Mail address in one of the organization's domains."`
-	PasswordFile string `required:"" placeholder:"FILE" help:"File with the password; one final newline is dropped. - is standard input."`
+	PasswordFile string `required:"" placeholder:"FILE" help:"File with the password, 12 characters at least; one final newline is dropped. - is standard input."`
 	Role         string `enum:"staff,compliance,admin" default:"staff" help:"staff, compliance or admin."`
 }
 
@@ -197,7 +197,7 @@ func passwordFrom(env environment, path string) (io.Reader, error) {
 
 type userPasswdCmd struct {
 	Name         string `arg:"" help:"The user's address."`
-	PasswordFile string `required:"" placeholder:"FILE" help:"File with the password; - is standard input."`
+	PasswordFile string `required:"" placeholder:"FILE" help:"File with the password, 12 characters at least; one final newline is dropped. - is standard input."`
 }
 
 func (u userPasswdCmd) Run(ctx context.Context, env environment) error {

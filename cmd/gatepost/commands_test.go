@@ -265,6 +265,7 @@ func TestUsers(t *testing.T) {
 		"a foreign domain": {[]string{"user", "add", "x@elsewhere.example", "--password-file", "-"}, "long enough secret", exitUsage},
 		"no address":       {[]string{"user", "add", "nonsense", "--password-file", "-"}, "long enough secret", exitUsage},
 		"an empty secret":  {[]string{"user", "add", "bob@clinic.example", "--password-file", "-"}, "\n", exitData},
+		"a short one":      {[]string{"user", "add", "bob@clinic.example", "--password-file", "-"}, "eleven.char\n", exitData},
 		"no file":          {[]string{"user", "add", "bob@clinic.example", "--password-file", "/nonexistent"}, "", exitNoInput},
 		"an unknown user":  {[]string{"user", "passwd", "bob@clinic.example", "--password-file", "-"}, "long enough secret", exitNoInput},
 		"disabling nobody": {[]string{"user", "disable", "bob@clinic.example"}, "", exitNoInput},

@@ -38,7 +38,7 @@ func demoPolicy() string {
 	return strings.Replace(string(policy.DefaultSource()), "tls_partners: []", "tls_partners: [lab.example, hospital.example]", 1)
 }
 
-const demoPassword = "demo-ann"
+const demoPassword = "demo-ann-password"
 
 const demoContacts = `email,email2,language,name,patient
 pat@out.example,pat@home.example,en,Pat Jones,true

@@ -114,7 +114,7 @@ func TestKeysNameNobody(t *testing.T) {
 	d, _ := newDirectory(mem)
 	_, err := d.Import(t.Context(), strings.NewReader("email,phone\npat@out.example,+15551234567\n"), "uid:0")
 	check(t, err)
-	check(t, d.AddUser(t.Context(), address("pat@clinic.example"), "password", Staff, "uid:0"))
+	check(t, d.AddUser(t.Context(), address("pat@clinic.example"), "the first password", Staff, "uid:0"))
 	check(t, mem.Scan(t.Context(), store.Range{}, func(item store.Item) bool {
 		if bytes.Contains(item.Key, []byte("pat")) || bytes.Contains(item.Key, []byte("example")) || bytes.Contains(item.Key, []byte("1234567")) {
 			t.Errorf("key %q", item.Key)
@@ -151,21 +151,21 @@ func TestUpdateSweep(t *testing.T) {
 func TestNoEvidenceNoChange(t *testing.T) {
 	mem := storetest.NewMemory()
 	d, e := newDirectory(mem)
-	check(t, d.AddUser(t.Context(), address("a@clinic.example"), "password", Staff, "uid:0"))
+	check(t, d.AddUser(t.Context(), address("a@clinic.example"), "the first password", Staff, "uid:0"))
 	e.fail = errors.New("full")
 	for _, err := range []error{
 		d.Update(t.Context(), address("pat@out.example"), "uid:0", func(p *Person) { p.Language = "es" }),
-		d.AddUser(t.Context(), address("b@clinic.example"), "password", Staff, "uid:0"),
-		d.SetPassword(t.Context(), address("a@clinic.example"), "other", "uid:0"),
+		d.AddUser(t.Context(), address("b@clinic.example"), "the first password", Staff, "uid:0"),
+		d.SetPassword(t.Context(), address("a@clinic.example"), "another password", "uid:0"),
 		d.DisableUser(t.Context(), address("a@clinic.example"), "uid:0"),
-		second(d.Login(t.Context(), address("a@clinic.example"), "password", "account")),
+		second(d.Login(t.Context(), address("a@clinic.example"), "the first password", "account")),
 	} {
 		if !errors.Is(err, e.fail) {
 			t.Error(err)
 		}
 	}
 	e.fail = nil
-	_, err := d.Login(t.Context(), address("a@clinic.example"), "password", "account")
+	_, err := d.Login(t.Context(), address("a@clinic.example"), "the first password", "account")
 	check(t, err)
 	if users, err := d.ListUsers(t.Context()); err != nil || len(users) != 1 {
 		t.Errorf("%d users, %v", len(users), err)
@@ -186,24 +186,28 @@ func TestUsers(t *testing.T) {
 		}
 	}
 	want(d.AddUser(ctx, name, "", Staff, "uid:0"), ErrWeakPassword)
-	want(d.AddUser(ctx, name, strings.Repeat("x", 513), Staff, "uid:0"), ErrWeakPassword)
-	want(login(name, "first"), ErrBadLogin)
-	check(t, d.AddUser(ctx, name, "first", Compliance, "uid:0"))
-	want(d.AddUser(ctx, name, "other", Admin, "uid:0"), ErrUserExists)
-	u, err := d.Login(ctx, address("Jo@clinic.EXAMPLE"), "first", "account")
+	for _, weak := range []string{strings.Repeat("x", 513), "eleven.char", strings.Repeat("\u00e9", 11)} {
+		want(d.AddUser(ctx, name, weak, Staff, "uid:0"), ErrWeakPassword)
+	}
+	want(login(name, "first of many"), ErrBadLogin)
+	check(t, d.AddUser(ctx, name, "first of many", Compliance, "uid:0"))
+	want(d.AddUser(ctx, name, "other of many", Admin, "uid:0"), ErrUserExists)
+	u, err := d.Login(ctx, address("Jo@clinic.EXAMPLE"), "first of many", "account")
 	if err != nil || u.Role != Compliance {
 		t.Errorf("%s, %v", u.Role, err)
 	}
-	want(login(name, "First"), ErrBadLogin)
+	want(login(name, "First of many"), ErrBadLogin)
 	want(login(name, ""), ErrBadLogin)
 	want(login(name, strings.Repeat("y", 1<<20)), ErrBadLogin)
+	want(d.SetPassword(ctx, name, "eleven.char", "uid:0"), ErrWeakPassword)
+	check(t, d.SetPassword(ctx, name, strings.Repeat("\u00e9", 12), "uid:0"))
 	check(t, d.SetPassword(ctx, name, strings.Repeat("x", 512), "uid:0"))
-	want(login(name, "first"), ErrBadLogin)
+	want(login(name, "first of many"), ErrBadLogin)
 	want(login(name, strings.Repeat("x", 513)), ErrBadLogin)
 	check(t, login(name, strings.Repeat("x", 512)))
 	check(t, d.DisableUser(ctx, name, "uid:0"))
 	want(login(name, strings.Repeat("x", 512)), ErrBadLogin)
-	want(d.SetPassword(ctx, address("no@clinic.example"), "x", "uid:0"), ErrUnknown)
+	want(d.SetPassword(ctx, address("no@clinic.example"), "a good password", "uid:0"), ErrUnknown)
 	want(d.DisableUser(ctx, address("no@clinic.example"), "uid:0"), ErrUnknown)
 	passed, failed := 0, 0
 	for _, r := range records(t, mem) {
@@ -222,7 +226,7 @@ func TestUsers(t *testing.T) {
 func TestPasswordsAreNotStored(t *testing.T) {
 	mem := storetest.NewMemory()
 	d, _ := newDirectory(mem)
-	check(t, d.AddUser(t.Context(), address("jo@clinic.example"), "zebraquartz", Staff, "uid:0"))
+	check(t, d.AddUser(t.Context(), address("jo@clinic.example"), "zebraquartz.x", Staff, "uid:0"))
 	_, err := d.Import(t.Context(), strings.NewReader("email,pin\npat@out.example,739154\n"), "uid:0")
 	check(t, err)
 	check(t, mem.Scan(t.Context(), store.Range{}, func(item store.Item) bool {

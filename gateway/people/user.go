@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"gatepost/gateway"
 	"gatepost/store"
@@ -42,18 +43,22 @@ type User struct {
 var (
 	ErrUserExists   = errors.New("people: that user exists")
 	ErrBadLogin     = errors.New("people: wrong user name or password")
-	ErrWeakPassword = errors.New("people: a password is not empty and has at most 512 octets")
+	ErrWeakPassword = errors.New("people: a password has at least 12 characters and at most 512 octets")
 )
 
-// maxPassword is the longest password, in octets.
-const maxPassword = 512
+// The shortest password that is taken, in characters, and the longest, in octets.
+const (
+	minPassword = 12
+	maxPassword = 512
+)
 
 func (d *Directory) userKey(name gateway.Address) []byte {
 	h := d.mac("user", []byte(name.Key()))
 	return store.Key(store.Users, h[:16])
 }
 
-// AddUser makes a user. ErrUserExists when there is one.
+// AddUser makes a user. ErrUserExists when there is one, ErrWeakPassword for a
+// password that is too short or too long.
 func (d *Directory) AddUser(ctx context.Context, name gateway.Address, password string, role Role, actor string) error {
 	hash, err := d.newPassword(ctx, password)
 	if err != nil {
@@ -73,13 +78,13 @@ func (d *Directory) AddUser(ctx context.Context, name gateway.Address, password 
 }
 
 func (d *Directory) newPassword(ctx context.Context, password string) (*Password, error) {
-	if password == "" || len(password) > maxPassword {
+	if utf8.RuneCountInString(password) < minPassword || len(password) > maxPassword {
 		return nil, ErrWeakPassword
 	}
 	return d.hash(ctx, password)
 }
 
-// SetPassword replaces a user's password.
+// SetPassword replaces a user's password; ErrWeakPassword as in AddUser.
 func (d *Directory) SetPassword(ctx context.Context, name gateway.Address, password, actor string) error {
 	hash, err := d.newPassword(ctx, password)
 	if err != nil {
