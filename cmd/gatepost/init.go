@@ -117,6 +117,8 @@ func (i initCmd) configuration() string {
 	line("organization:")
 	line("  name: %q", name)
 	line("  domains: [%s]", strings.ToLower(strings.Join(i.Domain, ", ")))
+	line("  # help: \"+1 555 010 0100\"    # whom a correspondent may ask: a telephone number or mail address")
+	line("  # timezone: Europe/Berlin    # of local_time and weekend in rules, and of dates in mails; absent: the system's")
 	if i.Hostname != "" {
 		line("hostname: %q", i.Hostname)
 	}

@@ -438,6 +438,32 @@ func TestWarningsAboutHandingOn(t *testing.T) {
 	}
 }
 
+// TestWarnsOfLostAnswers: of what an operator leaves out without noticing.
+func TestWarnsOfLostAnswers(t *testing.T) {
+	const org = "organization: {domains: [clinic.example, law.example]"
+	for src, want := range map[string][2]bool{ // of listen.inbound, of organization.help
+		org + "}\n":                   {false, true},
+		org + ", help: \"+1 555\"}\n": {false, false},
+		org + "}\nlisten: {relay: \"127.0.0.1:2525\"}\n":                                                          {true, true},
+		org + "}\nlisten: {relay: \"127.0.0.1:2525\"}\nrelay: {trusted: [192.0.2.0/24], hands_on: [192.0.2.7]}\n": {false, true},
+		org + "}\nbrand: [{domain: law.example, help: a@law.example}]\n":                                          {false, true},
+		org + "}\nbrand: [{domain: law.example, help: a@law.example}, {domain: clinic.example, help: \"1\"}]\n":   {false, false},
+	} {
+		c, err := load(t, src, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got [2]bool
+		for _, w := range c.Warnings() {
+			got[0] = got[0] || w.Path == "listen.inbound"
+			got[1] = got[1] || w.Path == "organization.help"
+		}
+		if got != want {
+			t.Errorf("warned %v, want %v of\n%s", got, want, src)
+		}
+	}
+}
+
 func TestKeyDirBehindASymbolicLink(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(dir, "data"), 0o700); err != nil {

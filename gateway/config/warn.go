@@ -27,6 +27,8 @@ func (c *Config) Warnings() []Problem {
 	warn(!named, "viewer.url", "is not set: links will begin with %s", c.Viewer.URL)
 	warn(named && c.Viewer.URL[:min(5, len(c.Viewer.URL))] == "http:", "viewer.url", "links begin with http://: something in front of the viewer must speak TLS")
 	warn(c.TLS.Cert == "", "tls.cert", "is not set: a self-signed certificate is used")
+	warn(c.Listen.Inbound == "" && len(c.Relay.HandsOn) == 0, "listen.inbound", "is not set: answers by mail and bounces of notices are lost")
+	warn(!c.helped(), "organization.help", "is not set: correspondents are told nobody whom they may ask")
 	warn(len(c.Routes) == 0, "routes", "are not set: accepted mail waits in the queue")
 	warn(c.Links.Expires > c.Retention.Secured, "links.expires", "is longer than retention.secured: links end with the message after %s", FormatDuration(c.Retention.Secured))
 	warn(c.Relay.MaxMessage < 64<<10, "relay.max_message", "is below the 64 KiB of RFC 5321 section 4.5.3.1.7")
@@ -51,6 +53,13 @@ func (c *Config) warnHandsOn(warn func(on bool, path, format string, args ...any
 	warn(mute, "relay.hands_on", "covers all of relay.trusted: what staff write to reply addresses is held, and takes nothing back")
 	deaf := c.Listen.Relay != "" && c.Listen.Inbound == "" && len(r.HandsOn) == 0 && (len(r.Trusted) > 0 || r.ClientCA != "")
 	warn(deaf, "relay.hands_on", "is not set, and nothing listens for the world: a trusted server that hands its mail on lets it speak as staff")
+}
+
+// helped reports whether readers of every domain are told whom to ask.
+func (c *Config) helped() bool {
+	return c.Organization.Help != "" || !slices.ContainsFunc(c.Organization.Domains, func(domain string) bool {
+		return !slices.ContainsFunc(c.Brand, func(b Brand) bool { return b.Domain == domain && b.Help != "" })
+	})
 }
 
 // wideFiles reports secrets that other accounts of the machine can read.
