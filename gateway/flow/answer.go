@@ -50,7 +50,7 @@ func (f *Flow) Answer(ctx context.Context, s gateway.LinkSecret, v gateway.Visit
 	if err := w.address(ctx, &a); err != nil {
 		return gateway.Answered{}, err
 	}
-	pace := []charge{{f.MAC("answers of", c.link.Person[:]), answersMax}}
+	pace := []charge{{key: f.MAC("answers of", c.link.Person[:]), limit: answersMax}}
 	if until := f.answers.take(pace, 0, f.Now()); !until.IsZero() { // before the attachments come
 		return gateway.Answered{}, &gateway.TooSoonError{At: until}
 	}

@@ -517,7 +517,7 @@ func TestFloodOfAnswers(t *testing.T) {
 			return gateway.Answer{Next: files(gateway.AnswerFile{Name: "a", Content: io.LimitReader(zeros{}, 3<<20)})}
 		}
 		person := mustEnvelope(ctx, t, f, "s@secure.example").Person
-		pace := []charge{{f.MAC("answers of", person[:]), answersMax}}
+		pace := []charge{{key: f.MAC("answers of", person[:]), limit: answersMax}}
 		f.answers.take(pace, answersMax-5, f.Now())
 		for range 2 { // each counts four
 			if _, err := f.Answer(ctx, link, v, large()); err != nil {

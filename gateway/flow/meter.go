@@ -17,14 +17,15 @@ type meter struct {
 }
 
 type tally struct {
-	n     int
-	first time.Time
+	n           int
+	first, last time.Time
 }
 
 // charge is one count that an act is put on, and how much there may be of it.
 type charge struct {
 	key   [32]byte
 	limit int
+	pause time.Duration // beyond the limit one act each pause, instead of none; 0: none
 }
 
 // take counts n on all charges, unless one of them has reached its limit: then
@@ -36,7 +37,11 @@ func (s *meter) take(g []charge, n int, now time.Time) (until time.Time) {
 	defer s.mu.Unlock()
 	for _, c := range g {
 		t := s.spent[c.key]
-		if end := t.first.Add(s.span); t.n >= c.limit && now.Before(end) && end.After(until) {
+		end := t.first.Add(s.span)
+		if next := t.last.Add(c.pause); c.pause > 0 && next.Before(end) {
+			end = next
+		}
+		if t.n >= c.limit && now.Before(end) && end.After(until) {
 			until = end
 		}
 	}
@@ -51,7 +56,7 @@ func (s *meter) take(g []charge, n int, now time.Time) (until time.Time) {
 		if !now.Before(t.first.Add(s.span)) {
 			t = tally{first: now}
 		}
-		t.n += n
+		t.n, t.last = t.n+n, now
 		s.spent[c.key] = t
 	}
 	if len(s.spent) > meterKept {

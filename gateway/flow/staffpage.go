@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"slices"
 	"strconv"
 	"time"
@@ -13,24 +14,48 @@ import (
 	"gatepost/store"
 )
 
-// Limits of wrong passwords within guessTime: of one account from one client
-// address, of one account, and of one client address, behind which may be a
-// whole house. Beyond it nothing is compared until guessTime after the first.
+// Limits of wrong passwords within guessTime: of one account from one network,
+// of one account, and of one network, behind which may be a whole house. Beyond
+// those of a network nothing is compared until guessTime after the first;
+// beyond those of an account one try each guessPause, so that nobody shuts
+// others out of their account from elsewhere.
 const (
 	guessTime    = 15 * time.Minute
+	guessPause   = 5 * time.Second
 	guessesHere  = 5
 	guessesEach  = 50
 	guessesTotal = 50
 )
 
 // guess is what a wrong password counts for; the first charge is that of the
-// account from here.
+// account from here. Loopback is a proxy of ours that speaks for everybody: it
+// is no network that could be shut.
 func (f *Flow) guess(account, client string) []charge {
-	return []charge{
-		{f.MAC("staff guess here", []byte(account), []byte(client)), guessesHere},
-		{f.MAC("staff guess", []byte(account)), guessesEach},
-		{f.MAC("staff guess from", []byte(client)), guessesTotal},
+	each := charge{key: f.MAC("staff guess", []byte(account)), limit: guessesEach, pause: guessPause}
+	network := networkOf(client)
+	if network == "" {
+		return []charge{each}
 	}
+	return []charge{
+		{key: f.MAC("staff guess here", []byte(account), []byte(network)), limit: guessesHere}, each,
+		{key: f.MAC("staff guess from", []byte(network)), limit: guessesTotal},
+	}
+}
+
+// networkOf is what one household or one stranger has of the network: an IPv4
+// address, or the /56 of an IPv6 address; "" for loopback.
+func networkOf(client string) string {
+	ip, err := netip.ParseAddr(client)
+	if err != nil {
+		return "unknown " + client
+	}
+	if ip = ip.Unmap().WithZone(""); ip.IsLoopback() {
+		return ""
+	}
+	if p, err := ip.Prefix(56); ip.Is6() && err == nil {
+		return p.String()
+	}
+	return ip.String()
 }
 
 // StaffLogin makes a session for a member of staff who knows their password,
@@ -42,7 +67,7 @@ func (f *Flow) StaffLogin(ctx context.Context, name, password string, v gateway.
 	if err != nil {
 		return "", gateway.ErrNotProven
 	}
-	g := f.guess(account.Key(), v.Remote)
+	begun, g := f.Now(), f.guess(account.Key(), v.Remote)
 	if until := f.guesses.take(g, 1, f.Now()); !until.IsZero() {
 		return "", &gateway.TooSoonError{At: until}
 	}
@@ -55,7 +80,7 @@ func (f *Flow) StaffLogin(ctx context.Context, name, password string, v gateway.
 		return "", err
 	}
 	f.guesses.forget(g[0])
-	return f.Proof.NewStaffSession(ctx, u.Name)
+	return f.Proof.NewStaffSession(ctx, u.Name, begun)
 }
 
 // StaffLeave ends a session of staff.
@@ -100,10 +125,10 @@ func (f *Flow) StaffOpen(ctx context.Context, session string, id gateway.Message
 	}, err
 }
 
-// staffAccount is whose session it is. An account that was disabled since has
-// none.
+// staffAccount is whose session it is. An account that was disabled since, or
+// got another password, has none.
 func (f *Flow) staffAccount(ctx context.Context, session string) (gateway.Address, error) {
-	account, ok, err := f.Proof.Staff(ctx, session)
+	account, since, ok, err := f.Proof.Staff(ctx, session)
 	if err != nil {
 		return account, err
 	}
@@ -111,7 +136,7 @@ func (f *Flow) staffAccount(ctx context.Context, session string) (gateway.Addres
 		return account, gateway.ErrNotProven
 	}
 	u, err := f.People.FindUser(ctx, account)
-	if errors.Is(err, people.ErrUnknown) || err == nil && u.Disabled {
+	if errors.Is(err, people.ErrUnknown) || err == nil && (u.Disabled || since.Before(u.Changed)) {
 		return account, gateway.ErrNotProven
 	}
 	return account, err

@@ -148,6 +148,26 @@ func TestStaffSession(t *testing.T) {
 			return err
 		}
 		closed("disabled", three)
+		w.staff(ctx, t, f, "bob@clinic.example")
+		four, err := f.StaffLogin(ctx, "bob", staffPassword, gateway.Visitor{})
+		if err != nil {
+			return err
+		}
+		if _, err := f.staffAccount(ctx, four); err != nil {
+			t.Errorf("before another password: %v", err)
+		}
+		time.Sleep(time.Second)
+		if _, err := operation(ctx, f, "user.passwd", url.Values{"name": {"bob@clinic.example"}}, "another password"); err != nil {
+			return err
+		}
+		if _, err := f.staffAccount(ctx, four); !errors.Is(err, gateway.ErrNotProven) {
+			t.Errorf("after another password: %v", err)
+		}
+		if five, err := f.StaffLogin(ctx, "bob", "another password", gateway.Visitor{}); err != nil {
+			t.Errorf("with the other password: %v", err)
+		} else if _, err := f.staffAccount(ctx, five); err != nil {
+			t.Errorf("a session by the other password: %v", err)
+		}
 		return nil
 	})
 	if err != nil {
@@ -247,6 +267,53 @@ func TestGuessesOfStaffPasswords(t *testing.T) {
 		}
 		if _, err := f.StaffLogin(ctx, "no @ name", staffPassword, thief); !errors.Is(err, gateway.ErrNotProven) {
 			t.Errorf("no name: %v", err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Guesses shut nobody out: neither those behind our own proxy, who are all one
+// address, nor the owner of an account that many networks guess at. The
+// addresses of one IPv6 customer are one network.
+func TestGuessesShutNobodyOut(t *testing.T) {
+	w := newWorld(t)
+	err := w.in(t, emptyStore(), func(ctx context.Context, f *Flow) error {
+		w.staff(ctx, t, f, "ann@clinic.example", "bob@clinic.example")
+		guess := func(name, password, remote string) error {
+			_, err := f.StaffLogin(ctx, name, password, gateway.Visitor{Remote: remote})
+			return err
+		}
+		for i := range guessesEach + 1 {
+			if err := guess(fmt.Sprint("nobody", i), "guess", "127.0.0.1"); !errors.Is(err, gateway.ErrNotProven) {
+				t.Fatalf("guess %d behind the proxy: %v", i, err)
+			}
+		}
+		if err := guess("bob", staffPassword, "127.0.0.1"); err != nil {
+			t.Errorf("another one behind the proxy: %v", err)
+		}
+		for i := range guessesEach {
+			if err := guess("ann", "guess", fmt.Sprintf("203.0.113.%d", i)); !errors.Is(err, gateway.ErrNotProven) {
+				t.Fatalf("guess %d: %v", i, err)
+			}
+		}
+		var wait *gateway.TooSoonError
+		if err := guess("ann", staffPassword, "192.0.2.1"); !errors.As(err, &wait) || !wait.At.Equal(f.Now().Add(guessPause)) {
+			t.Errorf("at once: %v", err)
+		}
+		time.Sleep(guessPause)
+		if err := guess("ann", staffPassword, "192.0.2.1"); err != nil {
+			t.Errorf("a moment later: %v", err)
+		}
+		for i := range guessesHere {
+			if err := guess("bob", "guess", fmt.Sprintf("2001:db8:1:2::%x", i+1)); !errors.Is(err, gateway.ErrNotProven) {
+				t.Fatalf("guess %d over IPv6: %v", i, err)
+			}
+		}
+		if err := guess("bob", "guess", "2001:db8:1:3::1"); !errors.As(err, &wait) || !wait.At.Equal(f.Now().Add(guessTime)) {
+			t.Errorf("from the same customer: %v", err)
 		}
 		return nil
 	})

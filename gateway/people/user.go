@@ -37,6 +37,7 @@ type User struct {
 	Password *Password
 	Disabled bool `json:",omitempty"`
 	Created  time.Time
+	Changed  time.Time `json:",omitzero"` // the password, last
 }
 
 // Errors of user management.
@@ -90,7 +91,7 @@ func (d *Directory) SetPassword(ctx context.Context, name gateway.Address, passw
 	if err != nil {
 		return err
 	}
-	return d.changeUser(ctx, name, actor, "password", func(u *User) { u.Password = hash })
+	return d.changeUser(ctx, name, actor, "password", func(u *User) { u.Password, u.Changed = hash, d.now() })
 }
 
 // DisableUser ends a user's logins; the record stays, as evidence names it.

@@ -123,6 +123,19 @@ func (k *Book) findDevice(ctx context.Context, person gateway.PersonRef, cookie 
 	return nil, nil, 0, nil
 }
 
+// remembered reports whether a device that opened a link has not been revoked
+// since.
+func (k *Book) remembered(ctx context.Context, person gateway.PersonRef, id []byte) (bool, error) {
+	d, _, err := store.GetRecord[device](ctx, k.store, deviceKey(person, id))
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("reading a device: %w", err)
+	}
+	return !d.ended(k.now()), nil
+}
+
 // Remember enrols a browser for person, with the assurance that its session
 // has proven, and returns the cookie for it: a new secret of 256 bits beside
 // those that the browser had for other people. about says what evidence says
@@ -287,7 +300,7 @@ func (k *Book) Enter(ctx context.Context, link gateway.LinkID, person gateway.Pe
 				return err
 			}
 		}
-		if err := k.stageSession(&b, session, was, wasVersion, fresh, link, proven{Assurance: d.Assurance, At: now, Device: true}); err != nil {
+		if err := k.stageSession(&b, session, was, wasVersion, fresh, link, proven{Assurance: d.Assurance, At: now, Device: true, Person: person, DeviceID: id}); err != nil {
 			return err
 		}
 		detail := map[string]string{"assurance": string(d.Assurance), "device": deviceEncoding.EncodeToString(id)}

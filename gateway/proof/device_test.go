@@ -109,6 +109,38 @@ func TestDevicesEnd(t *testing.T) {
 	}
 }
 
+// A session that a device opened ends with the device; other proofs of it stay.
+func TestRevokedDeviceEndsItsSessions(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	for name, revoke := range map[string]func(id string) error{
+		"by the person": func(id string) error {
+			_, err := w.ForgetDevice(ctx, gateway.Record{Persons: []gateway.PersonRef{pat}}, pat, id)
+			return err
+		},
+		"by the journal": func(id string) error { _, err := w.DropDevice(ctx, pat, id); return err },
+	} {
+		c := w.remember(pat, "", gateway.OtherChannel)
+		s, err := w.Enter(ctx, w.link, pat, "", c, whatever, nothing)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := w.FindDevice(ctx, pat, c)
+		if err != nil || d == nil {
+			t.Fatal(d, err)
+		}
+		if _, ok, err := w.Proof(ctx, s, w.link); !ok || err != nil {
+			t.Errorf("%s: before: %v", name, err)
+		}
+		if err := revoke(d.ID); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok, err := w.Proof(ctx, s, w.link); ok || err != nil {
+			t.Errorf("%s: the session reads on: %v", name, err)
+		}
+	}
+}
+
 func TestForgetDevices(t *testing.T) {
 	w := newWorld(t)
 	var cookies []string

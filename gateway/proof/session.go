@@ -25,6 +25,9 @@ type proven struct {
 	Assurance gateway.Assurance
 	At        time.Time
 	Device    bool `json:",omitempty"` // by a remembered device
+	// Which device that is. The proof holds as long as it is remembered.
+	Person   gateway.PersonRef `json:",omitzero"`
+	DeviceID []byte            `json:",omitempty"`
 }
 
 // touchEvery is how often a session's last sight is written down at most. A
@@ -141,7 +144,12 @@ func (k *Book) Proof(ctx context.Context, secret string, link gateway.LinkID) (P
 	if !ok || !k.now().Before(p.At.Add(k.config.Lifetime)) {
 		return Proof{}, false, nil
 	}
-	return Proof(p), true, nil
+	if p.Device {
+		if kept, err := k.remembered(ctx, p.Person, p.DeviceID); err != nil || !kept {
+			return Proof{}, false, err
+		}
+	}
+	return Proof{p.Assurance, p.At, p.Device}, true, nil
 }
 
 // Touch notes that the session was seen, with at most one write a minute. A

@@ -24,49 +24,51 @@ func (k *Book) staffKey(secret string) []byte {
 	return store.Key(store.Sessions, h[:])
 }
 
-// NewStaffSession makes a session for an account whose password was right, and
-// returns the secret for its cookie, of which only a hash is kept.
-func (k *Book) NewStaffSession(ctx context.Context, account gateway.Address) (secret string, err error) {
+// NewStaffSession makes a session for an account whose password was right when
+// it was looked at, at begun, and returns the secret for its cookie, of which
+// only a hash is kept.
+func (k *Book) NewStaffSession(ctx context.Context, account gateway.Address, begun time.Time) (secret string, err error) {
 	if secret, err = k.drawSession(); err != nil {
 		return "", err
 	}
 	key, now := k.staffKey(secret), k.now()
 	var b store.Batch
 	b.RequireAbsent(key)
-	if err := b.PutRecord(key, staffSession{Created: now, Seen: now, Account: account}); err != nil {
+	if err := b.PutRecord(key, staffSession{Created: begun, Seen: now, Account: account}); err != nil {
 		return "", err
 	}
 	return secret, k.write(ctx, &b, "committing a session of staff")
 }
 
-// Staff returns the account of a session of staff, and notes, at most once a
-// minute, that it was seen. false when there is none or it has ended.
-func (k *Book) Staff(ctx context.Context, secret string) (gateway.Address, bool, error) {
+// Staff returns the account of a session of staff and since when it has been,
+// and notes, at most once a minute, that it was seen. false when there is none
+// or it has ended.
+func (k *Book) Staff(ctx context.Context, secret string) (account gateway.Address, since time.Time, ok bool, err error) {
 	if secret == "" {
-		return gateway.Address{}, false, nil
+		return account, since, false, nil
 	}
 	key, now := k.staffKey(secret), k.now()
 	s, version, err := store.GetRecord[staffSession](ctx, k.store, key)
 	if errors.Is(err, store.ErrNotFound) || err == nil && k.ended(&session{Created: s.Created, Seen: s.Seen}, now) {
-		return gateway.Address{}, false, nil
+		return account, since, false, nil
 	}
 	if err != nil {
-		return gateway.Address{}, false, fmt.Errorf("reading a session of staff: %w", err)
+		return account, since, false, fmt.Errorf("reading a session of staff: %w", err)
 	}
 	if now.Sub(s.Seen) < touchEvery {
-		return s.Account, true, nil
+		return s.Account, s.Created, true, nil
 	}
 	s.Seen = now
 	var b store.Batch
 	b.RequireVersion(key, version)
 	if err := b.PutRecord(key, s); err != nil {
-		return gateway.Address{}, false, err
+		return account, since, false, err
 	}
 	err = k.write(ctx, &b, "noting a visit of staff")
 	if errors.Is(err, store.ErrConflict) { // somebody else noted it, or ended the session: the next look tells
 		err = nil
 	}
-	return s.Account, err == nil, err
+	return s.Account, s.Created, err == nil, err
 }
 
 // EndStaffSession ends a session of staff. One that is unknown has ended
