@@ -97,11 +97,14 @@ func (v *viewer) gate(w http.ResponseWriter, r *http.Request, l link, page gatew
 	}
 	p := gatePage{frame: v.frame(r, l, page), P: page, Problem: trouble}
 	p.Sent = !page.CodeSentAt.IsZero()
-	p.PIN = page.PIN != gateway.PINNone && page.State == gateway.LinkActive
+	p.PIN = page.PIN != gateway.PINNone && page.State != gateway.LinkFrozen
 	p.Title = p.W.T("gate.title")
 	switch page.State {
 	case gateway.LinkExpired:
 		p.Title, p.Intro = p.W.T("expired.title"), p.W.T("expired.renew")
+		if !page.CodeAllowed { // the PIN of the sender renews it
+			p.Intro = p.W.T("expired.text")
+		}
 	case gateway.LinkFrozen:
 		p.Title, p.Intro = p.W.T("frozen.title"), p.W.T("frozen.thaw")
 	}

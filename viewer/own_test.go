@@ -209,6 +209,17 @@ func TestExpiredAndFrozenComeBackByCode(t *testing.T) {
 	}
 }
 
+// A link that its sender's PIN opens works again by it: there is no code.
+func TestExpiredComesBackByThePINOfTheSender(t *testing.T) {
+	c := newClinic(t)
+	c.state, c.page.Renewable, c.page.CodeAllowed, c.page.PIN = gateway.LinkExpired, true, false, gateway.PINSender
+	gate := c.visit(true).get(c.path())
+	if gate.StatusCode != 200 || !strings.Contains(gate.body, "The time to open this message is over.") || strings.Contains(gate.body, "With a new code") ||
+		strings.Count(gate.body, `name="pin"`) != 1 || strings.Contains(gate.body, `name="code"`) {
+		t.Errorf("%d:\n%s", gate.StatusCode, gate.body)
+	}
+}
+
 func TestRecalledSaysWhen(t *testing.T) {
 	c := newClinic(t)
 	c.state, c.page.Recalled = gateway.LinkRecalled, c.time()

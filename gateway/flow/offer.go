@@ -159,6 +159,17 @@ func preferred(standard string, other bool, p people.Person) gateway.Assurance {
 // takes reports whether a proof is as good as the link demands.
 func (o *offer) takes(a gateway.Assurance) bool { return rank(a) >= rank(o.least) }
 
+// renews leaves of an offer what makes an expired link work again: a code, or
+// the PIN that the sender set for it, but no secret that stands for years.
+func (o *offer) renews() {
+	if o.kind != gateway.PINSender {
+		o.pin, o.kind = nil, gateway.PINNone
+	}
+}
+
+// none reports whether there is nothing that opens the link.
+func (o *offer) none() bool { return !o.code.known() && o.pin == nil }
+
 // opens says in evidence by what the link can be opened.
 func (o *offer) opens() string {
 	var ways []string

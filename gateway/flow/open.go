@@ -85,6 +85,12 @@ func (f *Flow) gate(ctx context.Context, page *gateway.LinkPage, l gateway.Link,
 		page.State, page.PausedUntil = status.State, status.PausedUntil
 		return nil
 	}
+	if page.Renewable {
+		o.renews()
+		if page.Renewable = !o.none(); !page.Renewable {
+			return nil
+		}
+	}
 	page.TriesLeft = status.TriesLeft
 	if o.code.known() {
 		page.CodeAllowed, page.CodeTo, page.CodeSame = true, o.code.masked(), o.code.same

@@ -13,8 +13,8 @@ import (
 
 // Prove checks a code or a PIN, whichever the link takes. What it says of
 // tries is durable. A proof makes a new session, whose secret it returns; else
-// session is the visitor's. A right code makes an expired link work again, and
-// one over another channel thaws a frozen link. gateway.ErrBusy spends no try.
+// session is the visitor's. A right code, or the PIN of the sender, makes an
+// expired link work again; a code over another channel thaws a frozen one. gateway.ErrBusy spends no try.
 func (f *Flow) Prove(ctx context.Context, s gateway.LinkSecret, v gateway.Visitor, pin string) (session string, r gateway.ProofResult, err error) {
 	link, person, page, err := f.active(ctx, s, v)
 	if err != nil || over(page.State) && !page.Renewable {
@@ -23,6 +23,9 @@ func (f *Flow) Prove(ctx context.Context, s gateway.LinkSecret, v gateway.Visito
 	ctx, cancel := recording(ctx)
 	defer cancel()
 	o := f.offer(link, person)
+	if page.Renewable {
+		o.renews()
+	}
 	a := proof.Attempt{Link: link.ID, Session: v.Session, Typed: pin, Codes: o.code.known(), PIN: f.standing(link, o)}
 	if page.SelfThaw {
 		a.Codes, a.PIN, a.Thaw, a.Only = true, nil, true, !o.takes(gateway.OtherChannel)

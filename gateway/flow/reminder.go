@@ -111,7 +111,7 @@ const maxTold = 20
 // recipient has opens the link. It still protects; but nobody should wait for
 // an answer to what nobody can read.
 func (f *Flow) tellUnopenable(ctx context.Context, b *store.Batch, s securing, e *gateway.Envelope, l *gateway.Link, o *offer) error {
-	if o.code.known() || o.pin != nil || isAutomatic(s.automatic) || s.message.Envelopes > maxTold {
+	if !o.none() || isAutomatic(s.automatic) || s.message.Envelopes > maxTold {
 		return nil
 	}
 	return f.tell(ctx, b, e, s.message, l, mailmsg.StaffNoticeData{Kind: mailmsg.StaffUnopenable})
