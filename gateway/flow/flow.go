@@ -159,6 +159,7 @@ type Flow struct {
 	fresh   *fresh
 	agenda  *agenda
 	files   recent         // whose opening was recorded a moment ago
+	opened  recent         // links whose message was, in a session
 	turns   recent         // of conversations, that were read in a session
 	guesses meter          // at passwords of staff
 	answers meter          // of correspondents
@@ -175,6 +176,7 @@ func (f *Flow) Settled() { _ = f.after.Wait() }
 // New wires the journeys; the queue stands still until Run.
 func New(p Parts, s Settings, j *Judge) *Flow {
 	f := &Flow{Parts: p, memory: semaphore.NewWeighted(p.MemoryBytes), fresh: newFresh(freshBytes), agenda: newAgenda(), metrics: newMetrics(p.Metrics)}
+	f.opened.span = openedFor
 	f.turns.span, f.guesses.span, f.answers.span = turnsFor, guessTime, answersTime
 	f.after.SetLimit(afterAtOnce)
 	f.Configure(s, j)

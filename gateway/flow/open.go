@@ -254,12 +254,17 @@ func (f *Flow) Open(ctx context.Context, s gateway.LinkSecret, v gateway.Visitor
 	}, nil
 }
 
-// recordReading leaves the evidence of a reading. Two windows that open a
-// message for the first time at once meet a conflict: the second finds it
-// opened and records its own reading.
+// recordReading leaves the evidence of a reading, unless this session has left
+// it a moment ago. Two windows that open a message for the first time at once
+// meet a conflict: the second finds it opened and records its own reading.
 func (f *Flow) recordReading(ctx context.Context, c *caller, m *gateway.Message, file int) error {
 	what := f.MAC("opened", c.link.ID[:], []byte(c.visitor.Session), []byte(strconv.Itoa(file)))
-	if file >= 0 && f.files.has(what, f.Now()) {
+	seen := &f.files
+	if file < 0 { // by somebody else in the session it is another reading
+		seen = &f.opened
+		what = f.MAC("opened", what[:], []byte(c.visitor.Remote), []byte(readerOf(c.visitor)))
+	}
+	if seen.has(what, f.Now()) {
 		return nil
 	}
 	err := store.ErrConflict
@@ -267,7 +272,7 @@ func (f *Flow) recordReading(ctx context.Context, c *caller, m *gateway.Message,
 		err = f.recordReadingOnce(ctx, c, m, file)
 	}
 	if err == nil {
-		f.files.add(what, f.Now())
+		seen.add(what, f.Now())
 	}
 	return err
 }

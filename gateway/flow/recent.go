@@ -10,6 +10,9 @@ import (
 const (
 	recentFor = 5 * time.Minute
 	recentMax = 10_000
+	// openedFor is how long a page that is loaded again, or asked for by a
+	// program in a loop, counts as the same reading.
+	openedFor = time.Minute
 	// turnsFor is longer than a session lives.
 	turnsFor = 24 * time.Hour
 )
