@@ -71,7 +71,7 @@ const (
 	TurnOpen      TurnState = ""
 	TurnElsewhere TurnState = "elsewhere" // without a staff copy, or for a better proof: its own notice opens it
 	TurnRecalled  TurnState = "recalled"
-	TurnExpired   TurnState = "expired" // its keys are gone
+	TurnExpired   TurnState = "expired" // its keys are gone, or the time that a rule or its sender set is over
 )
 
 // TurnClosedError is returned for a turn that was the reader's to see and

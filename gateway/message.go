@@ -95,6 +95,9 @@ type Message struct {
 	Recalled time.Time `json:",omitzero"`
 	// Author is the correspondent who wrote it, for an answer.
 	Author PersonRef `json:",omitzero"`
+	// Under is the copy of a message of staff through whose link, or by whose
+	// address, an answer came: its author reads it again by what that link takes.
+	Under EnvelopeID `json:",omitzero"`
 	// Authentication is what was verified of a mail from outside.
 	Authentication *Authentication `json:",omitempty"`
 }

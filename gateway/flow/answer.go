@@ -65,6 +65,7 @@ func (f *Flow) Answer(ctx context.Context, s gateway.LinkSecret, v gateway.Visit
 	if until := f.answers.take(pace, 1+int(files.size>>20), f.Now()); !until.IsZero() {
 		return gateway.Answered{}, &gateway.TooSoonError{At: until}
 	}
+	w.mail.under = c.link.Envelope
 	w.mail.data.Text, w.mail.data.Files = a.Text, files.attachments()
 	w.files = len(files.files)
 	if err := w.mail.compose(ctx); err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"gatepost/gateway"
 	"gatepost/gateway/people"
+	"gatepost/gateway/seal"
 	"gatepost/store"
 )
 
@@ -333,6 +334,203 @@ func TestTurnTakesWhatItsLinkTakes(t *testing.T) {
 		v := w.provenOther(ctx, t, f, links[1])
 		if err := opens(1, v, 0); err != nil {
 			t.Errorf("by the second mailbox: %v", err)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A rule's time for a message is over through whichever link; the general time
+// of links ends the way in, not what the conversation shows.
+func TestTimeOfATurn(t *testing.T) {
+	for name, c := range map[string]struct {
+		rule  time.Duration
+		later bool // another link of the message lasts
+		want  gateway.TurnState
+	}{
+		"a rule's time":                 {72 * time.Hour, false, gateway.TurnExpired},
+		"a rule's time, a renewed link": {72 * time.Hour, true, gateway.TurnOpen},
+		"the general time":              {0, false, gateway.TurnOpen},
+	} {
+		w := newWorld(t)
+		err := w.in(t, emptyStore(), func(ctx context.Context, f *Flow) error {
+			ids := w.told(ctx, t, f, []string{"s@secure.example"}, "first", "second")
+			links := w.links(t, "s@secure.example")
+			v := w.proven(ctx, t, f, links[1], "s@secure.example")
+			e, err := f.envelope(ctx, gateway.EnvelopeID{Message: ids[0]})
+			if err != nil {
+				return err
+			}
+			first, err := f.link(ctx, links[0])
+			if err != nil {
+				return err
+			}
+			first.Options.Expires = c.rule
+			if c.later {
+				first.ID[0]++
+				amend(ctx, t, f, envelopeKey(e.ID), func(e *gateway.Envelope) { e.More = []gateway.LinkID{first.ID} })
+				var b store.Batch
+				if err := b.PutRecord(linkKey(first.ID), first); err != nil {
+					return err
+				}
+				if err := store.Write(ctx, f.Store, &b); err != nil {
+					return err
+				}
+			}
+			amend(ctx, t, f, linkKey(e.Link), func(l *gateway.Link) { l.Options.Expires, l.Expires = c.rule, f.Now() })
+			conversation, err := f.Conversation(ctx, links[1], v)
+			if err != nil || conversation.Turns[0].Closed != c.want {
+				t.Errorf("%s: %+v, %v", name, conversation.Turns, err)
+			}
+			var closed *gateway.TurnClosedError
+			if _, err := f.OpenTurn(ctx, links[1], v, ids[0], -1); (err == nil) != (c.want == gateway.TurnOpen) || err != nil && (!errors.As(err, &closed) || closed.State != c.want) {
+				t.Errorf("%s: opened: %v", name, err)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// What somebody reported as not for them is closed through every link of the
+// conversation, answers to it and a running download too, until staff opens it
+// again.
+func TestReportClosesTheTurn(t *testing.T) {
+	w := newWorld(t)
+	err := w.in(t, emptyStore(), func(ctx context.Context, f *Flow) error {
+		ids := w.told(ctx, t, f, []string{"s@secure.example"}, "first", "second")
+		links := w.links(t, "s@secure.example")
+		written, err := f.Answer(ctx, links[0], w.proven(ctx, t, f, links[0], "s@secure.example"), gateway.Answer{Text: "thank you", Once: "once"})
+		if err != nil {
+			return err
+		}
+		v := w.proven(ctx, t, f, links[1], "s@secure.example")
+		both := []gateway.MessageID{ids[0], written.Message}
+		var grants []gateway.Grant
+		open := func(id gateway.MessageID) error {
+			g, err := f.OpenTurn(ctx, links[1], v, id, -1)
+			if err == nil {
+				grants = append(grants, g)
+			}
+			return err
+		}
+		for _, id := range both {
+			if err := open(id); err != nil || !f.Readable(ctx, grants[len(grants)-1]) {
+				t.Errorf("before: %v", err)
+			}
+		}
+		if err := f.Report(ctx, links[0], gateway.Visitor{}, gateway.NotForMe); err != nil {
+			return err
+		}
+		for i, id := range both {
+			var closed *gateway.TurnClosedError
+			if err := open(id); !errors.As(err, &closed) || closed.State != gateway.TurnElsewhere || f.Readable(ctx, grants[i]) {
+				t.Errorf("turn %d after the report: %v", i, err)
+			}
+		}
+		if err := open(ids[1]); err != nil || !f.Readable(ctx, grants[2]) {
+			t.Errorf("another message: %v", err)
+		}
+		e, err := f.envelope(ctx, gateway.EnvelopeID{Message: ids[0]})
+		if err != nil {
+			return err
+		}
+		if _, err := operation(ctx, f, "link.thaw", url.Values{"id": {e.Link.String()}}, ""); err != nil {
+			return err
+		}
+		for _, id := range both {
+			if err := open(id); err != nil {
+				t.Errorf("opened by staff: %v", err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What somebody wrote after a strong proof is read again after one, and not
+// through another link that a mailbox alone opens.
+func TestOwnWordsTakeTheProofOfTheirLink(t *testing.T) {
+	w := newWorld(t)
+	err := w.in(t, emptyStore(), func(ctx context.Context, f *Flow) error {
+		ids := w.told(ctx, t, f, []string{"s@secure.example"}, "first", "second")
+		links := w.links(t, "s@secure.example")
+		weak := w.proven(ctx, t, f, links[1], "s@secure.example")
+		if _, err := operation(ctx, f, "contact.import", nil, withSecondMailbox); err != nil {
+			return err
+		}
+		for i, pin := range []string{"other_channel", "same_channel"} {
+			e, err := f.envelope(ctx, gateway.EnvelopeID{Message: ids[i]})
+			if err != nil {
+				return err
+			}
+			amend(ctx, t, f, linkKey(e.Link), func(l *gateway.Link) { l.Options.PIN = pin })
+		}
+		strong := w.provenOther(ctx, t, f, links[0])
+		writes := func(link int, v gateway.Visitor, once string) gateway.MessageID {
+			done, err := f.Answer(ctx, links[link], v, gateway.Answer{Text: gateway.Sensitive("words " + once), Once: once})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return done.Message
+		}
+		guarded, plain := writes(0, strong, "1"), writes(1, weak, "2")
+		for _, c := range []struct {
+			name string
+			link int
+			v    gateway.Visitor
+			id   gateway.MessageID
+			want gateway.TurnState
+		}{
+			{"strong, by its own link", 0, strong, guarded, gateway.TurnOpen},
+			{"strong, by the weak link", 1, weak, guarded, gateway.TurnElsewhere},
+			{"weak, by its own link", 1, weak, plain, gateway.TurnOpen},
+			{"weak, by the strong link", 0, strong, plain, gateway.TurnOpen},
+		} {
+			var closed *gateway.TurnClosedError
+			if _, err := f.OpenTurn(ctx, links[c.link], c.v, c.id, -1); (err == nil) != (c.want == gateway.TurnOpen) || err != nil && (!errors.As(err, &closed) || closed.State != c.want) {
+				t.Errorf("%s: %v", c.name, err)
+			}
+		}
+		amend(ctx, t, f, linkKey(seal.LinkID(links[1])), func(l *gateway.Link) { l.Options.PIN = "" })
+		if _, err := f.OpenTurn(ctx, links[1], weak, plain, -1); err == nil {
+			t.Error("the session that wrote it reads it after its proof became too weak")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// So is what came by mail to the address of a message: through another link it
+// takes what that message's own link takes.
+func TestMailAnswerTakesTheProofOfItsLink(t *testing.T) {
+	w := newWorld(t)
+	err := w.in(t, emptyStore(), func(ctx context.Context, f *Flow) error {
+		ids := w.told(ctx, t, f, []string{"s@secure.example"}, "first", "second")
+		to := replyTo(w.hop.mail("s@secure.example")[0])
+		if _, err := handIn(ctx, f, stranger("s@secure.example", to), answering(to, "1")); err != nil {
+			return err
+		}
+		link := w.links(t, "s@secure.example")[1]
+		v := w.proven(ctx, t, f, link, "s@secure.example")
+		e, err := f.envelope(ctx, gateway.EnvelopeID{Message: ids[0]})
+		if err != nil {
+			return err
+		}
+		for pin, want := range map[string]gateway.TurnState{"": gateway.TurnOpen, "other_channel": gateway.TurnElsewhere, "sender": gateway.TurnElsewhere} {
+			amend(ctx, t, f, linkKey(e.Link), func(l *gateway.Link) { l.Options.PIN = pin })
+			c, err := f.Conversation(ctx, link, v)
+			if err != nil || len(c.Turns) != 3 || !c.Turns[2].Mine || c.Turns[2].Closed != want {
+				t.Errorf("%q: %+v, %v", pin, c.Turns, err)
+			}
 		}
 		return nil
 	})

@@ -102,6 +102,9 @@ func (a *arrival) composeIncoming(ctx context.Context) error {
 	if a.in.mail, err = a.flow.toStaff(a.set, a.in.thread, a.in.author, staff); err != nil {
 		return err
 	}
+	if c := a.in.targets[a.in.first]; c.Person == a.in.author.Ref {
+		a.in.mail.under = c.Envelope
+	}
 	if err := a.in.mail.carry(ctx, a.auth, bytes.NewReader(a.taken.raw)); err != nil {
 		return err
 	}

@@ -96,12 +96,26 @@ func (f *Flow) stageUnrecalled(ctx context.Context, b *store.Batch, id gateway.E
 }
 
 // Readable reports whether what a grant gave may still be read: a download
-// that runs while its message is taken back ends.
+// that runs while its message is taken back, or reported as not for its
+// reader, ends.
 func (f *Flow) Readable(ctx context.Context, g gateway.Grant) bool {
-	if !g.Envelope.Message.IsZero() && f.recalled(ctx, g.Envelope) {
+	if f.recalledForAll(ctx, g.Message) {
 		return false
 	}
-	return !f.recalledForAll(ctx, g.Message)
+	by := g.Envelope
+	if by.Message.IsZero() {
+		m, err := f.message(ctx, g.Message)
+		if err != nil || m.Under.Message.IsZero() {
+			return err == nil
+		}
+		by = m.Under
+	}
+	e, _, err := store.GetRecord[gateway.Envelope](ctx, f.Store, envelopeKey(by))
+	if err != nil || by == g.Envelope && !e.Recalled.IsZero() {
+		return false
+	}
+	locked, err := f.locked(ctx, e)
+	return err == nil && !locked
 }
 
 // copies returns the envelopes of a message with their versions, in order.

@@ -28,6 +28,7 @@ type toStaff struct {
 	author people.Person     // with the Ref that its turn has
 	staff  []gateway.Address // who gets it; inside the organization
 	data   mailmsg.AnswerData
+	under  gateway.EnvelopeID // what the author answered through; zero for nothing of theirs
 	// unproven says that nobody has shown that the author wrote it: it is no turn
 	// of theirs.
 	unproven bool
@@ -169,7 +170,7 @@ func (t *toStaff) record() (*gateway.Message, error) {
 		ID: t.id, Channel: gateway.Email, Direction: gateway.Inbound, Accepted: t.at, Peer: gateway.Peer{Listener: "viewer"},
 		From: t.author.Address, Subject: t.data.Subject, HeaderID: t.data.HeaderID, Body: gateway.Body{Blob: t.ref, Size: t.size},
 		Thread: t.thread, Envelopes: len(t.staff), Retain: retainDay(t.at, t.set.Retain), Author: t.author.Ref,
-		EightBit: t.eightBit,
+		Under: t.under, EightBit: t.eightBit,
 	}
 	for _, a := range t.staff {
 		m.UTF8 = m.UTF8 || !a.IsASCII()

@@ -48,35 +48,6 @@ func (f *Flow) turn(ctx context.Context, c *caller, t thread.Turn) (*turn, error
 	return is, err
 }
 
-// closed says why a turn cannot be read by this caller. Other messages than
-// the link's own are read by their staff wrap, where they have one and where
-// this caller's proof is what the message's own link would take.
-func (f *Flow) closed(ctx context.Context, c *caller, t *turn) (gateway.TurnState, error) {
-	switch {
-	case !t.envelope.Recalled.IsZero() || !t.message.Recalled.IsZero():
-		return gateway.TurnRecalled, nil
-	case t.message.Body.Blob == "" || f.Keys.Destroyed(t.wrap.Group) || !f.Now().Before(t.message.Retain):
-		return gateway.TurnExpired, nil
-	case t.Mine && t.wrap.IsZero():
-		return gateway.TurnExpired, nil
-	case t.own || t.Mine:
-		return gateway.TurnOpen, nil
-	case t.wrap.IsZero():
-		return gateway.TurnElsewhere, nil
-	}
-	link, _, err := store.GetRecord[gateway.Link](ctx, f.Store, linkKey(t.envelope.Link))
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return gateway.TurnElsewhere, err
-	}
-	if err != nil {
-		return gateway.TurnElsewhere, nil
-	}
-	if o := f.offer(link, c.person); !o.opensBy(c.how) {
-		return gateway.TurnElsewhere, nil
-	}
-	return gateway.TurnOpen, nil
-}
-
 // OpenTurn gives the right to read one message of the conversation; file is as
 // for Open. gateway.ErrNoTurn for what is not the correspondent's to see, a
 // *gateway.TurnClosedError for what cannot be read here. The reading is
