@@ -247,7 +247,11 @@ func (v *viewer) notTaken(w http.ResponseWriter, r *http.Request, l link, p *par
 		a.Form.Known[n].Chosen = a.Form.Known[n].Value == p.fields["to"]
 	}
 	a.Form.Proof = errors.Is(err, gateway.ErrNotProven)
-	a.Form.Problem = &problem{Text: a.W.T(say, "Files", gateway.MaxAnswerFiles, "Size", mostSize(a.W)), Field: errors.Is(err, gateway.ErrAnswerEmpty)}
+	clock := ""
+	if soon := (*gateway.TooSoonError)(nil); errors.As(err, &soon) {
+		clock = a.W.Clock(soon.At)
+	}
+	a.Form.Problem = &problem{Text: a.W.T(say, "Files", gateway.MaxAnswerFiles, "Size", mostSize(a.W), "Clock", clock), Field: errors.Is(err, gateway.ErrAnswerEmpty)}
 	a.Title = a.W.T("error.title", "Title", a.W.T("answer.title"))
 	v.write(w, r, status, "answer", a)
 }
@@ -256,7 +260,10 @@ func (v *viewer) notTaken(w http.ResponseWriter, r *http.Request, l link, p *par
 // words for it.
 func why(err error) (status int, label, words string) {
 	var shut *gateway.LinkClosedError
+	var soon *gateway.TooSoonError
 	switch {
+	case errors.As(err, &soon):
+		return http.StatusTooManyRequests, "too_soon", "answer.too_soon"
 	case errors.Is(err, gateway.ErrNotProven):
 		return http.StatusForbidden, "not_proven", "answer.not_proven"
 	case errors.Is(err, gateway.ErrAnswerTooLarge):

@@ -102,6 +102,7 @@ func TestAnswerThatIsNotTakenIsNotLost(t *testing.T) {
 		"nobody":    {gateway.ErrNoStaff, 422, "Nobody can take an answer here"},
 		"closed":    {&gateway.LinkClosedError{State: gateway.LinkFrozen}, 403, "takes no answers now"},
 		"idle":      {gateway.ErrNotProven, 403, "The message was closed while you wrote"},
+		"too much":  {&gateway.TooSoonError{At: time.Date(2026, 3, 4, 15, 30, 0, 0, time.UTC)}, 429, "Very much was sent within a short time"},
 		"disk":      {errors.New("zebraquartz"), 503, "Something went wrong on our side"},
 	} {
 		c := newClinic(t)

@@ -21,6 +21,9 @@ const deviceLife = 365 * 24 * time.Hour
 // holds a secret for each of the people who are remembered on it: up to four.
 const maxCookie = 176
 
+// deviceJoin stands between those secrets.
+const deviceJoin = "."
+
 // cookieName is the name under which a browser keeps a cookie. The prefix
 // __Host- makes browsers refuse it from any other host or without TLS
 // (RFC 6265bis section 4.1.3.2).

@@ -200,8 +200,9 @@ func (v *viewer) prove(w http.ResponseWriter, r *http.Request, l link, pin strin
 // enter opens a link on a remembered browser.
 func (v *viewer) enter(w http.ResponseWriter, r *http.Request, l link) {
 	session, result, err := v.journeys.Enter(r.Context(), l.secret, l.visitor)
-	if errors.Is(err, gateway.ErrNotProven) { // forgotten meanwhile
-		v.setCookie(w, deviceCookie, "", 0)
+	// Forgotten meanwhile, or worth too little here. The cookie stays: others
+	// may be remembered on this browser, too.
+	if errors.Is(err, gateway.ErrNotProven) {
 		http.Redirect(w, r, l.path, http.StatusSeeOther)
 		return
 	}

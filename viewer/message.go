@@ -18,6 +18,7 @@ type messagePage struct {
 	Done   string // what has just worked, "" for nothing
 	Talk   *talk  // the conversation around it; nil where the message stands alone
 	Offer  *offer // what would make the next time easier; nil for nothing
+	PIN    bool   // the proof lets the reader choose a PIN, or remove theirs
 	Print  bool   // for paper: no controls
 	Leave  string // where the form for leaving goes
 	Minute int    // minutes without use after which the session ends
@@ -85,7 +86,7 @@ func (v *viewer) tryMessage(w http.ResponseWriter, r *http.Request, l link, page
 	}
 	p := v.messagePage(r, d, page, grant, reading)
 	p.Talk = v.talk(p.W, l, talk)
-	p.Offer = v.offer(r, page, grant)
+	p.Offer, p.PIN = v.offer(r, page, grant), ownsPIN(page, grant.Assurance)
 	p.Done = doneText(p.W, r.URL.Query().Get("done"))
 	v.showMessage(w, r, "message", p, leave)
 	return true
@@ -154,7 +155,7 @@ func (v *viewer) messagePage(r *http.Request, d desk, page gateway.LinkPage, gra
 	p := messagePage{frame: v.frame(r, d.link, page), Leave: d.home + "/leave", Minute: int(v.config.Idle.Minutes())}
 	p.idle(v, r)
 	if d.staff {
-		p.Token, p.Path = v.staffToken(d.base), d.base
+		p.Token, p.Path = v.staffToken(d.base, d.session), d.base
 	}
 	// The page's title stays in the browser's history: no subject there.
 	p.Title = p.W.T("message.body")

@@ -3,6 +3,7 @@ package viewer
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"gatepost/gateway"
@@ -26,6 +27,21 @@ func (v *viewer) offer(r *http.Request, page gateway.LinkPage, g gateway.Grant) 
 		return nil
 	}
 	return &o
+}
+
+// ownsPIN reports whether a proof lets the reader choose a PIN or remove the
+// one they chose. A PIN that a sender set or that the organization knows does
+// not, nor does the mailbox alone where the organization knows one.
+func ownsPIN(page gateway.LinkPage, how gateway.Assurance) bool {
+	switch how {
+	case gateway.OtherChannel:
+		return true
+	case gateway.SameChannel:
+		return page.PIN != gateway.PINContact
+	case gateway.StandingPIN:
+		return page.PIN == gateway.PINStanding
+	}
+	return false
 }
 
 // devicesPage lists the browsers that are remembered.
@@ -145,7 +161,8 @@ func (v *viewer) remember(w http.ResponseWriter, r *http.Request, l link) {
 }
 
 // forget forgets one device, or all. This browser loses its cookie when it is
-// one of them.
+// one of them and nobody else is remembered on it; a secret of a device that
+// is forgotten opens nothing.
 func (v *viewer) forget(w http.ResponseWriter, r *http.Request, l link, id string) {
 	devices, err := v.journeys.Devices(r.Context(), l.secret, l.visitor)
 	if v.away(w, r, l, "devices", err) {
@@ -155,7 +172,7 @@ func (v *viewer) forget(w http.ResponseWriter, r *http.Request, l link, id strin
 		return
 	}
 	for _, d := range devices {
-		if d.This && (id == "" || d.ID == id) {
+		if d.This && (id == "" || d.ID == id) && !strings.Contains(l.visitor.Device, deviceJoin) {
 			v.setCookie(w, deviceCookie, "", 0)
 		}
 	}

@@ -322,3 +322,68 @@ func TestKeyboardHelp(t *testing.T) {
 		t.Errorf("the script: %d %s", script.StatusCode, script.Header.Get("Content-Type"))
 	}
 }
+
+// TestOthersOnOneBrowserStayRemembered: who is forgotten, or is not known at
+// this link, takes nobody else's secret along.
+func TestOthersOnOneBrowserStayRemembered(t *testing.T) {
+	c := newClinic(t)
+	b := c.visit(true)
+	message := b.submit(c.enter(b), "remember", "")
+	base, _ := url.Parse(b.base)
+	const others = "another-secret"
+	var mine *http.Cookie
+	for _, cookie := range b.client.Jar.Cookies(base) {
+		if strings.HasSuffix(cookie.Name, deviceCookie) {
+			mine = cookie
+		}
+	}
+	if mine == nil {
+		t.Fatal("no cookie of a device")
+	}
+	kept := func() bool {
+		for _, cookie := range b.client.Jar.Cookies(base) {
+			if cookie.Name == mine.Name && strings.Contains(cookie.Value, others) {
+				return true
+			}
+		}
+		return false
+	}
+	show := func(value string) {
+		b.client.Jar.SetCookies(base, []*http.Cookie{{Name: mine.Name, Value: value, Path: "/", Secure: true}})
+	}
+	token := message.forms()[0].Get("token")
+	show(others) // for this link the browser is none
+	b.do("POST", c.path(), url.Values{"token": {token}, "device": {"1"}}, nil)
+	if !kept() {
+		t.Error("a browser that is not known here forgets the others")
+	}
+	// The world's devices have one secret each: this one has the joined value.
+	c.devices[mine.Value+deviceJoin+others] = c.devices[mine.Value]
+	delete(c.devices, mine.Value)
+	show(mine.Value + deviceJoin + others)
+	if done := b.do("POST", c.path()+"/devices", url.Values{"token": {token}, "all": {"1"}}, nil); !strings.Contains(done.body, "It is forgotten") || !kept() {
+		t.Errorf("forgetting one: %d, the other is kept: %v", done.StatusCode, kept())
+	}
+}
+
+// TestWhoChoosesAPIN: what would only be refused is not offered.
+func TestWhoChoosesAPIN(t *testing.T) {
+	c := newClinic(t)
+	b := c.visit(true)
+	c.enter(b)
+	for how, want := range map[gateway.Assurance]bool{gateway.SameChannel: true, gateway.OtherChannel: true, gateway.SenderPIN: false, gateway.ContactPIN: false} {
+		c.homes.Lock()
+		for _, s := range c.sessions {
+			s.how = how
+		}
+		c.homes.Unlock()
+		page := b.get(c.path())
+		if got := strings.Contains(page.body, c.path()+`/pin"`); page.StatusCode != 200 || got != want {
+			t.Errorf("after %s: %d, offered %v", how, page.StatusCode, got)
+		}
+	}
+	if ownsPIN(gateway.LinkPage{PIN: gateway.PINContact}, gateway.SameChannel) || !ownsPIN(gateway.LinkPage{PIN: gateway.PINContact}, gateway.OtherChannel) ||
+		!ownsPIN(gateway.LinkPage{PIN: gateway.PINStanding}, gateway.StandingPIN) {
+		t.Error("not as the journey has it")
+	}
+}

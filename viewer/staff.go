@@ -30,9 +30,10 @@ func (v *viewer) staffDesk(r *http.Request) (desk, bool) {
 	return d, true
 }
 
-// staffToken is the token of the forms of a staff page.
-func (v *viewer) staffToken(base string) string {
-	sum := v.config.MAC("viewer: staff form", []byte(base))
+// staffToken is the token of the forms of a staff page. It is bound to the
+// session; the form of the log-in, which makes the session, has that of none.
+func (v *viewer) staffToken(base, session string) string {
+	sum := v.config.MAC("viewer: staff form", []byte(base), []byte(session))
 	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }
 
@@ -67,7 +68,7 @@ func (v *viewer) showStaff(w http.ResponseWriter, r *http.Request) {
 
 func (v *viewer) staffForm(w http.ResponseWriter, r *http.Request, d desk, status int, say func(words) string) {
 	p := staffPage{frame: v.frame(r, link{}, gateway.LinkPage{})}
-	p.Path, p.Token = d.base, v.staffToken(d.base)
+	p.Path, p.Token = d.base, v.staffToken(d.base, "")
 	p.Title = p.W.T("staff.title")
 	if say != nil {
 		p.Problem = &problem{Text: say(p.W)}
@@ -84,7 +85,7 @@ const (
 
 // staffLogin answers POST /staff/{id}/login.
 func (v *viewer) staffLogin(w http.ResponseWriter, r *http.Request) {
-	d, ok := v.staffPost(w, r)
+	d, ok := v.staffPost(w, r, func(d desk) string { return v.staffToken(d.base, "") })
 	if !ok {
 		return
 	}
@@ -107,14 +108,15 @@ func (v *viewer) staffLogin(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// staffPost reads a form of a staff page; false when the request was answered.
-func (v *viewer) staffPost(w http.ResponseWriter, r *http.Request) (desk, bool) {
+// staffPost reads a form of a staff page that has the token given; false when
+// the request was answered.
+func (v *viewer) staffPost(w http.ResponseWriter, r *http.Request, token func(desk) string) (desk, bool) {
 	d, ok := v.staffDesk(r)
 	if !ok {
 		v.none(w, r)
 		return d, false
 	}
-	if status := v.formWith(w, r, v.staffToken(d.base)); status != 0 {
+	if status := v.formWith(w, r, token(d)); status != 0 {
 		v.refused(w, r, link{path: d.base}, status)
 		return d, false
 	}
@@ -123,7 +125,7 @@ func (v *viewer) staffPost(w http.ResponseWriter, r *http.Request) (desk, bool) 
 
 // staffLeave answers POST /staff/{id}/leave.
 func (v *viewer) staffLeave(w http.ResponseWriter, r *http.Request) {
-	d, ok := v.staffPost(w, r)
+	d, ok := v.staffPost(w, r, func(d desk) string { return v.staffToken(d.base, d.session) })
 	if !ok {
 		return
 	}

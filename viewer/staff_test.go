@@ -102,3 +102,24 @@ func TestStaffDoorIsGuarded(t *testing.T) {
 		t.Error("a secret in the log")
 	}
 }
+
+// TestStaffFormsAreOfTheirSession: the form for leaving that one session was
+// shown does not end another.
+func TestStaffFormsAreOfTheirSession(t *testing.T) {
+	c := newClinic(t)
+	_, path := c.staffAnswer()
+	b := c.visit(true)
+	mine := b.login(b.get(path), staffName, staffPassword)
+	other := b.another()
+	theirs := other.login(other.get(path), staffName, staffPassword)
+	token := regexp.MustCompile(`name="token" value="([^"]+)"`).FindStringSubmatch(theirs.body)
+	if mine.StatusCode != 200 || token == nil {
+		t.Fatal(mine.StatusCode)
+	}
+	if a := b.do("POST", path+"/leave", url.Values{"token": {token[1]}}, nil); a.StatusCode != 403 {
+		t.Errorf("with the form of another session: %d", a.StatusCode)
+	}
+	if again := b.get(path); !strings.Contains(again.body, "What does it mean") {
+		t.Error("another's form ended the session")
+	}
+}

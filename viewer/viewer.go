@@ -79,7 +79,8 @@ type Talk interface {
 	Conversation(ctx context.Context, s gateway.LinkSecret, v gateway.Visitor) (gateway.Conversation, error)
 	// Answer takes an answer; it is durable when this returns. Errors that have
 	// words of their own: gateway.ErrAnswerTooLarge, gateway.ErrAnswerEmpty,
-	// gateway.ErrNoStaff, *gateway.LinkClosedError, and what Answer.Next gave.
+	// gateway.ErrNoStaff, *gateway.LinkClosedError, *gateway.TooSoonError, and
+	// what Answer.Next gave.
 	Answer(ctx context.Context, s gateway.LinkSecret, v gateway.Visitor, a gateway.Answer) (gateway.Answered, error)
 }
 
