@@ -36,7 +36,8 @@ type Asked struct {
 // session ends.
 //
 // Errors to branch on: *gateway.TooSoonError when the link had a code less
-// than Resend ago, *gateway.LinkClosedError when it is paused or frozen,
+// than Resend ago, ten within a day, or has four in other sessions that still
+// work; *gateway.LinkClosedError when it is paused or frozen,
 // gateway.ErrNotProven when session is none of ours or has ended. Any other
 // error is temporary; the code may then be valid all the same
 // (store.ErrUnknown), so it must not be shown.
@@ -77,7 +78,8 @@ func (k *Book) stageCode(ctx context.Context, b *store.Batch, about gateway.Reco
 		return "", fmt.Errorf("reading the tries of a link: %w", err)
 	}
 	now := k.now()
-	if err := k.mayAsk(l, of, now); err != nil {
+	l.fresh(now, k.config.CodeTTL)
+	if err := k.mayAsk(l, of, id, now); err != nil {
 		return "", err
 	}
 	if a.Thaw {
@@ -87,7 +89,6 @@ func (k *Book) stageCode(ctx context.Context, b *store.Batch, about gateway.Reco
 	if err != nil {
 		return "", err
 	}
-	l.fresh(now, k.config.CodeTTL)
 	l.add(code{Session: id, Hash: k.codeHash(about.Link, id, now, fresh), Sent: now, Assurance: a.Assurance})
 	require(b, of.key, version)
 	if err := b.PutRecord(of.key, l); err != nil {
@@ -105,15 +106,15 @@ func (k *Book) stageCode(ctx context.Context, b *store.Batch, about gateway.Reco
 	return gateway.Sensitive(fresh), k.stage(b, about, gateway.EventCodeSent, detail)
 }
 
-// mayAsk reports why the link gets no code now.
-func (k *Book) mayAsk(l ledger, of ledgerOf, now time.Time) error {
+// mayAsk reports why the link gets no code for session now.
+func (k *Book) mayAsk(l ledger, of ledgerOf, session []byte, now time.Time) error {
 	if state := k.stateOf(l, of); state != gateway.LinkActive {
 		return &gateway.LinkClosedError{State: state, Until: l.PausedUntil}
 	}
 	if l.Sent >= thawTries {
 		return &gateway.LinkClosedError{State: gateway.LinkFrozen}
 	}
-	if at := l.SentAt.Add(k.config.Resend); !l.SentAt.IsZero() && now.Before(at) {
+	if at := l.next(session, k.config.CodeTTL, k.config.Resend); now.Before(at) {
 		return &gateway.TooSoonError{At: at}
 	}
 	return nil

@@ -3,6 +3,7 @@ package proof
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"gatepost/gateway"
@@ -17,7 +18,9 @@ type ledger struct {
 	Frozen      bool      `json:",omitempty"` // and evidence says so
 	SentAt      time.Time `json:",omitzero"`  // of the newest code
 	Codes       []code    `json:",omitempty"`
-	Sent        int       `json:",omitempty"` // codes of a thaw so far
+	// Asked are the times of the codes of the last day, the oldest first.
+	Asked []time.Time `json:",omitempty"`
+	Sent  int         `json:",omitempty"` // codes of a thaw so far
 	// Locked says that who got the link reported it: it is frozen also for
 	// those who proved themselves before, and no code thaws it.
 	Locked   bool              `json:",omitempty"`
@@ -62,8 +65,15 @@ type code struct {
 }
 
 // maxCodes bounds the codes that a link has at once: one each for a handful of
-// devices. The oldest goes first.
+// devices. Beyond, none is sent until one has ended: the code that somebody
+// waits for stays theirs.
 const maxCodes = 4
+
+// dayCodes bounds the codes that a link sends within day.
+const (
+	dayCodes = 10
+	day      = 24 * time.Hour
+)
 
 func ledgerKey(link gateway.LinkID) []byte {
 	return store.Key(store.Proofs, []byte{'L'}, link[:])
@@ -71,13 +81,39 @@ func ledgerKey(link gateway.LinkID) []byte {
 
 // fresh drops what is too old to work.
 func (l *ledger) fresh(now time.Time, ttl time.Duration) {
-	kept := l.Codes[:0]
-	for _, c := range l.Codes {
-		if now.Before(c.Sent.Add(ttl)) && (c.Used.IsZero() || now.Before(c.Used.Add(twinTime))) {
-			kept = append(kept, c)
+	l.Codes = slices.DeleteFunc(l.Codes, func(c code) bool { return !now.Before(c.end(ttl)) })
+	l.Asked = slices.DeleteFunc(l.Asked, func(at time.Time) bool { return !now.Before(at.Add(day)) })
+}
+
+// end is when a code does nothing any more.
+func (c *code) end(ttl time.Duration) time.Time {
+	end := c.Sent.Add(ttl)
+	if twin := c.Used.Add(twinTime); !c.Used.IsZero() && twin.Before(end) {
+		return twin
+	}
+	return end
+}
+
+// next is when a fresh ledger may have another code for session; zero for at
+// once.
+func (l *ledger) next(session []byte, ttl, resend time.Duration) time.Time {
+	var at time.Time
+	later := func(t time.Time) {
+		if t.After(at) {
+			at = t
 		}
 	}
-	l.Codes = kept
+	if !l.SentAt.IsZero() {
+		later(l.SentAt.Add(resend))
+	}
+	if len(l.Asked) >= dayCodes {
+		later(l.Asked[len(l.Asked)-dayCodes].Add(day))
+	}
+	if _, replaces := l.of(session); !replaces && len(l.Codes) >= maxCodes {
+		first := slices.MinFunc(l.Codes, func(a, b code) int { return a.end(ttl).Compare(b.end(ttl)) })
+		later(first.end(ttl))
+	}
+	return at
 }
 
 // of returns the code that session asked for.
@@ -110,14 +146,10 @@ func (l *ledger) use(session []byte, now time.Time) {
 	}
 }
 
-// add puts in a code and pushes out the one it replaces.
+// add puts in a code, in place of the one that the session had.
 func (l *ledger) add(c code) {
 	l.drop(c.Session)
-	if len(l.Codes) >= maxCodes {
-		l.Codes = l.Codes[len(l.Codes)-maxCodes+1:]
-	}
-	l.Codes = append(l.Codes, c)
-	l.SentAt = c.Sent
+	l.Codes, l.Asked, l.SentAt = append(l.Codes, c), append(l.Asked, c.Sent), c.Sent
 }
 
 // stateOf a ledger as far as tries decide it. A count that reached the limit
@@ -140,7 +172,7 @@ type Status struct {
 	PausedUntil time.Time         // zero unless paused
 	CodeSentAt  time.Time         // of the live code of the asking session; zero when it has none
 	CodeUntil   time.Time         // when that code stops working
-	ResendAt    time.Time         // when the link may have another code; may be past
+	ResendAt    time.Time         // when the session may have another code for the link; may be past
 	Locked      bool              // frozen by a report: nothing but staff opens it
 	Spent       bool              // of a thaw: no more codes for it
 }
@@ -182,9 +214,7 @@ func (k *Book) status(l ledger, of ledgerOf, session []byte) Status {
 	if c, ok := l.of(session); ok && c.Used.IsZero() {
 		s.CodeSentAt, s.CodeUntil = c.Sent, c.Sent.Add(k.config.CodeTTL)
 	}
-	if !l.SentAt.IsZero() {
-		s.ResendAt = l.SentAt.Add(k.config.Resend)
-	}
+	s.ResendAt = l.next(session, k.config.CodeTTL, k.config.Resend)
 	return s
 }
 

@@ -127,7 +127,7 @@ func TestPausesAndFreezesOfAPIN(t *testing.T) {
 func TestRightCodeLeavesThePINsCount(t *testing.T) {
 	w, s := newWorld(t), &secret{digits: "739154"}
 	w.tryPIN(s, "", "739155")
-	for range 12 {
+	for range dayCodes - 1 {
 		w.advance(time.Minute)
 		session := w.newSession()
 		if r := w.tryPIN(s, session, w.ask(session)); !r.Passed {

@@ -139,13 +139,65 @@ func TestTwoDevicesKeepTheirCodes(t *testing.T) {
 	if r := w.try(desk, b); !r.Passed {
 		t.Fatalf("desk: %+v", r)
 	}
-	for range maxCodes + 2 {
+}
+
+// TestCodesPushNoCodeOut: who asks in ever more sessions takes nobody's code
+// away; a device may replace its own.
+func TestCodesPushNoCodeOut(t *testing.T) {
+	w := newWorld(t)
+	owner, until := w.newSession(), w.time().Add(w.config.CodeTTL)
+	first := w.ask(owner)
+	for range maxCodes - 1 {
 		w.advance(time.Minute)
 		w.ask(w.newSession())
 	}
-	l, _, _ := get[ledger](context.Background(), w.store, ledgerKey(w.link))
-	if len(l.Codes) != maxCodes {
-		t.Fatalf("%d live codes", len(l.Codes))
+	w.advance(time.Minute)
+	other := w.newSession()
+	var soon *gateway.TooSoonError
+	if _, err := w.NewCode(context.Background(), w.link, other, Asked{}); !errors.As(err, &soon) || !soon.At.Equal(until) {
+		t.Fatalf("one more code: %v", err)
+	}
+	if st, _ := w.Status(context.Background(), w.link, other); !st.ResendAt.Equal(until) {
+		t.Errorf("the page says %v", st.ResendAt)
+	}
+	if st, _ := w.Status(context.Background(), w.link, owner); st.ResendAt.After(w.time()) {
+		t.Errorf("the page of who has a code says %v", st.ResendAt)
+	}
+	if r := w.try(owner, first); !r.Passed {
+		t.Fatalf("the first code: %+v", r)
+	}
+	w.advance(until.Sub(w.time()))
+	w.ask(other)
+}
+
+// TestCodesOfADay: a link sends ten codes within a day, and more when staff
+// has thawed it.
+func TestCodesOfADay(t *testing.T) {
+	w := newWorld(t)
+	s, begun := w.newSession(), w.time()
+	for range dayCodes {
+		w.ask(s)
+		w.advance(time.Minute)
+	}
+	var soon *gateway.TooSoonError
+	for _, session := range []string{s, w.newSession()} {
+		if _, err := w.NewCode(context.Background(), w.link, session, Asked{}); !errors.As(err, &soon) || !soon.At.Equal(begun.Add(day)) {
+			t.Fatalf("code %d: %v", dayCodes+1, err)
+		}
+	}
+	w.advance(begun.Add(day).Sub(w.time()))
+	s = w.newSession()
+	w.ask(s)
+	w.advance(time.Minute)
+	if _, err := w.NewCode(context.Background(), w.link, s, Asked{}); err != nil {
+		t.Fatalf("a minute later the second of the day has gone, too: %v", err)
+	}
+	w.advance(time.Minute / 2)
+	if err := w.Thaw(context.Background(), w.link, "uid:0"); err != nil {
+		t.Fatal(err)
+	}
+	if l, _, _ := get[ledger](context.Background(), w.store, ledgerKey(w.link)); len(l.Asked) != 0 {
+		t.Errorf("%d codes count after a thaw", len(l.Asked))
 	}
 }
 

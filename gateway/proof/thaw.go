@@ -60,7 +60,7 @@ func (k *Book) StageThawPIN(ctx context.Context, b *store.Batch, person gateway.
 }
 
 func (k *Book) stageThaw(b *store.Batch, about gateway.Record, of ledgerOf, e entry, event gateway.Event, detail map[string]string) error {
-	e.Wrong, e.Frozen, e.PausedUntil, e.Locked = 0, false, time.Time{}, false
+	e.Wrong, e.Frozen, e.PausedUntil, e.Locked, e.Asked = 0, false, time.Time{}, false, nil
 	require(b, of.key, e.version)
 	if err := b.PutRecord(of.key, e.ledger); err != nil {
 		return err
