@@ -179,6 +179,9 @@ func (f *Flow) SendCode(ctx context.Context, s gateway.LinkSecret, v gateway.Vis
 	if err != nil || !page.CodeAllowed {
 		return v.Session, page, err
 	}
+	if f.Now().Before(page.ResendAt) { // before it costs a session
+		return v.Session, page, &gateway.TooSoonError{At: page.ResendAt}
+	}
 	alive, err := f.Proof.Alive(ctx, v.Session)
 	if err != nil {
 		return v.Session, page, err
