@@ -22,8 +22,9 @@ func (f *Flow) aboutCaller(c *caller) gateway.Record {
 // Remember enrols the visitor's browser for the correspondent and returns the
 // cookie for it: 180 days, or until it is unused for 90. The device is worth
 // what the session has proven; what a sender's PIN proves counts least, since
-// it is no secret of the correspondent. A session that a device made keeps
-// that device. gateway.ErrNotProven without a proof.
+// it is no secret of the correspondent, and so does a PIN that was chosen after
+// a code to the mailbox: it may be replaced, and the device stays. A session
+// that a device made keeps that device. gateway.ErrNotProven without a proof.
 func (f *Flow) Remember(ctx context.Context, s gateway.LinkSecret, v gateway.Visitor) (device string, err error) {
 	c, err := f.caller(ctx, s, v)
 	if err != nil {
@@ -33,7 +34,7 @@ func (f *Flow) Remember(ctx context.Context, s gateway.LinkSecret, v gateway.Vis
 		return v.Device, nil
 	}
 	how := c.how
-	if how == gateway.SenderPIN {
+	if how == gateway.SenderPIN || how == gateway.StandingPIN && rank(c.person.ChosenBy) <= rank(gateway.SameChannel) {
 		how = gateway.SameChannel
 	}
 	ctx, cancel := recording(ctx)
@@ -157,7 +158,7 @@ func (f *Flow) contactDropPIN(ctx context.Context, c Call) error {
 		return notFound("PIN chosen by that contact")
 	}
 	err = f.People.Amend(ctx, p.Address, func(b *store.Batch, p *people.Person) error {
-		p.Chosen, p.ChosenBy = nil, ""
+		dropChosen(p)
 		if err := f.Proof.StageThawPIN(ctx, b, p.Ref); err != nil {
 			return err
 		}

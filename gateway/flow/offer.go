@@ -90,6 +90,9 @@ type offer struct {
 	code  way               // where a code goes; unknown: it takes no code
 	kind  gateway.PINKind
 	pin   *gateway.Hashed // nil: it takes no PIN
+	// mailbox says that the PIN which the person chose proves no more than the
+	// mailbox does.
+	mailbox bool
 }
 
 // offer works out what a link takes. A rule demands a least proof, and what
@@ -110,8 +113,12 @@ func (f *Flow) offer(l gateway.Link, p people.Person) offer {
 		}
 		return o
 	}
-	if pin, kind := p.Standing(); pin != nil && o.takes(assuranceOf(kind)) {
-		o.pin, o.kind = pin, kind
+	o.mailbox = (l.Options.PIN != "" || o.other.known()) && !vouched(l, p)
+	switch {
+	case p.Chosen != nil && o.takes(gateway.StandingPIN):
+		o.pin, o.kind = p.Chosen, gateway.PINStanding
+	case p.PIN != nil && o.takes(gateway.ContactPIN):
+		o.pin, o.kind = p.PIN, gateway.PINContact
 	}
 	switch {
 	case l.Options.PIN == "" && standard == "same_channel":
@@ -156,8 +163,24 @@ func preferred(standard string, other bool, p people.Person) gateway.Assurance {
 	return gateway.SameChannel
 }
 
+// vouched reports whether the PIN that a person chose says more than a code to
+// the mailbox of the link: it was chosen with more, or before the message was
+// sent. Else whoever has the mailbox would choose a PIN today and open by it
+// what a rule kept from the mailbox yesterday.
+func vouched(l gateway.Link, p people.Person) bool {
+	if p.Chosen == nil {
+		return false
+	}
+	return rank(p.ChosenBy) > rank(gateway.SameChannel) || !p.ChosenAt.IsZero() && l.Envelope.Message.Time().After(p.ChosenAt)
+}
+
 // takes reports whether a proof is as good as the link demands.
-func (o *offer) takes(a gateway.Assurance) bool { return rank(a) >= rank(o.least) }
+func (o *offer) takes(a gateway.Assurance) bool {
+	if a == gateway.StandingPIN && o.mailbox {
+		a = gateway.SameChannel
+	}
+	return rank(a) >= rank(o.least)
+}
 
 // renews leaves of an offer what makes an expired link work again: a code, or
 // the PIN that the sender set for it, but no secret that stands for years.

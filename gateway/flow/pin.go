@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"errors"
+	"time"
 
 	"gatepost/gateway"
 	"gatepost/gateway/people"
@@ -39,7 +40,7 @@ func (f *Flow) ChoosePIN(ctx context.Context, s gateway.LinkSecret, v gateway.Vi
 	if err != nil {
 		return gateway.PINNotAllowed, err
 	}
-	err = f.changePIN(ctx, c, gateway.EventPINChosen, func(p *people.Person) { p.Chosen, p.ChosenBy = hash, c.how })
+	err = f.changePIN(ctx, c, gateway.EventPINChosen, func(p *people.Person) { p.Chosen, p.ChosenBy, p.ChosenAt = hash, c.how, f.Now() })
 	if errors.Is(err, errKeptPIN) {
 		return gateway.PINNotAllowed, nil
 	}
@@ -60,7 +61,7 @@ func (f *Flow) DropPIN(ctx context.Context, s gateway.LinkSecret, v gateway.Visi
 	if c.person.Chosen == nil {
 		return nil
 	}
-	err = f.changePIN(ctx, c, gateway.EventPINRemoved, func(p *people.Person) { p.Chosen, p.ChosenBy = nil, "" })
+	err = f.changePIN(ctx, c, gateway.EventPINRemoved, dropChosen)
 	if errors.Is(err, errKeptPIN) {
 		return gateway.ErrNotProven
 	}
@@ -80,6 +81,9 @@ func replaces(c *caller, p people.Person) bool {
 	}
 	return p.PIN == nil || c.how == gateway.OtherChannel
 }
+
+// dropChosen removes the PIN that a person chose.
+func dropChosen(p *people.Person) { p.Chosen, p.ChosenBy, p.ChosenAt = nil, "", time.Time{} }
 
 // changePIN commits a change of the person's PIN with its evidence, and that
 // its wrong tries are forgotten.

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"net/url"
 	"strings"
@@ -31,9 +32,19 @@ func TestWhatALinkTakes(t *testing.T) {
 	itself := people.Person{Second: gateway.MustAddress("s@secure.example")}
 	phone := people.Person{Phone: "+15551234567"}
 	contact := people.Person{PIN: hash}
-	chosen := people.Person{PIN: hash, Chosen: hash}
+	chosen := people.Person{PIN: hash, Chosen: hash, ChosenBy: gateway.OtherChannel}
 	contactOther := people.Person{PIN: hash, Second: other.Second}
-	chosenOther := people.Person{Chosen: hash, Second: other.Second}
+	chosenOther := people.Person{Chosen: hash, ChosenBy: gateway.OtherChannel, Second: other.Second}
+	// Chosen after a code to the mailbox: the message below is of 2026-06-01.
+	before := people.Person{Chosen: hash, ChosenBy: gateway.SameChannel, ChosenAt: time.Date(2026, 5, 31, 0, 0, 0, 0, time.UTC)}
+	after := people.Person{Chosen: hash, ChosenBy: gateway.SameChannel, ChosenAt: time.Date(2026, 6, 2, 0, 0, 0, 0, time.UTC)}
+	undated := people.Person{Chosen: hash, ChosenBy: gateway.SameChannel}
+	afterContact, afterOther := after, after
+	afterContact.PIN, afterOther.Second = hash, other.Second
+	sent, err := gateway.NewMessageID(time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		rule, standard string
 		who            people.Person
@@ -72,13 +83,27 @@ func TestWhatALinkTakes(t *testing.T) {
 		{"other_channel", "same_channel", chosen, "nothing"},
 		{"other_channel", "", phone, "other_channel"},
 		{"other_channel", "", chosenOther, "other_channel"},
+		{"same_channel", "", after, "same_channel standing_pin"},
+		{"contact", "", before, "standing_pin"},
+		{"contact", "", after, "nothing"},
+		{"contact", "", afterContact, "contact_pin"},
+		{"standing", "", before, "standing_pin"},
+		{"standing", "", after, "nothing"},
+		{"standing", "", undated, "nothing"},
+		{"standing", "", afterContact, "nothing"},
+		{"standing", "", afterOther, "other_channel"},
+		{"", "standing", after, "standing_pin"}, // no rule kept the message from the mailbox
+		{"", "standing", afterOther, "other_channel"},
+		{"", "other_channel", after, "same_channel standing_pin"},
+		{"", "other_channel", afterOther, "other_channel"},
+		{"", "same_channel", afterOther, "same_channel standing_pin"},
 		{"sender", "", chosenOther, "sender_pin"},
 		{"sender without", "", chosenOther, "nothing"},
 		{"a word of tomorrow", "same_channel", chosenOther, "nothing"},
 	} {
 		f := &Flow{Parts: Parts{Codes: telephones{"+15551234567"}}}
 		f.Configure(Settings{DefaultPIN: c.standard}, nil)
-		l := gateway.Link{Recipient: gateway.MustAddress("s@secure.example"), Options: gateway.Options{PIN: c.rule}}
+		l := gateway.Link{Recipient: gateway.MustAddress("s@secure.example"), Options: gateway.Options{PIN: c.rule}, Envelope: gateway.EnvelopeID{Message: sent}}
 		if c.rule == "sender" {
 			l.PIN = hash
 		}

@@ -42,6 +42,7 @@ type Person struct {
 	Chosen   *Password         `json:",omitempty"` // standing PIN that the person chose; goes before PIN
 	// ChosenBy is the proof after which Chosen was chosen.
 	ChosenBy gateway.Assurance `json:",omitempty"`
+	ChosenAt time.Time         `json:",omitzero"`
 	Patient  bool              `json:",omitempty"`
 	Consents []string          `json:",omitempty"`
 }
