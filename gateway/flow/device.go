@@ -164,8 +164,9 @@ func (f *Flow) contactDropPIN(ctx context.Context, c Call) error {
 		}
 		return f.Audit.Stage(b, gateway.Record{At: f.Now(), Event: gateway.EventPINRemoved, Actor: c.Actor, Persons: []gateway.PersonRef{p.Ref}})
 	})
-	if err == nil {
-		f.journalThawedPIN(p.Ref)
+	if err != nil {
+		return err
 	}
-	return err
+	f.journalThawedPIN(p.Ref)
+	return f.journalPIN(p.Ref, nil)
 }

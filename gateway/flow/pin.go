@@ -91,11 +91,13 @@ func (f *Flow) changePIN(ctx context.Context, c *caller, event gateway.Event, ch
 	ctx, cancel := recording(ctx)
 	defer cancel()
 	frozen := false
+	var chosen *gateway.Hashed
 	err := f.People.Amend(ctx, c.link.Recipient, func(b *store.Batch, p *people.Person) error {
 		if p.Ref != c.link.Person || !replaces(c, *p) {
 			return errKeptPIN
 		}
 		change(p)
+		chosen = p.Chosen
 		status, err := f.Proof.PINStatus(ctx, p.Ref)
 		if err != nil {
 			return err
@@ -109,8 +111,11 @@ func (f *Flow) changePIN(ctx context.Context, c *caller, event gateway.Event, ch
 			Link: c.link.ID, Persons: []gateway.PersonRef{p.Ref}, Detail: f.proofDetail(c),
 		})
 	})
-	if err == nil && frozen {
+	if err != nil {
+		return err
+	}
+	if frozen {
 		f.journalThawedPIN(c.link.Person)
 	}
-	return err
+	return f.journalPIN(c.link.Person, chosen)
 }

@@ -24,6 +24,7 @@ type Replayed struct {
 	Finished int `json:"finished"` // envelopes that had left after the backup
 	Frozen   int `json:"frozen"`   // links and PINs
 	Revoked  int `json:"revoked"`  // remembered devices
+	PINs     int `json:"pins"`     // chosen PINs that were replaced or removed after the backup
 	Recalled int `json:"recalled"` // envelopes that had been taken back after the backup
 	Erased   int `json:"erased"`   // persons who had been erased after the backup
 	Moved    int `json:"moved"`    // wraps whose key group was destroyed after the backup
@@ -36,7 +37,7 @@ type Replayed struct {
 func (f *Flow) Replay(ctx context.Context, visit func(func(seal.Entry) error) error) (Replayed, error) {
 	var done Replayed
 	frozen := make(map[freezeOf]string)
-	taken := make(takenBack)
+	taken, chosen := make(takenBack), make(lastPINs)
 	err := visit(func(e seal.Entry) error {
 		switch e.Kind {
 		case seal.JournalDelivered:
@@ -45,6 +46,8 @@ func (f *Flow) Replay(ctx context.Context, visit func(func(seal.Entry) error) er
 			return noteFreeze(frozen, e)
 		case seal.JournalRevoked:
 			return f.replayRevoked(ctx, e, &done)
+		case seal.JournalPIN:
+			return chosen.note(e)
 		case seal.JournalRecalled:
 			return taken.note(e)
 		case seal.JournalErased:
@@ -58,6 +61,9 @@ func (f *Flow) Replay(ctx context.Context, visit func(func(seal.Entry) error) er
 		return done, err
 	}
 	if err := f.replayFreezes(ctx, frozen, &done); err != nil {
+		return done, err
+	}
+	if err := f.replayPINs(ctx, chosen, &done); err != nil {
 		return done, err
 	}
 	return done, f.replayRecalls(ctx, taken, &done)

@@ -27,6 +27,7 @@ const (
 	JournalFrozen    JournalKind = "frozen"    // link or PIN of a person: frozen, locked or thawed (Data)
 	JournalWraps     JournalKind = "wraps"     // message or link: its wrap moved to another group
 	JournalRevoked   JournalKind = "revoked"   // device: forget it again (Data: its person)
+	JournalPIN       JournalKind = "pin"       // person: they chose another PIN, or have none (Data: keyed hash of what is kept of it)
 	journalSegment   JournalKind = "segment"   // first line of a file; ID is the keyring's
 )
 
