@@ -116,7 +116,7 @@ func TestStaffNoticeVariants(t *testing.T) {
 		"forged":     {text(mailmsg.StaffHeld, func(d *mailmsg.StaffNoticeData) { d.Reason = "invalid" }), "its signature does not hold", "invalid"},
 		"odd reason": {text(mailmsg.StaffHeld, func(d *mailmsg.StaffNoticeData) { d.Reason = "Results of Pat" }), "its form is doubtful", "Results"},
 		"receipt": {text(mailmsg.StaffRecalled, func(*mailmsg.StaffNoticeData) {}),
-			"p•••@o•••.example locked: nobody can open it It had not been opened. k•••@o•••.example destroyed: its keys are gone, and nobody can bring it back It had been opened on 4 March 2026, 12:30 UTC. j•••@o•••.example out of reach: it left as an ordinary mail You can undo the recall until 4 March 2026, 12:31 UTC.", "works"},
+			"p•••@o•••.example locked: nobody can open it It had not been opened. k•••@o•••.example destroyed: its keys are gone, and nobody can bring it back It had been opened on 4 March 2026, 12:30 UTC. j•••@o•••.example out of reach: it left as an ordinary mail An administrator can undo the recall until 4 March 2026, 12:31 UTC.", "works"},
 		"limits":      {text(mailmsg.StaffRecalled, func(*mailmsg.StaffNoticeData) {}), "seen, printed, copied or downloaded. A backup of the keys", "undone"},
 		"only locked": {text(mailmsg.StaffRecalled, func(d *mailmsg.StaffNoticeData) { d.Copies = d.Copies[:1] }), "cannot reach", "backup"},
 		"undone": {text(mailmsg.StaffRecalled, func(d *mailmsg.StaffNoticeData) {

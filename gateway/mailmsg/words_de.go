@@ -7,7 +7,7 @@ func german() words {
 		intro:    "%s hat Ihnen eine vertrauliche Nachricht gesendet.",
 		lead:     "Hier lesen Sie sie:",
 		button:   "Nachricht lesen",
-		proof:    "Die Seite fragt nach einem Code, bevor sie die Nachricht zeigt. Ein Konto brauchen Sie nicht.",
+		proof:    "Die Seite fragt nach einem Code oder einer PIN, bevor sie die Nachricht zeigt. Ein Konto brauchen Sie nicht.",
 		mark:     "Kennzeichen: %s. Die Seite zeigt dasselbe Kennzeichen.",
 		expires:  "Der Link gilt bis %s.",
 		doubt:    "Wenn Sie diese Nachricht nicht erwartet haben, geben Sie keinen Code ein.",
@@ -46,7 +46,7 @@ func germanStaff() staffWords {
 	return staffWords{
 		staffFacts: germanFacts(),
 
-		answer:       "Jemand hat auf Ihre vertrauliche Nachricht geantwortet. Die Antwort steht nicht in dieser Mail, weil der Weg zu Ihrem Postfach nicht geschützt ist.",
+		answer:       "Jemand hat auf Ihre vertrauliche Nachricht geantwortet. Die Antwort konnte nicht in eine Mail an Sie gesetzt werden.",
 		answerRead:   "Hier lesen Sie sie, mit Ihrem Benutzernamen und Passwort:",
 		held:         "Eine Mail, die eine Antwort auf Ihre vertrauliche Nachricht sein kann, wurde zurückgehalten.",
 		heldNext:     "Sie wird erst zugestellt, wenn jemand, der in Ihrem Haus zurückgehaltene Nachrichten prüft, sie freigibt. Erwarten Sie eine Antwort, nennen Sie dort diese Nummer:",
@@ -114,7 +114,7 @@ func germanFacts() staffFacts {
 		recall: staffRecall{
 			intro:     "Ihre Nachricht wurde zurückgenommen.",
 			undone:    "Der Rückruf wurde aufgehoben.",
-			undoUntil: "Bis %s können Sie den Rückruf aufheben. Danach wird die Nachricht vernichtet.",
+			undoUntil: "Bis %s kann die Administration den Rückruf aufheben. Danach wird die Nachricht vernichtet.",
 			locked:    "gesperrt: Niemand kann sie öffnen.",
 			destroyed: "vernichtet: Die Schlüssel sind fort, niemand kann sie zurückholen.",
 			works:     "Der Link gilt.",

@@ -7,7 +7,7 @@ func english() words {
 		intro:    "%s has sent you a secure message.",
 		lead:     "Read it here:",
 		button:   "Read the message",
-		proof:    "The page asks for a code before it shows the message. You need no account.",
+		proof:    "The page asks for a code or PIN before it shows the message. You need no account.",
 		mark:     "Reference: %s. The page shows the same reference.",
 		expires:  "The link works until %s.",
 		doubt:    "If you did not expect this message, do not enter a code.",
@@ -46,7 +46,7 @@ func englishStaff() staffWords {
 	return staffWords{
 		staffFacts: englishFacts(),
 
-		answer:       "Someone has answered your secure message. The answer is not in this mail, because the way to your mailbox is not protected.",
+		answer:       "Someone has answered your secure message. It could not be put into a mail to you.",
 		answerRead:   "Read it here, with your user name and password:",
 		held:         "A mail that may answer your secure message was held back.",
 		heldNext:     "It is not delivered until a reviewer of your organization releases it. If you expect an answer, give the reviewers this number:",
@@ -114,7 +114,7 @@ func englishFacts() staffFacts {
 		recall: staffRecall{
 			intro:     "Your message was taken back.",
 			undone:    "The recall was undone.",
-			undoUntil: "You can undo the recall until %s. After that the message is destroyed.",
+			undoUntil: "An administrator can undo the recall until %s. After that the message is destroyed.",
 			locked:    "locked: nobody can open it",
 			destroyed: "destroyed: its keys are gone, and nobody can bring it back",
 			works:     "the link works",

@@ -7,7 +7,7 @@ func spanish() words {
 		intro:    "%s le ha enviado un mensaje confidencial.",
 		lead:     "Léalo aquí:",
 		button:   "Leer el mensaje",
-		proof:    "La página pide un código antes de mostrar el mensaje. No necesita ninguna cuenta.",
+		proof:    "La página pide un código o un PIN antes de mostrar el mensaje. No necesita ninguna cuenta.",
 		mark:     "Referencia: %s. La página muestra la misma referencia.",
 		expires:  "El enlace es válido hasta el %s.",
 		doubt:    "Si no esperaba este mensaje, no introduzca ningún código.",
@@ -46,7 +46,7 @@ func spanishStaff() staffWords {
 	return staffWords{
 		staffFacts: spanishFacts(),
 
-		answer:       "Alguien ha respondido a su mensaje confidencial. La respuesta no está en este correo, porque el camino hasta su buzón no está protegido.",
+		answer:       "Alguien ha respondido a su mensaje confidencial. No se pudo poner en un correo para usted.",
 		answerRead:   "Léala aquí, con su nombre de usuario y su contraseña:",
 		held:         "Se ha retenido un correo que quizá responde a su mensaje confidencial.",
 		heldNext:     "Solo se entrega si quien revisa los mensajes retenidos en su organización lo libera. Si espera una respuesta, indique este número:",
@@ -114,7 +114,7 @@ func spanishFacts() staffFacts {
 		recall: staffRecall{
 			intro:     "Su mensaje ha sido retirado.",
 			undone:    "La retirada se ha anulado.",
-			undoUntil: "Puede anular la retirada hasta el %s. Después el mensaje se destruye.",
+			undoUntil: "La administración puede anular la retirada hasta el %s. Después el mensaje se destruye.",
 			locked:    "bloqueada: nadie puede abrirla",
 			destroyed: "destruida: sus claves ya no existen y nadie puede recuperarla",
 			works:     "el enlace funciona",

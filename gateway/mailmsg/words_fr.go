@@ -7,7 +7,7 @@ func french() words {
 		intro:    "%s vous a envoyé un message confidentiel.",
 		lead:     "Lisez-le ici :",
 		button:   "Lire le message",
-		proof:    "La page demande un code avant d'afficher le message. Aucun compte n'est nécessaire.",
+		proof:    "La page demande un code ou un PIN avant d'afficher le message. Aucun compte n'est nécessaire.",
 		mark:     "Référence : %s. La page affiche la même référence.",
 		expires:  "Le lien est valable jusqu'au %s.",
 		doubt:    "Si vous n'attendiez pas ce message, ne saisissez aucun code.",
@@ -46,7 +46,7 @@ func frenchStaff() staffWords {
 	return staffWords{
 		staffFacts: frenchFacts(),
 
-		answer:       "Quelqu'un a répondu à votre message confidentiel. La réponse ne figure pas dans ce courriel, car le chemin vers votre boîte n'est pas protégé.",
+		answer:       "Quelqu'un a répondu à votre message confidentiel. La réponse n'a pas pu être mise dans un courriel pour vous.",
 		answerRead:   "Lisez-la ici, avec votre nom d'utilisateur et votre mot de passe :",
 		held:         "Un courriel qui répond peut-être à votre message confidentiel a été retenu.",
 		heldNext:     "Il n'est distribué que si une personne chargée de la vérification dans votre organisation le libère. Si vous attendez une réponse, donnez-lui ce numéro :",
@@ -114,7 +114,7 @@ func frenchFacts() staffFacts {
 		recall: staffRecall{
 			intro:     "Votre message a été retiré.",
 			undone:    "Le retrait a été annulé.",
-			undoUntil: "Vous pouvez annuler le retrait jusqu'au %s. Ensuite, le message est détruit.",
+			undoUntil: "L'administration peut annuler le retrait jusqu'au %s. Ensuite, le message est détruit.",
 			locked:    "bloquée : personne ne peut l'ouvrir",
 			destroyed: "détruite : ses clés n'existent plus, personne ne peut la récupérer",
 			works:     "le lien fonctionne",

@@ -7,7 +7,7 @@ func italian() words {
 		intro:    "%s le ha inviato un messaggio riservato.",
 		lead:     "Lo legga qui:",
 		button:   "Leggere il messaggio",
-		proof:    "La pagina chiede un codice prima di mostrare il messaggio. Non serve alcun account.",
+		proof:    "La pagina chiede un codice o un PIN prima di mostrare il messaggio. Non serve alcun account.",
 		mark:     "Riferimento: %s. La pagina mostra lo stesso riferimento.",
 		expires:  "Il link è valido fino al %s.",
 		doubt:    "Se non aspettava questo messaggio, non inserisca alcun codice.",
@@ -46,7 +46,7 @@ func italianStaff() staffWords {
 	return staffWords{
 		staffFacts: italianFacts(),
 
-		answer:       "Qualcuno ha risposto al suo messaggio riservato. La risposta non è in questa mail, perché il percorso fino alla sua casella non è protetto.",
+		answer:       "Qualcuno ha risposto al suo messaggio riservato. Non è stato possibile metterla in una mail per lei.",
 		answerRead:   "La legga qui, con il suo nome utente e la sua password:",
 		held:         "Una mail che forse risponde al suo messaggio riservato è stata trattenuta.",
 		heldNext:     "Viene consegnata solo se chi verifica i messaggi trattenuti nella sua organizzazione la rilascia. Se aspetta una risposta, indichi questo numero:",
@@ -114,7 +114,7 @@ func italianFacts() staffFacts {
 		recall: staffRecall{
 			intro:     "Il suo messaggio è stato ritirato.",
 			undone:    "Il ritiro è stato annullato.",
-			undoUntil: "Può annullare il ritiro fino al %s. Dopo il messaggio viene distrutto.",
+			undoUntil: "L'amministrazione può annullare il ritiro fino al %s. Dopo il messaggio viene distrutto.",
 			locked:    "bloccata: nessuno può aprirla",
 			destroyed: "distrutta: le chiavi non esistono più e nessuno può recuperarla",
 			works:     "il link funziona",
