@@ -227,7 +227,7 @@ type contactCmd struct {
 	Show    contactShowCmd    `cmd:"" help:"What is known of a correspondent."`
 	Devices contactDevicesCmd `cmd:"" help:"Browsers that remember a correspondent."`
 	PIN     contactPINCmd     `cmd:"" name:"pin" help:"The PIN that a correspondent chose."`
-	Export  contactExportCmd  `cmd:"" help:"Everything that is stored of a correspondent, as JSON lines."`
+	Export  contactExportCmd  `cmd:"" help:"What is stored of a correspondent, as JSON lines: records only; the texts of messages are not in it."`
 	Erase   contactEraseCmd   `cmd:"" help:"Forget a correspondent; the evidence stays and names them no more."`
 }
 

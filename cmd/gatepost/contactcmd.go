@@ -6,6 +6,18 @@ import (
 	"net/url"
 )
 
+// Help shows a file: nobody guesses what the columns take.
+func (contactImportCmd) Help() string {
+	return `A file:
+
+  email,email2,phone,language,name,pin,patient,consents
+  pat@out.example,pat@home.example,+15550100100,en,Pat Jones,493027,true,research;newsletter
+  kim@out.example,,,es,Kim Lee,,false,
+
+Only email is required. patient is true or false; consents are split by ";". An empty
+column keeps the old value, and patient, once true, stays true.`
+}
+
 type contactExportCmd struct {
 	Name string `arg:"" help:"Mail address."`
 }
