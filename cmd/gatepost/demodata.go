@@ -200,6 +200,8 @@ Look at what arrived outside:   http://%s
   Two secure messages are there. Open the one to pat@out.example, ask for the
   code, come back to the mailbox for it (it went to pat@home.example, the
   patient's other address), and read the mail. The viewer is at %s.
+  There you can answer, choose a PIN and have the browser remembered; the next
+  message then opens more easily. "message recall ID" takes a message back.
 
 Simulated here: hospital.example gets its mail in the clear, because the route
 promises TLS (enforces_tls) and the demo's mailbox has none; and the viewer
