@@ -8,6 +8,7 @@ import (
 	"gatepost/gateway"
 	"gatepost/gateway/mailmsg"
 	"gatepost/gateway/queue"
+	"gatepost/gateway/thread"
 	"gatepost/store"
 )
 
@@ -70,6 +71,9 @@ func (f *Flow) stageWaiting(ctx context.Context, b *store.Batch, m *gateway.Mess
 		URL: gateway.Sensitive(set.ViewerURL + "/staff/" + m.ID.String()), Person: gateway.Sensitive(mask(m.From)),
 		When: m.Accepted.In(set.zone()), Now: f.Now().In(set.zone()),
 	}
+	if d.ReplyTo, err = f.answerable(b, m, e); err != nil {
+		return err
+	}
 	headerIDs, answered, err := f.parents(ctx, m.Thread, m.Author)
 	if err != nil {
 		return err
@@ -91,6 +95,19 @@ func (f *Flow) stageWaiting(ctx context.Context, b *store.Batch, m *gateway.Mess
 	}
 	e.Notice, err = f.keep(ctx, b, m.ID, raw, f.Sealer.WrapSpool)
 	return err
+}
+
+// answerable stages the address by which staff answer to whom they are told
+// of, as they would to the answer itself; null when its author is not proven.
+func (f *Flow) answerable(b *store.Batch, m *gateway.Message, e *gateway.Envelope) (gateway.Address, error) {
+	if m.Author.IsZero() {
+		return gateway.Address{}, nil
+	}
+	local, err := f.Threads.Reply(b, thread.Capability{Thread: m.Thread, Person: m.Author, Staff: e.Recipient})
+	if err != nil {
+		return gateway.Address{}, err
+	}
+	return gateway.ParseAddress(local + "@" + f.set().ReplyDomain)
 }
 
 // returnedStep is from the number of an envelope that came back to that of the

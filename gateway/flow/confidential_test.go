@@ -24,6 +24,32 @@ func (w *world) answered(ctx context.Context, t *testing.T, f *Flow, text string
 
 const secretAnswer = "my zebrafinch coughs"
 
+// TestNoticeOfAnAnswerIsAnswered: staff who are only told of an answer answer
+// that mail, and what they write is the next secured message of the thread.
+func TestNoticeOfAnAnswerIsAnswered(t *testing.T) {
+	w := newWorld(t)
+	clear(w.hop.loopback)
+	kv := emptyStore()
+	w.must(t, kv, func(ctx context.Context, f *Flow) error {
+		w.answered(ctx, t, f, secretAnswer)
+		told := w.hop.mail("ann@clinic.example")
+		if len(told) != 1 {
+			t.Fatalf("%d mails to staff", len(told))
+		}
+		to := replyTo(told[0])
+		w.hop.forget()
+		if _, err := handIn(ctx, f, submissionTo(to), staffReply(to)); err != nil {
+			return err
+		}
+		deliverAll(ctx, f, time.Minute)
+		if got := opened(ctx, t, w, f, "s@secure.example"); !strings.Contains(got, "the zebrafinch says no") {
+			t.Errorf("the correspondent reads %q", got)
+		}
+		return nil
+	})
+	w.sound(t, kv)
+}
+
 // The words of an answer leave to a loopback address or over verified TLS; over
 // anything else, and when they are too large for the mailbox, a notice does,
 // which says where they are and nothing of them.

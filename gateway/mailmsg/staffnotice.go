@@ -32,6 +32,7 @@ type StaffNoticeData struct {
 	HeaderID     string          // Message-ID without "<>", from HeaderID
 	From         gateway.Address // the organization's notices address
 	To           gateway.Address
+	ReplyTo      gateway.Address // where an answer of the staff's goes; null: no Reply-To
 	Organization string
 	Language     string            // BCP 47, the organization's; "" is English
 	Reference    string            // of the message's link; "" leaves it out
@@ -94,6 +95,9 @@ func StaffNotice(d StaffNoticeData) ([]byte, error) {
 	var l letter
 	l.field("From", mailbox(clipped(d.Organization, maxFileName), d.From))
 	l.field("To", mailbox("", d.To))
+	if !d.ReplyTo.IsNull() {
+		l.field("Reply-To", mailbox("", d.ReplyTo))
+	}
 	l.field("Subject", encoded(w.say(subject, clipped(d.Reference, maxReference))))
 	l.field("Date", formatDate(d.Now))
 	l.field("Message-ID", cleanID(d.HeaderID))
