@@ -58,39 +58,28 @@ func (f *Flow) noticeInstead(ctx context.Context, m *gateway.Message, e *gateway
 
 // stageWaiting stages the mail that tells a member of staff of an answer:
 // a link to the page behind their password, and nothing of what was written.
-// It stands under their own message as far as that one's Message-ID may leave.
 func (f *Flow) stageWaiting(ctx context.Context, b *store.Batch, m *gateway.Message, e *gateway.Envelope, kind mailmsg.StaffKind) error {
 	set := f.set()
-	from := set.notices()
-	headerID, err := mailmsg.HeaderID(from.Domain(), f.Random)
+	replyTo, err := f.answerable(b, m, e)
 	if err != nil {
-		return err
-	}
-	d := mailmsg.StaffNoticeData{
-		Kind: kind, HeaderID: headerID, From: from, To: e.Recipient, Organization: set.Organization, Language: set.Language,
-		URL: gateway.Sensitive(set.ViewerURL + "/staff/" + m.ID.String()), Person: gateway.Sensitive(mask(m.From)),
-		When: m.Accepted.In(set.zone()), Now: f.Now().In(set.zone()),
-	}
-	if d.ReplyTo, err = f.answerable(b, m, e); err != nil {
 		return err
 	}
 	headerIDs, answered, err := f.parents(ctx, m.Thread, m.Author)
 	if err != nil {
 		return err
 	}
-	for _, id := range headerIDs {
-		if id = f.quotable(id); id != "" {
-			d.References = append(d.References, id)
-		}
+	d := mailmsg.StaffNoticeData{
+		Kind: kind, To: e.Recipient, ReplyTo: replyTo, URL: gateway.Sensitive(set.ViewerURL + "/staff/" + m.ID.String()),
+		Person: gateway.Sensitive(mask(m.From)), When: m.Accepted.In(set.zone()), References: headerIDs,
 	}
 	if answered != nil {
-		d.InReplyTo = f.quotable(answered.HeaderID)
+		d.InReplyTo = answered.HeaderID
 	}
-	raw, err := mailmsg.StaffNotice(d)
+	raw, err := f.composeStaffNotice(d)
 	if err != nil {
 		return fmt.Errorf("composing a notice to staff: %w", err)
 	}
-	if raw, err = set.sign(from, raw); err != nil {
+	if raw, err = set.sign(set.notices(), raw); err != nil {
 		return err
 	}
 	e.Notice, err = f.keep(ctx, b, m.ID, raw, f.Sealer.WrapSpool)

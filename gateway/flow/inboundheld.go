@@ -41,17 +41,13 @@ func (f *Flow) stageQuarantined(ctx context.Context, b *store.Batch, m *gateway.
 	}
 	for _, to := range f.answering(in.thread) {
 		d := mailmsg.StaffNoticeData{
-			Kind: mailmsg.StaffHeld, From: set.notices(), To: to, Organization: set.Organization, Language: set.Language,
-			Reason: string(in.placement.Reason), Held: id.String(), When: m.Accepted.In(set.zone()),
-			References: headerIDs, Now: now.In(set.zone()),
+			Kind: mailmsg.StaffHeld, To: to, Reason: string(in.placement.Reason), Held: id.String(), When: m.Accepted.In(set.zone()),
+			References: headerIDs,
 		}
 		if answered != nil {
 			d.InReplyTo = answered.HeaderID
 		}
-		if d.HeaderID, err = mailmsg.HeaderID(set.notices().Domain(), f.Random); err != nil {
-			return err
-		}
-		raw, err := mailmsg.StaffNotice(d)
+		raw, err := f.composeStaffNotice(d)
 		if err != nil {
 			return err
 		}

@@ -138,31 +138,6 @@ func (f *Flow) tell(ctx context.Context, b *store.Batch, e *gateway.Envelope, m 
 	})
 }
 
-// stageStaffNotice stages a notice to the member of staff who wrote m, under
-// their own message. Nobody outside the organization is told anything: told is false then.
-func (f *Flow) stageStaffNotice(ctx context.Context, b *store.Batch, m *gateway.Message, d mailmsg.StaffNoticeData) (told bool, err error) {
-	set := f.set()
-	to := m.From
-	if !to.In(set.Domains) {
-		to = m.Sender
-	}
-	if to.IsNull() || !to.In(set.Domains) {
-		return false, nil
-	}
-	d.From, d.To, d.Organization, d.Language, d.Now = set.notices(), to, set.Organization, set.Language, f.Now().In(set.zone())
-	if id := f.quotable(m.HeaderID); id != "" {
-		d.InReplyTo, d.References = id, []string{id}
-	}
-	if d.HeaderID, err = mailmsg.HeaderID(d.From.Domain(), f.Random); err != nil {
-		return false, err
-	}
-	raw, err := mailmsg.StaffNotice(d)
-	if err != nil {
-		return false, err
-	}
-	return true, f.stageOwn(ctx, b, own{from: d.From, to: to, thread: m.Thread, raw: raw})
-}
-
 // stageStatus stages a task that tells the sender of the first reading, where
 // a rule asks for it.
 func (f *Flow) stageStatus(b *store.Batch, e *gateway.Envelope, l gateway.Link, s sight) error {
