@@ -19,7 +19,6 @@ const (
 	NoticeFirst    NoticeKind = ""         // a message waits
 	NoticeReminder NoticeKind = "reminder" // it still waits
 	NoticeExpiring NoticeKind = "expiring" // its link ends soon
-	NoticeReceived NoticeKind = "received" // an answer has arrived: no link, no expiry
 )
 
 // NoticeData is everything that a notice says. There is no place in it for
@@ -59,7 +58,7 @@ var ErrNoLink = errors.New("notice without link")
 // as HTML. It holds nothing that people wrote but the sender's name, loads
 // nothing from the network and is 7-bit, unless an address itself is not ASCII.
 func Notice(d NoticeData) ([]byte, error) {
-	if d.Kind != NoticeReceived && d.URL == "" && (d.Kind == NoticeFirst || d.Sent.IsZero()) {
+	if d.URL == "" && (d.Kind == NoticeFirst || d.Sent.IsZero()) {
 		return nil, ErrNoLink
 	}
 	boundary, err := letters(d.Random)
@@ -97,10 +96,8 @@ func (d *NoticeData) header(l *letter, w words) {
 	l.field("Message-ID", "<"+d.HeaderID+">")
 	l.thread(d.First, []string{d.Original})
 	switch {
-	case d.Kind == NoticeReceived:
-		l.field("Auto-Submitted", "auto-replied") // RFC 3834 section 5
 	case d.Kind != NoticeFirst:
-		l.field("Auto-Submitted", "auto-generated")
+		l.field("Auto-Submitted", "auto-generated") // RFC 3834 section 5
 	case isToken(d.AutoSubmitted):
 		l.field("Auto-Submitted", d.AutoSubmitted)
 	}
@@ -112,8 +109,6 @@ func (d *NoticeData) subject(w words) string {
 		return w.say(w.reminderSubject, d.Organization)
 	case NoticeExpiring:
 		return w.say(w.expiringSubject, d.Organization)
-	case NoticeReceived:
-		return w.say(w.receivedSubject, d.Organization)
 	}
 	return w.say(w.subject, d.Organization)
 }
@@ -140,10 +135,6 @@ func (d *NoticeData) says(w words) sentences {
 		s.intro = w.say(w.reminderIntro, d.Organization)
 	case NoticeExpiring:
 		s.intro = w.say(w.expiringIntro, d.Organization)
-	case NoticeReceived:
-		s.intro, s.doubt = w.say(w.receivedIntro, d.Organization), w.receivedDoubt
-		s.mark = w.staff.labels.reference + " " + w.apart(d.Reference)
-		return s
 	default:
 		s.intro = w.say(w.intro, d.Organization)
 	}
@@ -156,14 +147,11 @@ func (d *NoticeData) says(w words) sentences {
 
 func (d *NoticeData) plain(w words, s sentences) string {
 	lead := ""
-	if d.linked() {
+	if d.URL != "" {
 		lead = w.lead + "\n" + oneLine(d.URL.Reveal())
 	}
 	return wrap(strings.Join(nonEmpty(s.intro, lead, s.elsewhere, s.proof, strings.TrimSpace(s.mark+"\n"+s.expires), s.doubt, s.help), "\n\n")) + "\n"
 }
-
-// linked reports whether the notice holds the link itself.
-func (d *NoticeData) linked() bool { return d.URL != "" && d.Kind != NoticeReceived }
 
 // html needs no picture, no style sheet and no script; its one link is a
 // button that also works where styles do not. Each paragraph names its
@@ -184,7 +172,7 @@ func (d *NoticeData) html(w words, s sentences) string {
 		"\n<title>" + escape(oneLine(d.subject(w))) + "</title></head>\n" +
 		"<body" + direction + ` style="margin:0;padding:24px;font:16px/1.5 sans-serif;max-width:36em">` + "\n")
 	p("", escape(s.intro))
-	if d.linked() {
+	if d.URL != "" {
 		p("", `<a href="`+escape(oneLine(d.URL.Reveal()))+`" style="display:inline-block;padding:12px 20px;border-radius:6px;background:`+d.color()+`;color:#ffffff;text-decoration:none">`+"\n"+escape(w.button)+"</a>")
 	}
 	p("", escape(s.elsewhere))

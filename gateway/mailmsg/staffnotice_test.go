@@ -169,7 +169,7 @@ func TestStaffNoticeWithHostileValues(t *testing.T) {
 }
 
 func noticeKinds() []mailmsg.NoticeKind {
-	return []mailmsg.NoticeKind{mailmsg.NoticeFirst, mailmsg.NoticeReminder, mailmsg.NoticeExpiring, mailmsg.NoticeReceived}
+	return []mailmsg.NoticeKind{mailmsg.NoticeFirst, mailmsg.NoticeReminder, mailmsg.NoticeExpiring}
 }
 
 func TestNoticeKinds(t *testing.T) {
@@ -197,7 +197,7 @@ func TestNoticeKinds(t *testing.T) {
 				sound(t, raw)
 				m, parts := parse(t, raw)
 				checkNotice(t, name, d, m, parts)
-				if kind != mailmsg.NoticeReceived && seen[parts["text/plain"]] != "" {
+				if seen[parts["text/plain"]] != "" {
 					t.Errorf("%s says what %s says", name, seen[parts["text/plain"]])
 				}
 				seen[parts["text/plain"]] = name
@@ -215,7 +215,7 @@ func TestNoticeKinds(t *testing.T) {
 func checkNotice(t *testing.T, name string, d mailmsg.NoticeData, m *mail.Message, parts map[string]string) {
 	t.Helper()
 	links := 1
-	if d.URL == "" || d.Kind == mailmsg.NoticeReceived {
+	if d.URL == "" {
 		links = 0
 	}
 	for media, text := range parts {
@@ -233,11 +233,7 @@ func checkNotice(t *testing.T, name string, d mailmsg.NoticeData, m *mail.Messag
 	if plain := parts["text/plain"]; links == 1 && !strings.Contains(plain, "\r\n"+d.URL.Reveal()+"\r\n") {
 		t.Errorf("%s: the link does not stand alone on its line", name)
 	}
-	automatic := map[mailmsg.NoticeKind]string{mailmsg.NoticeReceived: "auto-replied"}[d.Kind]
-	if automatic == "" {
-		automatic = "auto-generated"
-	}
-	if m.Header.Get("Auto-Submitted") != automatic || m.Header.Get("In-Reply-To") != "<first@clinic.example>" {
+	if m.Header.Get("Auto-Submitted") != "auto-generated" || m.Header.Get("In-Reply-To") != "<first@clinic.example>" {
 		t.Errorf("%s: not automatic, or not threaded", name)
 	}
 }

@@ -27,9 +27,6 @@ type words struct {
 	elsewhere       string // date of the first notice
 	expiringSubject string // organization
 	expiringIntro   string // organization
-	receivedSubject string // organization
-	receivedIntro   string // organization
-	receivedDoubt   string
 
 	codeSubject string // reference
 	codeIntro   string // reference

@@ -18,9 +18,6 @@ func german() words {
 		elsewhere:       "Der Link steht in unserer ersten Mail vom %s. Bitte öffnen Sie diese Mail und dort den Link.",
 		expiringSubject: "Läuft bald ab: vertrauliche Nachricht von %s",
 		expiringIntro:   "Eine vertrauliche Nachricht von %s können Sie nur noch kurze Zeit lesen.",
-		receivedSubject: "Ihre Antwort an %s ist angekommen",
-		receivedIntro:   "Ihre Antwort ist bei %s angekommen. Sie müssen nichts weiter tun.",
-		receivedDoubt:   "Wenn Sie diese Antwort nicht geschrieben haben, sagen Sie es uns bitte.",
 
 		codeSubject: "Code zum Kennzeichen %s",
 		codeIntro:   "Ihr Code für die vertrauliche Nachricht mit dem Kennzeichen %s:",

@@ -18,9 +18,6 @@ func english() words {
 		elsewhere:       "The link is in our first mail of %s. Please open that mail, and the link in it.",
 		expiringSubject: "Ends soon: secure message from %s",
 		expiringIntro:   "You can read a secure message from %s for a short time only.",
-		receivedSubject: "Your answer to %s has arrived",
-		receivedIntro:   "Your answer has reached %s. You need not do anything more.",
-		receivedDoubt:   "If you did not write this answer, please tell us.",
 
 		codeSubject: "Code for reference %s",
 		codeIntro:   "Your code for the secure message with reference %s:",

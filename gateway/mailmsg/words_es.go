@@ -18,9 +18,6 @@ func spanish() words {
 		elsewhere:       "El enlace está en nuestro primer correo del %s. Abra ese correo y después el enlace que contiene.",
 		expiringSubject: "Caduca pronto: mensaje confidencial de %s",
 		expiringIntro:   "Solo podrá leer un mensaje confidencial de %s durante poco tiempo más.",
-		receivedSubject: "Su respuesta a %s ha llegado",
-		receivedIntro:   "Su respuesta ha llegado a %s. No tiene que hacer nada más.",
-		receivedDoubt:   "Si no ha escrito esta respuesta, díganoslo, por favor.",
 
 		codeSubject: "Código para la referencia %s",
 		codeIntro:   "Su código para el mensaje confidencial con la referencia %s:",

@@ -18,9 +18,6 @@ func french() words {
 		elsewhere:       "Le lien se trouve dans notre premier courriel du %s. Ouvrez ce courriel, puis le lien qu'il contient.",
 		expiringSubject: "Expire bientôt : message confidentiel de %s",
 		expiringIntro:   "Vous ne pourrez plus lire longtemps un message confidentiel de %s.",
-		receivedSubject: "Votre réponse à %s est bien arrivée",
-		receivedIntro:   "Votre réponse est bien arrivée chez %s. Vous n'avez rien d'autre à faire.",
-		receivedDoubt:   "Si vous n'avez pas écrit cette réponse, dites-le-nous.",
 
 		codeSubject: "Code pour la référence %s",
 		codeIntro:   "Votre code pour le message confidentiel portant la référence %s :",

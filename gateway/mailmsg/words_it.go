@@ -18,9 +18,6 @@ func italian() words {
 		elsewhere:       "Il link si trova nella nostra prima mail del %s. Apra quella mail e poi il link che contiene.",
 		expiringSubject: "Scade presto: messaggio riservato da %s",
 		expiringIntro:   "Un messaggio riservato da %s si può leggere ancora per poco tempo.",
-		receivedSubject: "La sua risposta a %s è arrivata",
-		receivedIntro:   "La sua risposta è arrivata a %s. Non deve fare altro.",
-		receivedDoubt:   "Se non ha scritto lei questa risposta, ce lo dica.",
 
 		codeSubject: "Codice per il riferimento %s",
 		codeIntro:   "Il suo codice per il messaggio riservato con il riferimento %s:",

@@ -28,14 +28,11 @@ const (
 	bodyLabel     = "gatepost body 1"
 )
 
-// sealedSize is the number of octets that a body of n octets has when sealed.
-func sealedSize(n int64) int64 { return n + segments(n)*tagSize }
-
 // segments is the number of segments of a body of n octets.
 func segments(n int64) int64 { return max(1, (n+segmentSize-1)/segmentSize) }
 
-// openedSize is the inverse of sealedSize; ok is false for a size that no
-// sealed body has.
+// openedSize is the number of octets of a body by its size when sealed; ok is
+// false for a size that no sealed body has.
 func openedSize(sealed int64) (n int64, ok bool) {
 	full, rest := sealed/sealedSegment, sealed%sealedSegment
 	switch {

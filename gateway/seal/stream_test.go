@@ -353,3 +353,6 @@ func BenchmarkContent(b *testing.B) {
 		})
 	}
 }
+
+// sealedSize is the number of octets that a body of n octets has when sealed.
+func sealedSize(n int64) int64 { return n + segments(n)*tagSize }
