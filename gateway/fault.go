@@ -16,6 +16,9 @@ type Fault struct {
 	Status string // enhanced status, RFC 3463: "4.3.0"
 	Text   string // words for the peer: ASCII, one line, nothing about other people's data
 	Cause  error  // private; may be nil
+	// SMPP is the command_status for a peer that speaks SMPP (v3.4 section
+	// 5.1.3); 0 leaves it to the class of Code.
+	SMPP uint32
 }
 
 // Error is for our log: the words for the peer and the cause.

@@ -17,7 +17,7 @@ const (
 
 // Peer is who handed a message over.
 type Peer struct {
-	Listener string         // relay, inbound, submission, submissions; viewer for an answer written there
+	Listener string         // relay, inbound, submission, submissions, smpp, smpps; viewer for an answer written there, upstream for one by SMS
 	Addr     netip.AddrPort // of the client
 	Helo     string
 	Account  string // authenticated account, "" when none
@@ -100,6 +100,8 @@ type Message struct {
 	Under EnvelopeID `json:",omitzero"`
 	// Authentication is what was verified of a mail from outside.
 	Authentication *Authentication `json:",omitempty"`
+	// Ends are set for a message of channel SMS, whose body is its segments.
+	Ends *Ends `json:",omitempty"`
 }
 
 // Edit replaces Length octets at Offset of the canonical message by Text when
@@ -216,6 +218,9 @@ type Outcome struct {
 	// DSN says that the next hop took over reporting of success (RFC 3461
 	// section 5.2.2); else whoever asked for it is told of the relaying.
 	DSN bool `json:",omitempty"`
+	// Segments is how far each segment of a short message came, in all attempts
+	// together.
+	Segments []SegmentResult `json:",omitempty"`
 }
 
 // TLSState is what was known of the connection when the message left.
