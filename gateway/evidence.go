@@ -71,6 +71,13 @@ const (
 	EventBackup         Event = "store.backup"
 	EventRestored       Event = "store.restored"
 	EventExported       Event = "evidence.exported"
+	EventReceipt        Event = "sms.receipt"       // the carrier says what became of a message
+	EventPartsExpired   Event = "sms.parts_expired" // the rest of a long text never came
+	EventSMSReceived    Event = "sms.received"      // from a telephone
+	EventAppDelivered   Event = "app.delivered"     // an application took a message from outside
+	EventCancelled      Event = "envelope.cancelled"
+	EventReplaced       Event = "envelope.replaced"
+	EventConsentChanged Event = "consent.changed"
 )
 
 // Record is one piece of evidence. It may be kept for years and shown to

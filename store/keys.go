@@ -45,6 +45,13 @@ const (
 	PersonPart Table = 'c' // person ref, thread id -> empty: the threads of a person
 	Agenda     Table = 'd' // due time (8), kind (1), subject -> what is to be done then
 	Devices    Table = 'e' // person ref, device id -> remembered browser
+	SMSParts   Table = 'f' // keyed hash of a long text (16), part (1) -> segment that waits for the others
+	ShortIDs   Table = 'g' // id given to an application -> message, part
+	CarrierIDs Table = 'h' // keyed hash of an id as the carrier may spell it (16), of it exactly (8) -> envelope, segment
+	Early      Table = 'i' // keyed hash of a carrier's id, time (8) -> receipt that came before its message's answer
+	Outbox     Table = 'j' // keyed hash of a system_id (16), sequence (8) -> what waits for an application
+	Dialogs    Table = 'k' // person ref, keyed hash of our line (16) -> who last wrote from there, newest thread
+	Consents   Table = 'l' // keyed hash of our line and a number -> consent
 )
 
 // Key joins a table and parts into a key. Parts other than the last must have

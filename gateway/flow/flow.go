@@ -141,6 +141,8 @@ type Parts struct {
 	// Verifier authenticates mail from outside.
 	Verifier Verifier
 	Codes    CodeChannel // to telephones; nil: codes travel by mail only
+	SMS      SMSC        // nil: nothing leaves to a telephone
+	Texts    Texts
 	Queue    queue.Config
 	Now      func() time.Time
 	Random   io.Reader
