@@ -27,7 +27,7 @@ type Config struct {
 	Replies      Replies      `yaml:"replies" doc:"how answers come back by mail"`
 	Viewer       Viewer       `yaml:"viewer" doc:"the web viewer for correspondents"`
 	IMAP         IMAP         `yaml:"imap" doc:"IMAP for staff (accepted, not used yet)"`
-	SMS          *SMS         `yaml:"sms" doc:"SMS over SMPP. Absent: off (accepted, not used yet)"`
+	SMS          *SMS         `yaml:"sms" doc:"SMS over SMPP. Absent: off"`
 	Queue        Queue        `yaml:"queue" doc:"the delivery schedule"`
 	Pins         Pins         `yaml:"pins" doc:"how a reader proves who they are"`
 	Links        Links        `yaml:"links" doc:"links to secured messages"`
@@ -71,8 +71,8 @@ type Listen struct {
 	Inbound     string `yaml:"inbound" doc:"anyone, for the reply domain"`
 	Submission  string `yaml:"submission" doc:"STARTTLS, then AUTH"`
 	Submissions string `yaml:"submissions" doc:"implicit TLS, then AUTH"`
-	SMPP        string `yaml:"smpp" doc:"applications that send SMS (accepted, not used yet)"`
-	SMPPS       string `yaml:"smpps" doc:"the same with implicit TLS (accepted, not used yet)"`
+	SMPP        string `yaml:"smpp" doc:"applications that send SMS"`
+	SMPPS       string `yaml:"smpps" doc:"the same with implicit TLS"`
 	IMAP        string `yaml:"imap" doc:"STARTTLS (accepted, not used yet)"`
 	IMAPS       string `yaml:"imaps" doc:"implicit TLS (accepted, not used yet)"`
 	Viewer      string `yaml:"viewer" doc:"HTTPS for correspondents"`
@@ -142,20 +142,35 @@ type IMAP struct {
 	PlaintextLoopback bool `yaml:"plaintext_loopback" doc:"true: LOGIN without TLS on loopback"`
 }
 
+// Values of Upstream.Bind.
+const (
+	BindTransceiver = "transceiver"
+	BindSeparate    = "separate"
+	BindTransmitter = "transmitter"
+)
+
+// AnySender among the senders of an account lets it use any source address.
+const AnySender = "*"
+
 // SMS configures SMS over SMPP.
 type SMS struct {
 	Domain   string       `yaml:"domain" doc:"mail to +number@domain becomes SMS. Absent: sms.<first domain>"`
 	Accounts []SMSAccount `yaml:"accounts" doc:"applications that may bind"`
-	Upstream *Upstream    `yaml:"upstream" doc:"the carrier's SMSC"`
+	Sender   string       `yaml:"sender" doc:"source address of Gatepost's own messages: codes, and notices for mail to a number. Empty: the first that an account names"`
+	Upstream *Upstream    `yaml:"upstream" doc:"the carrier's SMSC. Absent: messages wait"`
 	Timers   Timers       `yaml:"timers" doc:"of SMPP sessions"`
 }
 
 // SMSAccount is an application that may bind.
 type SMSAccount struct {
 	SystemID string   `yaml:"system_id" doc:"its login name, at most 15 octets"`
-	Password Secret   `yaml:"password" doc:"{file: NAME} or {env: NAME}; at most 8 octets"`
-	Senders  []string `yaml:"senders" doc:"source addresses it may use; \"*\" is any"`
-	Inbox    string   `yaml:"inbox" doc:"staff address that gets what belongs to no thread"`
+	Password Secret   `yaml:"password" doc:"{file: NAME} or {env: NAME}; at most 64 octets"`
+	Senders  []string `yaml:"senders" doc:"source addresses it may use, \"+\" before an international number; the first stands in where it names none; \"*\" is any"`
+	Inbox    string   `yaml:"inbox" doc:"staff address that its messages come from and answers go to"`
+	Campaign []string `yaml:"campaign" doc:"service_types of declared campaigns"`
+	Window   int      `yaml:"window" doc:"unanswered PDUs of one session; more are not read before"`
+	Rate     int      `yaml:"rate" doc:"messages a second, above which it hears ESME_RTHROTTLED; 0: no limit"`
+	Sessions int      `yaml:"sessions" doc:"binds at once"`
 }
 
 // Upstream is the carrier's SMSC.
@@ -163,9 +178,11 @@ type Upstream struct {
 	Addr     string `yaml:"addr" doc:"host:port"`
 	SystemID string `yaml:"system_id" doc:"our login name there"`
 	Password Secret `yaml:"password" doc:"{file: NAME} or {env: NAME}"`
-	Bind     string `yaml:"bind" values:"transceiver transmitter receiver" doc:"transceiver, transmitter or receiver"`
+	Bind     string `yaml:"bind" values:"transceiver separate transmitter" doc:"transceiver; separate: a transmitter and a receiver; transmitter: no receipts and no answers come back"`
 	Window   int    `yaml:"window" doc:"unanswered PDUs"`
 	Rate     int    `yaml:"rate" doc:"messages a second; 0: no limit"`
+	TLS      string `yaml:"tls" values:"none verify" doc:"none or verify"`
+	CA       string `yaml:"ca" path:"true" doc:"PEM roots for verify. Empty: the system's"`
 }
 
 // Timers of SMPP sessions, SMPP v3.4 section 7.2, and of reassembly.

@@ -225,11 +225,15 @@ func TestRefused(t *testing.T) {
 		{"tries", org + "pins: {tries: 100}\n", ":2:15: pins.tries: must be from 1 to 10: a PIN has six digits"},
 		{"freeze", org + "pins: {freeze: 3}\n", ":2:16: pins.freeze: must be from pins.tries (5) to 20"},
 		{"short", org + "queue: {max_retry: 1s}\n", ":2:20: queue.max_retry: 1s is too short: at least 1m"},
-		{"sms password", org + "sms: {accounts: [{system_id: e, password: {file: long}, senders: [\"*\"], inbox: a@clinic.example}]}\n", ":2:43: sms.accounts[0].password: is longer than 8 octets (SMPP v3.4 section 5.2.2)"},
+		{"sms password", org + "sms: {accounts: [{system_id: e, password: {file: long}, senders: [\"*\"], inbox: a@clinic.example}]}\n", ":2:43: sms.accounts[0].password: is longer than 64 octets"},
+		{"sms inbox", org + "sms: {accounts: [{system_id: e, password: {file: ok}, senders: [\"*\"], inbox: a@out.example}]}\n", ":2:78: sms.accounts[0].inbox: is in no domain of organization.domains: answers would leave the organization"},
+		{"sms sender", org + "sms: {sender: \"a name too long\"}\n", `:2:15: sms.sender: "a name too long" is no source address: digits, "+" and digits, or a name of at most 11 characters`},
+		{"sms domain", org + "sms: {domain: Clinic.example}\n", `:2:15: sms.domain: "clinic.example" has mailboxes: numbers need a domain of their own`},
+		{"sms ca", org + "sms: {upstream: {addr: \"127.0.0.1:1\", system_id: g, password: {file: ok}, ca: x.pem}}\n", ":2:79: sms.upstream.ca: needs tls: verify"},
 		{"sms account", org + "sms: {accounts: [{system_id: e}]}\n", ":2:18: sms.accounts[0].password: is missing: {file: NAME} or {env: NAME}"},
 	} {
 		t.Run(v.name, func(t *testing.T) {
-			_, err := load(t, v.src, map[string]string{"ok": "x", "empty": "\n", "long": "123456789"})
+			_, err := load(t, v.src, map[string]string{"ok": "x", "empty": "\n", "long": strings.Repeat("x", 65)})
 			var p Problems
 			if !errors.As(err, &p) {
 				t.Fatalf("got %v, want a problem", err)
@@ -305,7 +309,7 @@ func TestSecretNeverShows(t *testing.T) {
 	}
 	var log strings.Builder
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "secret", c.SMS.Upstream.Password, "config", c)
-	shown := fmt.Sprintf("%v %+v %#v %s %q", c.SMS.Upstream, *c.SMS.Upstream, c.SMS.Upstream.Password, c.SMS.Accounts, c.SMS.Upstream.Password)
+	shown := fmt.Sprintf("%v %+v %#v %v %q", c.SMS.Upstream, *c.SMS.Upstream, c.SMS.Upstream.Password, c.SMS.Accounts, c.SMS.Upstream.Password)
 	for _, text := range []string{shown, log.String(), string(c.Effective()), string(c.Documented())} {
 		if strings.Contains(text, "hunter2") {
 			t.Errorf("shows the secret: %s", text)

@@ -51,7 +51,9 @@ func Defaults() *Config {
 
 func (r *Route) setDefaults() { r.Port, r.TLS = 25, TLSOpportunistic }
 
-func (u *Upstream) setDefaults() { u.Bind, u.Window = "transceiver", 10 }
+func (a *SMSAccount) setDefaults() { a.Window, a.Sessions = 100, 20 }
+
+func (u *Upstream) setDefaults() { u.Bind, u.Window, u.TLS = BindTransceiver, 10, TLSNone }
 
 func (s *SMS) setDefaults() {
 	s.Timers = Timers{
@@ -84,8 +86,21 @@ func (c *Config) derive() {
 			c.Hostname = c.systemName
 		}
 	}
-	if c.SMS != nil && c.SMS.Domain == "" {
-		c.SMS.Domain = "sms." + first
+	if c.SMS != nil {
+		c.SMS.derive(first)
+	}
+}
+
+func (s *SMS) derive(first string) {
+	if s.Domain == "" {
+		s.Domain = "sms." + first
+	}
+	for _, a := range s.Accounts {
+		for _, sender := range a.Senders {
+			if s.Sender == "" && sender != AnySender {
+				s.Sender = sender
+			}
+		}
 	}
 }
 

@@ -58,10 +58,10 @@ func exampleRoutes() []Route {
 
 func exampleSMS() *SMS {
 	sms := newValue(reflect.TypeFor[SMS]()).Interface().(SMS)
-	sms.Accounts = []SMSAccount{{
-		SystemID: "esme1", Password: Secret{File: "esme1.secret"},
-		Senders: []string{"15550001111", "CLINIC"}, Inbox: "frontdesk@clinic.example",
-	}}
+	app := newValue(reflect.TypeFor[SMSAccount]()).Interface().(SMSAccount)
+	app.SystemID, app.Password = "esme1", Secret{File: "esme1.secret"}
+	app.Senders, app.Inbox = []string{"15550001111", "CLINIC"}, "frontdesk@clinic.example"
+	sms.Accounts = []SMSAccount{app}
 	up := newValue(reflect.TypeFor[Upstream]()).Interface().(Upstream)
 	up.Addr, up.SystemID, up.Password = "127.0.0.1:2776", "gw", Secret{Env: "GATEPOST_SMSC"}
 	sms.Upstream = &up

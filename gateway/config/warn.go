@@ -33,9 +33,33 @@ func (c *Config) Warnings() []Problem {
 	warn(c.Links.Expires > c.Retention.Secured, "links.expires", "is longer than retention.secured: links end with the message after %s", FormatDuration(c.Retention.Secured))
 	warn(c.Relay.MaxMessage < 64<<10, "relay.max_message", "is below the 64 KiB of RFC 5321 section 4.5.3.1.7")
 	c.warnHandsOn(warn)
-	warn(c.SMS != nil || c.Listen.SMPP+c.Listen.SMPPS != "", "sms", "this version speaks no SMPP: read but not started")
+	c.warnSMS(warn)
 	warn(c.Listen.IMAP+c.Listen.IMAPS != "", "listen.imap", "this version speaks no IMAP: read but not started")
 	return append(found, c.wideFiles()...)
+}
+
+// warnSMS looks at what the two sides of SMS lack.
+func (c *Config) warnSMS(warn func(on bool, path, format string, args ...any)) {
+	listens := c.Listen.SMPP+c.Listen.SMPPS != ""
+	warn(listens && c.SMS == nil, "sms", "is not set: no application can bind")
+	if c.SMS == nil {
+		return
+	}
+	u := c.SMS.Upstream
+	warn(u == nil, "sms.upstream", "is not set: messages to telephones wait in the queue")
+	warn(!listens && len(c.SMS.Accounts) > 0, "listen.smpp", "is not set: no application can bind")
+	warn(c.SMS.Sender == "", "sms.sender", "is not set, and no account names a source address: codes and mail do not reach telephones")
+	if u == nil {
+		return
+	}
+	host, err := netip.ParseAddrPort(u.Addr)
+	warn(u.TLS == TLSNone && (err != nil || !host.Addr().IsLoopback()), "sms.upstream.tls", "none: the carrier's line carries messages and password in the clear")
+	warn(u.Bind == BindTransmitter, "sms.upstream.bind", "transmitter: receipts and answers, STOP among them, do not come back")
+	for i, a := range c.SMS.Accounts {
+		if len(a.Password.Reveal()) < 8 {
+			warn(true, fmt.Sprintf("sms.accounts[%d].password", i), "has fewer than 8 octets")
+		}
+	}
 }
 
 // warnHandsOn compares who is trusted with who hands on mail from the world.
@@ -98,7 +122,7 @@ type Change struct {
 // path covers what lies below it.
 var restart = [...]string{
 	"hostname", "listen", "data_dir", "key_dir", "tls.viewer", "dns", "organization.name", "organization.help", "organization.timezone", "brand",
-	"relay.client_ca", "relay.max_message", "viewer", "queue", "pins",
+	"relay.client_ca", "relay.max_message", "viewer", "queue", "pins", "sms.upstream", "sms.timers",
 }
 
 // Changes compares the running configuration with the one that would replace
