@@ -1,0 +1,173 @@
+package text
+
+import (
+	"slices"
+	"strings"
+
+	"gatepost/gateway"
+)
+
+// Paths of the parts of a reading.
+const (
+	pathText   = "1"
+	pathHeader = "header" // elements of user data headers that are no text
+	pathTLV    = "tlv"    // optional parameters
+)
+
+// Read says what a text in segments may be read as, given in order of their
+// places. Octets are joined before they are decoded, so that an escape or a
+// character cut in two by the sender is whole again. Parts[0] is always the
+// text that was most likely meant, "" for binary content; PartHidden is what
+// somebody else may read: in other alphabets, in elements of headers and in
+// optional parameters.
+func (Texts) Read(segments []gateway.Segment) *gateway.Reading {
+	r := reader{out: &gateway.Reading{Channel: gateway.SMS}}
+	for i := range segments {
+		r.segment(&segments[i])
+	}
+	r.text()
+	r.aside(pathHeader, r.header)
+	r.aside(pathTLV, r.tlvs)
+	if len(r.header) > maxHarmless && !isText(appendOctets(nil, r.header)) {
+		r.doubts |= unreadableHeader
+	}
+	r.doubts.report(r.out)
+	return r.out
+}
+
+// maxHarmless is how many octets of unknown header elements are taken for
+// settings; more may be a picture.
+const maxHarmless = 24
+
+type reader struct {
+	out    *gateway.Reading
+	runs   []run
+	header []byte // of elements that say nothing of the text
+	tlvs   []byte
+	doubts doubts
+}
+
+// segment sorts what one segment holds.
+func (r *reader) segment(s *gateway.Segment) {
+	if s.DefaultID != 0 {
+		r.doubts |= doubtCanned
+	}
+	payload := s.Payload()
+	if onePayload(s) != nil {
+		r.doubts |= doubtPayload
+		r.tlvs = append(append(r.tlvs, s.Short...), 0)
+	}
+	h, body, err := userData(s, payload)
+	if err != nil {
+		r.doubts |= doubtHeader
+		r.header = append(append(r.header, payload...), 0)
+	}
+	t := r.elements(h)
+	for i, tlv := range s.TLVs {
+		if tlv.Tag != gateway.TagMessagePayload || r.doubts&doubtPayload != 0 {
+			r.tlvs = append(append(r.tlvs, s.TLVs[i].Value...), 0)
+		}
+	}
+	r.join(s.DataCoding, t, piece{octets: body, fill: (7 - h.size*8%7) % 7})
+}
+
+// elements reads the national tables out of a header, and keeps the data of
+// elements that are not about the text.
+func (r *reader) elements(h header) tongue {
+	t := plainTongue
+	for _, e := range h.elements {
+		switch e.id {
+		case ieConcat8, ieConcat16, iePorts8, iePorts16:
+		case ieSingle, ieLocking:
+			if !t.use(e) {
+				r.doubts |= doubtTongue
+			}
+		default:
+			r.header = append(append(r.header, e.data...), 0)
+		}
+	}
+	return t
+}
+
+// join adds octets to the last run, if they are of its kind.
+func (r *reader) join(coding byte, t tongue, p piece) {
+	if n := len(r.runs); n > 0 && r.runs[n-1].coding == coding && r.runs[n-1].tongue == t {
+		last := &r.runs[n-1]
+		if len(last.pieces) == 1 {
+			last.octets = slices.Clone(last.octets)
+		}
+		last.octets = append(last.octets, p.octets...)
+		last.pieces = append(last.pieces, p)
+		return
+	}
+	r.runs = append(r.runs, run{coding: coding, tongue: t, octets: p.octets, pieces: []piece{p}})
+}
+
+// text reads the runs. Where there are several, each view is taken through all
+// of them: a run that cannot be read so stands there as it is likely.
+func (r *reader) text() {
+	if len(r.runs) == 0 {
+		r.put(gateway.PartText, pathText, "")
+		return
+	}
+	views := []view{}
+	for i := range r.runs {
+		run := &r.runs[i]
+		run.read()
+		r.doubts |= run.doubts
+		for _, one := range run.readings[1:] {
+			if !slices.Contains(views, one.view) {
+				views = append(views, one.view)
+			}
+		}
+	}
+	r.put(gateway.PartText, pathText, r.through(asNothing))
+	for _, v := range views {
+		if len(r.runs) > 1 {
+			r.doubts |= doubtMixed
+		}
+		r.put(gateway.PartHidden, pathText, r.through(v))
+	}
+}
+
+func (r *reader) through(v view) string {
+	if len(r.runs) == 1 {
+		return r.runs[0].as(v)
+	}
+	var text strings.Builder
+	for i := range r.runs {
+		text.WriteString(r.runs[i].as(v))
+	}
+	return text.String()
+}
+
+func (r *run) as(v view) string {
+	for _, one := range r.readings[1:] {
+		if one.view == v {
+			return one.text
+		}
+	}
+	return r.readings[0].text
+}
+
+// aside reads octets that are no text by their nature.
+func (r *reader) aside(path string, octets []byte) {
+	if len(octets) == 0 {
+		return
+	}
+	u := unitsIn(octets)
+	r.put(gateway.PartHidden, path, string(appendWords(nil, octets)))
+	for order := range 2 {
+		if u.plausible(order) {
+			text, _ := appendFromUTF16(nil, octets, order == 1)
+			r.put(gateway.PartHidden, path, string(text))
+		}
+	}
+}
+
+func (r *reader) put(kind gateway.PartKind, path, text string) {
+	if text == "" && kind != gateway.PartText {
+		return
+	}
+	r.out.Parts = append(r.out.Parts, gateway.Part{Kind: kind, Path: path, Text: gateway.Sensitive(text)})
+}

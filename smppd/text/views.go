@@ -1,0 +1,200 @@
+package text
+
+import (
+	"bytes"
+	"unicode/utf8"
+)
+
+// view is a way to read octets.
+type view uint8
+
+const (
+	asGSM view = iota
+	asLatin
+	asUTF8
+	asBig
+	asLittle
+	asPacked
+	asCharset
+	asWords
+	asNothing // what no view makes a text of
+)
+
+// reading of octets: every view that makes sense, in the order of likelihood.
+type reading struct {
+	view view
+	text string
+}
+
+// run is the octets of consecutive segments of one coding.
+type run struct {
+	coding   byte
+	tongue   tongue
+	pieces   []piece
+	octets   []byte // of all pieces
+	scratch  []byte
+	traits   traits
+	units    units
+	readings []reading
+	doubts   doubts
+}
+
+// piece is what one segment brings: its octets, and the bits that packed
+// septets leave free after its header.
+type piece struct {
+	octets []byte
+	fill   int
+}
+
+// read fills readings and doubts.
+func (r *run) read() {
+	kind := alphabetOf(r.coding)
+	r.traits = traitsIn(r.octets)
+	if r.traits&(high|differs|small) == 0 && (kind == gsm || kind == latin) {
+		r.readings = append(r.readings, reading{asGSM, string(r.octets)})
+		return
+	}
+	if r.traits&small != 0 || kind == ucs2 {
+		r.units = unitsIn(r.octets)
+	}
+	for _, v := range r.order(kind) {
+		r.add(v)
+	}
+}
+
+// order is the views of an alphabet, the likely one first. A view that is not
+// plausible for these octets is left out by add.
+func (r *run) order(kind alphabet) []view {
+	switch kind {
+	case ucs2:
+		return r.orderUCS2()
+	case foreign:
+		return []view{asCharset, asUTF8, asLatin, asGSM, asBig, asLittle, asPacked}
+	case compressed:
+		r.doubts |= doubtCompressed | unreadable
+		return []view{asNothing, asWords}
+	case unknown:
+		r.doubts |= doubtCoding
+	}
+	first := r.likely(kind)
+	return []view{first, asUTF8, asLatin, asGSM, asBig, asLittle, asPacked}
+}
+
+func (r *run) orderUCS2() []view {
+	switch {
+	case bytes.HasPrefix(r.octets, []byte{0xFF, 0xFE}), r.units.likely(1):
+		return []view{asLittle, asBig, asWords}
+	case len(r.octets)%2 != 0 && utf8.Valid(r.octets) && r.traits&control == 0:
+		return []view{asUTF8, asBig, asLittle, asWords}
+	}
+	return []view{asBig, asLittle, asWords}
+}
+
+// likely is the view that a person meant, of octets without UCS-2 in their
+// coding.
+func (r *run) likely(kind alphabet) view {
+	switch {
+	case r.units.likely(0):
+		return asBig
+	case r.units.likely(1):
+		return asLittle
+	case kind == octets:
+		return r.likelyOctets()
+	case r.traits&high == 0 && (kind != latin || r.traits&control != 0):
+		return asGSM
+	case r.traits&high == 0:
+		return asLatin
+	case utf8.Valid(r.octets):
+		return asUTF8
+	case isText(appendLatin(nil, r.octets)):
+		return asLatin
+	case isProse(r.unpacked()):
+		return asPacked
+	}
+	r.doubts |= doubtOctets
+	if kind == latin {
+		return asLatin
+	}
+	return asGSM
+}
+
+// likelyOctets: 8-bit data are a text only if nothing speaks against it.
+func (r *run) likelyOctets() view {
+	r.octets = bytes.TrimSuffix(r.octets, []byte{0})
+	switch {
+	case len(r.octets) == 0, utf8.Valid(r.octets) && isText(r.octets):
+		return asUTF8
+	case isProse(r.octets) && isText(appendLatin(nil, r.octets)):
+		return asLatin
+	}
+	r.doubts |= unreadable
+	return asNothing
+}
+
+// add appends the reading of a view, if these octets can be read so and no
+// earlier view reads the same.
+func (r *run) add(v view) {
+	text, ok := r.decode(v)
+	if !ok && len(r.readings) > 0 {
+		return
+	}
+	for _, other := range r.readings {
+		if other.text == string(text) {
+			return
+		}
+	}
+	r.readings = append(r.readings, reading{v, string(text)})
+}
+
+// decode reads the octets by a view; false if nobody would read them so.
+func (r *run) decode(v view) (text []byte, ok bool) {
+	dst := r.scratch[:0]
+	switch v {
+	case asGSM:
+		dst, ok = r.tongue.appendGSM(dst, r.octets), true
+	case asLatin:
+		dst, ok = appendLatin(dst, r.octets), true
+	case asUTF8:
+		dst = bytes.ToValidUTF8(r.octets, []byte("\uFFFD"))
+		return dst, utf8.RuneCount(r.octets) < len(r.octets)
+	case asBig, asLittle:
+		dst, ok = r.decodeUTF16(dst, int(v-asBig))
+	case asPacked:
+		dst, ok = r.unpacked(), r.traits&high != 0
+	case asCharset:
+		dst, ok = r.decodeCharset()
+	case asWords:
+		dst = appendWords(dst, r.octets)
+		ok = len(dst) > 0
+	case asNothing:
+		return nil, true
+	}
+	r.scratch = dst
+	return dst, ok
+}
+
+func (r *run) decodeUTF16(dst []byte, order int) ([]byte, bool) {
+	dst, whole := appendFromUTF16(dst, r.octets, order == 1)
+	declared := alphabetOf(r.coding) == ucs2 && order == 0
+	if declared && !whole {
+		r.doubts |= doubtUTF16
+	}
+	return dst, declared || r.units.plausible(order)
+}
+
+func (r *run) decodeCharset() ([]byte, bool) {
+	text, err := charsetOf(r.coding, r.octets).NewDecoder().Bytes(r.octets)
+	if err != nil || bytes.ContainsRune(text, utf8.RuneError) {
+		r.doubts |= doubtCharset
+	}
+	return text, err == nil
+}
+
+// unpacked reads the octets as packed septets, segment by segment.
+func (r *run) unpacked() []byte {
+	var text []byte
+	for _, p := range r.pieces {
+		text = r.tongue.appendGSM(text, unpack(p.octets, p.fill))
+	}
+	return text
+}
