@@ -26,6 +26,8 @@ func tableNames() map[Table]string {
 		LogTiles: "LogTiles", LogHeads: "LogHeads", LogIndex: "LogIndex", LogState: "LogState",
 		KeyGroups: "KeyGroups", Leases: "Leases", Retention: "Retention", Seen: "Seen",
 		PersonPart: "PersonPart", Agenda: "Agenda", Devices: "Devices",
+		SMSParts: "SMSParts", ShortIDs: "ShortIDs", CarrierIDs: "CarrierIDs", Early: "Early",
+		Outbox: "Outbox", Dialogs: "Dialogs", Consents: "Consents",
 	}
 }
 

@@ -51,7 +51,7 @@ const (
 	Early      Table = 'i' // keyed hash of a carrier's id, time (8) -> receipt that came before its message's answer
 	Outbox     Table = 'j' // keyed hash of a system_id (16), sequence (8) -> what waits for an application
 	Dialogs    Table = 'k' // person ref, keyed hash of our line (16) -> who last wrote from there, newest thread
-	Consents   Table = 'l' // keyed hash of our line and a number -> consent
+	Consents   Table = 'l' // keyed hash of a number -> what that telephone said to which line
 )
 
 // Key joins a table and parts into a key. Parts other than the last must have

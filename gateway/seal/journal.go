@@ -22,7 +22,7 @@ type JournalKind string
 const (
 	JournalDelivered JournalKind = "delivered" // envelope: do not send it again
 	JournalRecalled  JournalKind = "recalled"  // message or envelope: do not show it again
-	JournalStop      JournalKind = "stop"      // person: consent withdrawn, or given again (Data)
+	JournalStop      JournalKind = "stop"      // keyed hashes of a telephone and a line: consent withdrawn, or given again (Data)
 	JournalErased    JournalKind = "erased"    // person: forget again
 	JournalFrozen    JournalKind = "frozen"    // link or PIN of a person: frozen, locked or thawed (Data)
 	JournalWraps     JournalKind = "wraps"     // message or link: its wrap moved to another group
