@@ -100,19 +100,21 @@ func (l Line) Number() (Address, error) {
 	return a, nil
 }
 
+// Key is the form under which two spellings of an end are the same: a number in
+// E.164 form where that can be told, else the words in upper case.
+func (l Line) Key() string {
+	if a, err := l.Number(); err == nil {
+		return a.local
+	}
+	return strings.ToUpper(l.Addr)
+}
+
 // IsZero reports whether the end is not given at all.
 func (l Line) IsZero() bool { return l == Line{} }
 
 // Same reports whether two ends are the same for whoever answers: digits
 // compare as numbers, names without case.
-func (l Line) Same(m Line) bool {
-	a, aerr := l.Number()
-	b, berr := m.Number()
-	if aerr == nil && berr == nil {
-		return a == b
-	}
-	return (aerr == nil) == (berr == nil) && strings.EqualFold(l.Addr, m.Addr)
-}
+func (l Line) Same(m Line) bool { return l.Key() == m.Key() }
 
 // Format implements fmt.Formatter.
 func (l Line) Format(f fmt.State, _ rune) { redact(f, l.Addr == "", "[line]") }
