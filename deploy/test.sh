@@ -6,9 +6,11 @@
 #
 # Parts: gofmt and vet; all tests under the race detector; each fuzz target for
 # two seconds; the stories of the whole binary with real peers (deploy/e2e:
-# Postfix, Mail::DKIM, OpenDKIM, strace; the viewer: Chromium). Correctness only: nothing here depends on how fast the machine is.
-# axe-core, which looks for barriers in the pages, comes from the npm registry
-# into the user's cache and is given to the tests as GATEPOST_AXE.
+# Postfix, Mail::DKIM, OpenDKIM, strace; the viewer: Chromium; short messages:
+# Kannel, node-smpp, Net::SMPP). Correctness only: nothing here depends on how fast the machine is.
+# axe-core, which looks for barriers in the pages, and node-smpp come from the
+# npm registry into the user's cache and are given to the tests as GATEPOST_AXE
+# and GATEPOST_NODE_SMPP.
 # Outside data sets are read from GATEPOST_TESTDATA and GATEPOST_CORPUS; where
 # they are unset those tests skip. Ends with "N passed, N failed".
 set -uo pipefail
@@ -24,13 +26,23 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 130' INT TERM
 
-# One version of axe-core, known by its octets: what it finds does not change
-# by itself, and nobody can put another program under its name.
+# One version of each, known by its octets: what they do does not change by
+# itself, and nobody can put another program under their names.
 AXE_VERSION=4.14.1
 AXE_SHA256=e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745
-export GATEPOST_AXE=${GATEPOST_AXE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/gatepost/axe-core-$AXE_VERSION/axe.min.js}
+SMPP_VERSION=0.5.1
+SMPP_SHA256=3a88a8349e5aee7dedb0f22a850dbd6b828e56e9e104c76b2620510f991cdeb5
+ICONV_VERSION=0.6.3
+ICONV_SHA256=7127ec148f994f031eff658a50dc0629f6010775a8202213b0526ec5e30fc8f4
+SAFER_VERSION=2.1.2
+SAFER_SHA256=78812f65ae3b98071ce1c9bacbe0666f4220d0b2753c2a11530eb27df440a3b3
+cache=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/gatepost
+export GATEPOST_AXE=${GATEPOST_AXE:-$cache/axe-core-$AXE_VERSION/axe.min.js}
+export GATEPOST_NODE_SMPP=${GATEPOST_NODE_SMPP:-$cache/node-smpp-$SMPP_VERSION}
 
-axe_or() { [ -s "$GATEPOST_AXE" ] || command -v "$1"; }
+axe_is_here() { [ -s "$GATEPOST_AXE" ]; }
+smpp_is_here() { [ -s "$GATEPOST_NODE_SMPP/node_modules/smpp/package.json" ]; }
+npm_or_no_need() { { axe_is_here && smpp_is_here; } || command -v npm; }
 
 # name of the thing, how to see it, Debian package ("" where it is none)
 peers() {
@@ -46,8 +58,12 @@ curl|command -v curl|curl
 NeoMutt|command -v neomutt|neomutt
 script|command -v script|bsdutils
 systemd-analyze|command -v systemd-analyze|systemd
-npm (to fetch axe-core)|axe_or npm|npm
-axe-core|test -s "$GATEPOST_AXE"|
+Kannel|command -v bearerbox && command -v smsbox|kannel
+Net::SMPP|perl -MNet::SMPP -e1|libnet-smpp-perl
+Node|command -v node|nodejs
+npm (to fetch axe-core and node-smpp)|npm_or_no_need|npm
+axe-core|axe_is_here|
+node-smpp|smpp_is_here|
 LIST
 }
 
@@ -57,16 +73,30 @@ missing() {
   done < <(peers)
 }
 
-install_axe() {
-  [ ! -s "$GATEPOST_AXE" ] || return 0
-  local folder archive=axe-core-$AXE_VERSION.tgz
-  folder=$(dirname "$GATEPOST_AXE")
-  (cd "$work" && npm pack --silent "axe-core@$AXE_VERSION" >/dev/null 2>npm.log && sha256sum --check --quiet <<<"$AXE_SHA256  $archive" &&
-    tar -xzf "$archive" package/axe.min.js && mkdir -p "$folder" && mv package/axe.min.js "$GATEPOST_AXE") || {
+# unpack_npm fetches one package of exactly these octets into a new folder.
+unpack_npm() { # name, version, sha256, folder
+  local archive=$1-$2.tgz
+  mkdir -p "$4" && (cd "$work" && npm pack --silent "$1@$2" >/dev/null 2>npm.log && sha256sum --check --quiet <<<"$3  $archive" &&
+    tar -xzf "$archive" -C "$4" --strip-components=1) || {
     tail -20 "$work/npm.log" >&2
-    echo "test.sh: fetching axe-core $AXE_VERSION failed" >&2
+    echo "test.sh: fetching $1 $2 failed" >&2
     exit 69
   }
+}
+
+install_axe() {
+  ! axe_is_here || return 0
+  unpack_npm axe-core "$AXE_VERSION" "$AXE_SHA256" "$work/axe"
+  mkdir -p "$(dirname "$GATEPOST_AXE")" && mv "$work/axe/axe.min.js" "$GATEPOST_AXE" || exit 69
+}
+
+install_smpp() {
+  ! smpp_is_here || return 0
+  local modules=$work/smpp/node_modules
+  unpack_npm iconv-lite "$ICONV_VERSION" "$ICONV_SHA256" "$modules/iconv-lite"
+  unpack_npm safer-buffer "$SAFER_VERSION" "$SAFER_SHA256" "$modules/safer-buffer"
+  unpack_npm smpp "$SMPP_VERSION" "$SMPP_SHA256" "$modules/smpp"
+  mkdir -p "$GATEPOST_NODE_SMPP" && rm -rf "$GATEPOST_NODE_SMPP/node_modules" && mv "$modules" "$GATEPOST_NODE_SMPP" || exit 69
 }
 
 install_peers() {
@@ -103,7 +133,7 @@ install_peers() {
 
 case "${1:-}" in
 "") ;;
---install) install_peers && install_axe ;;
+--install) install_peers && install_axe && install_smpp ;;
 *) sed -n '2,16p' "$0"; exit 64 ;;
 esac
 
