@@ -40,11 +40,68 @@ func (d *Directory) Import(ctx context.Context, r io.Reader, actor string) (int,
 		return 0, err
 	}
 	for i, row := range rows {
-		if err := d.Update(ctx, row.Address, actor, func(p *Person) { merge(p, row) }); err != nil {
+		err := d.telephone(ctx, row, actor)
+		if err == nil {
+			err = d.Update(ctx, row.Address, actor, func(p *Person) { merge(p, row) })
+		}
+		if err != nil {
 			return i, fmt.Errorf("importing contact %d of %d: %w", i+1, len(rows), err)
 		}
 	}
 	return len(rows), nil
+}
+
+// telephone makes a contact's telephone a correspondent with the contact's
+// mailbox as its other channel, and takes that from the telephone that they had
+// before. A telephone that several contacts share has no other channel: a code
+// must not reach the mailbox of another member of the family.
+func (d *Directory) telephone(ctx context.Context, row Person, actor string) error {
+	if row.Phone == "" {
+		return nil
+	}
+	known, err := d.Find(ctx, row.Address)
+	if err != nil && !errors.Is(err, ErrUnknown) {
+		return err
+	}
+	if known.Phone != "" && known.Phone != row.Phone {
+		if err := d.hangUp(ctx, known, actor); err != nil {
+			return err
+		}
+	}
+	phone, err := gateway.PhoneAddress(row.Phone.Reveal())
+	if err != nil {
+		return err
+	}
+	row.Phone, row.PIN = "", nil // a PIN is the person's: it opens what went to their mailbox
+	return d.Update(ctx, phone, actor, func(p *Person) {
+		other := row.Address
+		if p.Shared || !p.Second.IsNull() && p.Second.Key() != other.Key() {
+			p.Shared, other = true, gateway.Address{}
+		}
+		row.Second = gateway.Address{}
+		merge(p, row)
+		p.Second = other
+	})
+}
+
+// hangUp takes a contact's mailbox from the telephone that was theirs.
+func (d *Directory) hangUp(ctx context.Context, p Person, actor string) error {
+	phone, err := gateway.PhoneAddress(p.Phone.Reveal())
+	if err != nil {
+		return nil
+	}
+	before, err := d.Find(ctx, phone)
+	if errors.Is(err, ErrUnknown) || err == nil && before.Second.Key() != p.Address.Key() {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return d.Update(ctx, phone, actor, func(old *Person) {
+		if old.Second.Key() == p.Address.Key() {
+			old.Second = gateway.Address{}
+		}
+	})
 }
 
 // merge replaces what the file says and keeps what it leaves empty.

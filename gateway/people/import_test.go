@@ -42,8 +42,8 @@ func TestImport(t *testing.T) {
 	if err != nil || p.Language != "fr" || p.Phone != "+15551234567" || p.PIN == nil || !p.Patient {
 		t.Errorf("after the second import: %s %s %v", p.Phone.Reveal(), p.Language, err)
 	}
-	if n := len(records(t, mem)); n != 3 {
-		t.Errorf("%d records of evidence, want 3", n)
+	if n := len(records(t, mem)); n != 4 {
+		t.Errorf("%d records of evidence, want 4: three contacts and a telephone", n)
 	}
 }
 
@@ -145,7 +145,8 @@ func FuzzImport(f *testing.F) {
 		mem := storetest.NewMemory()
 		d, _ := newDirectory(mem)
 		n, err := d.importText(t, text)
-		if staged := len(records(t, mem)); staged != n || err != nil && n != 0 {
+		// A telephone that comes or goes is a record of its own.
+		if staged := len(records(t, mem)); staged < n || staged > 3*n || err != nil && n != 0 {
 			t.Fatalf("%d imported, %d in evidence, %v", n, staged, err)
 		}
 	})

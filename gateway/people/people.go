@@ -43,8 +43,10 @@ type Person struct {
 	// ChosenBy is the proof after which Chosen was chosen.
 	ChosenBy gateway.Assurance `json:",omitempty"`
 	ChosenAt time.Time         `json:",omitzero"`
-	Patient  bool              `json:",omitempty"`
-	Consents []string          `json:",omitempty"`
+	// Shared says of a telephone that several contacts have it.
+	Shared   bool     `json:",omitempty"`
+	Patient  bool     `json:",omitempty"`
+	Consents []string `json:",omitempty"`
 }
 
 // Known reports whether somebody told us about the person, beyond an address.
