@@ -1,0 +1,90 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+)
+
+// keep binds, serves, and binds again until ctx ends or the client closes.
+func (c *Client) keep(ctx context.Context, r *role, in *inbox) {
+	for failures := 0; ; {
+		began := time.Now()
+		err := c.once(ctx, r, in)
+		if ctx.Err() != nil || c.isClosing() {
+			return
+		}
+		if time.Since(began) > c.config.Timers.MaxReconnect {
+			failures = 0 // it held
+		}
+		failures++
+		wait, level := c.again(failures, err)
+		c.log.Log(ctx, level, "no link to the carrier", "name", r.name(), "attempts", failures, "delay", wait, "error", err)
+		if !sleep(ctx, wait) {
+			return
+		}
+	}
+}
+
+func (c *Client) isClosing() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closing
+}
+
+// again is the wait before the next attempt, and how loud to be about it: what
+// only an operator can mend is an error.
+func (c *Client) again(failures int, err error) (time.Duration, slog.Level) {
+	t := c.config.Timers
+	var refused *refusal
+	if errors.As(err, &refused) && refused.login() {
+		return backoff(1, t.Refused, t.Refused, c.config.Chance()), slog.LevelError
+	}
+	return backoff(failures, t.Reconnect, t.MaxReconnect, c.config.Chance()), slog.LevelWarn
+}
+
+// once makes one link and serves it to its end, which is an error.
+func (c *Client) once(ctx context.Context, r *role, in *inbox) error {
+	l, err := c.bind(ctx, r)
+	if err != nil {
+		result := "failed"
+		var refused *refusal
+		if errors.As(err, &refused) {
+			result = "refused"
+		}
+		c.metrics.connects.WithLabelValues(result).Inc()
+		c.down(r, err.Error())
+		return err
+	}
+	c.metrics.connects.WithLabelValues("bound").Inc()
+	l.inbox = in
+	if !c.set(l) {
+		_ = l.conn.Close()
+		return errors.New("the client ends")
+	}
+	c.log.Info("bound to the carrier", "name", r.name(), "host", c.config.Addr, "tls", l.tls.Version)
+	l.serve(ctx)
+	l.mu.Lock()
+	reason := l.reason
+	l.mu.Unlock()
+	c.metrics.lost.WithLabelValues(reason).Inc()
+	err = errors.New("link ended: " + reason)
+	c.down(r, err.Error())
+	return err
+}
+
+// sleep reports whether the time passed before ctx ended.
+func sleep(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

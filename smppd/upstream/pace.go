@@ -1,0 +1,81 @@
+package upstream
+
+import (
+	"sync"
+	"time"
+)
+
+// pace spreads segments evenly over each second.
+type pace struct {
+	every time.Duration // between two segments; 0: no limit
+
+	mu   sync.Mutex
+	next time.Time // when the next segment may leave
+}
+
+// catchUp is how much time is made good for that passed unused: timers are late.
+const catchUp = 10 * time.Millisecond
+
+func newPace(rate int) *pace {
+	if rate <= 0 {
+		return &pace{}
+	}
+	return &pace{every: time.Second / time.Duration(rate)}
+}
+
+// reserve takes the next place and returns how long it is until then.
+func (p *pace) reserve(now time.Time) time.Duration {
+	if p.every == 0 {
+		return 0
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if earliest := now.Add(-catchUp); p.next.Before(earliest) {
+		p.next = earliest
+	}
+	wait := p.next.Sub(now)
+	p.next = p.next.Add(p.every)
+	return max(0, wait)
+}
+
+// pause is the time in which nothing is sent because the carrier said that it
+// is too much. It grows as long as nothing is taken between.
+type pause struct {
+	first, most time.Duration
+	chance      func() float64
+
+	mu    sync.Mutex
+	until time.Time
+	in    int // pauses in a row
+}
+
+// rest is how long the pause still takes.
+func (p *pause) rest(now time.Time) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return max(0, p.until.Sub(now))
+}
+
+// crowded takes note of a segment, written at that time, that was too much. It
+// reports whether a pause begins: of a whole window that is refused one does.
+func (p *pause) crowded(written, now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if now.Before(p.until) {
+		return false
+	}
+	if !written.Before(p.until) { // it tells of the time after the last pause
+		p.in++
+	}
+	p.until = now.Add(backoff(max(1, p.in), p.first, p.most, p.chance()/2))
+	return true
+}
+
+// taken takes note of a segment, written at that time, that the carrier took.
+func (p *pause) taken(written time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !written.Before(p.until) {
+		p.in = 0
+	}
+}

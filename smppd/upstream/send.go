@@ -1,0 +1,239 @@
+package upstream
+
+import (
+	"context"
+	"time"
+
+	"gatepost/gateway"
+	"gatepost/smppd/pdu"
+)
+
+// The phases of an attempt, as Outcome.Phase spells them.
+const (
+	phasePrepare = "prepare"
+	phaseConnect = "connect"
+	phaseSubmit  = "submit"
+)
+
+// trouble is why a segment was not taken.
+type trouble struct {
+	verdict
+	phase   string
+	text    string
+	unknown bool
+}
+
+func deferred(phase, status, text string) *trouble {
+	return &trouble{verdict: verdict{temporary, status}, phase: phase, text: text}
+}
+
+// Send sends the segments of one message in their order, those that done says
+// are Sent left out, each after the one before it was taken. It returns a result
+// for each segment, with what done held, and what came of them together: Sent
+// only when all are. The first that is not taken ends the attempt.
+//
+// What is too much for the carrier now, and what finds no bind, is waited with
+// for one response time; then it is Deferred, with code 421 or phase connect,
+// by which the queue knows that this is not about the message. A segment that
+// was written is waited for as long as its link lives, up to six response
+// times. When ctx ends Send returns at once, and what is unanswered is Unknown.
+func (c *Client) Send(ctx context.Context, segments []gateway.Segment, done []gateway.SegmentResult) ([]gateway.SegmentResult, gateway.Outcome) {
+	results := make([]gateway.SegmentResult, len(segments))
+	copy(results, done)
+	s := &sending{client: c, reply: make(chan answer, 1)}
+	t := &trouble{verdict: verdict{taken, "2.0.0"}, phase: phaseSubmit}
+	if len(segments) == 0 {
+		t = deferred(phasePrepare, "4.3.0", "No segments to send")
+	}
+	for i := range segments {
+		if results[i].Sent {
+			continue
+		}
+		s.patience = time.Now().Add(c.config.Timers.Response)
+		if t = s.send(ctx, &segments[i], &results[i]); t.class != taken {
+			break
+		}
+	}
+	return results, s.outcome(t, results)
+}
+
+// sending is one call of Send.
+type sending struct {
+	client   *Client
+	reply    chan answer
+	patience time.Time // until when a pause or the lack of a bind is sat out
+	tls      gateway.TLSState
+}
+
+func (s *sending) outcome(t *trouble, results []gateway.SegmentResult) gateway.Outcome {
+	o := gateway.Outcome{
+		Result: t.result(), At: s.client.config.Now(), Status: t.status, Text: gateway.Sensitive(t.text), Phase: t.phase,
+		Host: s.client.config.Addr, TLS: s.tls, Unknown: t.unknown, Segments: results,
+	}
+	if t.phase == phaseSubmit && !t.unknown {
+		o.Code = t.code()
+	}
+	return o
+}
+
+// send sends one segment, again where that cannot make two of it.
+func (s *sending) send(ctx context.Context, segment *gateway.Segment, r *gateway.SegmentResult) *trouble {
+	for {
+		l, t := s.admit(ctx)
+		if t != nil {
+			return t
+		}
+		ok, err := l.submit(segment, s.reply)
+		if !ok {
+			<-s.client.slots
+		}
+		switch {
+		case err != nil: // ours: what does not fit was to be refused when it came
+			s.client.log.Error("a segment cannot be written", "error", err)
+			return deferred(phasePrepare, "4.3.0", "Segment cannot be written")
+		case !ok:
+			continue
+		}
+		s.tls = l.tls
+		a, t := s.wait(ctx, r)
+		if t == nil && a.kind == answered {
+			t = s.judge(l, a, r)
+		}
+		if t != nil {
+			return t
+		}
+	}
+}
+
+// wait waits for the answer to what was submitted. Nothing to return when it
+// has one, or when it never left.
+func (s *sending) wait(ctx context.Context, r *gateway.SegmentResult) (a answer, t *trouble) {
+	result, text := "lost", "Connection lost before the answer"
+	select {
+	case a = <-s.reply:
+	case <-ctx.Done():
+		select {
+		case a = <-s.reply: // it was there in time
+		default:
+			a.kind = abandoned
+		}
+	}
+	switch a.kind {
+	case answered, unsent:
+		return a, nil
+	case unanswered:
+		result, text = "unanswered", "Timed out waiting for the answer"
+	case abandoned:
+		result, text = "unanswered", "Gave up waiting for the answer"
+	}
+	s.client.metrics.segments.WithLabelValues(result).Inc()
+	r.Unknown, r.At = true, s.client.config.Now()
+	t = deferred(phaseSubmit, "4.4.2", text)
+	t.unknown = true
+	return a, t
+}
+
+// judge takes note of an answer. nil: try once more.
+func (s *sending) judge(l *link, a answer, r *gateway.SegmentResult) *trouble {
+	c := s.client
+	v := c.config.judge(a.status)
+	c.metrics.segments.WithLabelValues(v.class.String()).Inc()
+	r.Status, r.At = uint32(a.status), c.config.Now()
+	switch v.class {
+	case taken:
+		c.pause.taken(a.at)
+		r.Sent, r.Unknown, r.ID = true, false, gateway.Sensitive(a.id)
+	case crowded:
+		if now := time.Now(); c.pause.crowded(a.at, now) {
+			c.metrics.pauses.Inc()
+			c.log.Info("the carrier asks for a pause", "status", a.status.String(), "delay", c.pause.rest(now))
+		}
+		if c.pause.rest(s.patience) == 0 {
+			return nil
+		}
+	case stranger:
+		l.estrange()
+	}
+	return &trouble{verdict: v, phase: phaseSubmit, text: a.status.String()}
+}
+
+// estrange leaves a link whose other end does not know that we are bound.
+func (l *link) estrange() {
+	l.mu.Lock()
+	if l.reason == "" && !l.dead {
+		l.reason = "stranger"
+		unbind := pdu.PDU{Command: pdu.Unbind, Sequence: l.nextLocked()}
+		l.parts.Go(func() { l.leave(context.Background(), "stranger", unbind) })
+	}
+	l.mu.Unlock()
+}
+
+// admit waits until a segment may be written, and returns the link for it with
+// a place in the window, which is the caller's.
+func (s *sending) admit(ctx context.Context) (*link, *trouble) {
+	c := s.client
+	began := time.Now()
+	select {
+	case c.slots <- struct{}{}:
+		s.patience = s.patience.Add(time.Since(began)) // others were ahead of us: no sign of trouble
+	case <-ctx.Done():
+		return nil, deferred(phasePrepare, "4.4.7", "Gave up waiting for a place in the window")
+	}
+	l, t := s.ready(ctx)
+	if t != nil {
+		<-c.slots
+	}
+	return l, t
+}
+
+// ready waits for a bind, for the end of a pause and for the turn by rate.
+func (s *sending) ready(ctx context.Context) (*link, *trouble) {
+	c := s.client
+	for turn := false; ; {
+		l, t := s.bound(ctx)
+		if t != nil {
+			return nil, t
+		}
+		rest := c.pause.rest(time.Now())
+		if c.pause.rest(s.patience) > 0 {
+			return nil, &trouble{verdict: verdicts[pdu.RTHROTTLED], phase: phaseSubmit, text: "Paused: too much for the carrier"}
+		}
+		if rest == 0 && !turn {
+			turn, rest = true, c.pace.reserve(time.Now())
+		}
+		if rest == 0 {
+			return l, nil
+		}
+		if !sleep(ctx, rest) {
+			return nil, deferred(phasePrepare, "4.4.7", "Gave up waiting for the carrier")
+		}
+	}
+}
+
+// bound waits for a link that takes segments.
+func (s *sending) bound(ctx context.Context) (*link, *trouble) {
+	c := s.client
+	var patience <-chan time.Time
+	for {
+		c.mu.Lock()
+		l, changed, closing := c.sender, c.changed, c.closing
+		c.mu.Unlock()
+		switch {
+		case closing:
+			return nil, deferred(phaseConnect, "4.3.2", "Shutting down")
+		case l != nil:
+			return l, nil
+		case patience == nil:
+			t := time.NewTimer(time.Until(s.patience))
+			defer t.Stop()
+			patience = t.C
+		}
+		select {
+		case <-changed:
+		case <-patience:
+			return nil, deferred(phaseConnect, "4.4.1", "Not bound to the carrier")
+		case <-ctx.Done():
+			return nil, deferred(phaseConnect, "4.4.1", "Not bound to the carrier")
+		}
+	}
+}
