@@ -196,6 +196,12 @@ func (s *Segment) Size() int {
 	return n
 }
 
+// LineFault says why a destination of a submission was not taken.
+type LineFault struct {
+	Line  Line
+	Fault *Fault
+}
+
 // SegmentPlace says which part of a long text a segment is.
 type SegmentPlace struct {
 	Kind  string // "" for a whole message, "udh8", "udh16", "sar"
