@@ -12,9 +12,6 @@ import (
 type Body interface {
 	// of reports whether a PDU of that command has such a body.
 	of(Command) bool
-	// fields hands the mandatory parameters, in the order of the
-	// specification, to a coder that reads or writes them.
-	fields(*coder)
 	// optional is where the optional parameters are.
 	optional() *[]gateway.TLV
 }
@@ -24,6 +21,9 @@ type opaque struct{}
 
 // Format implements fmt.Formatter.
 func (opaque) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("[body]")) }
+
+// MarshalJSON implements json.Marshaler, for handlers of logs.
+func (opaque) MarshalJSON() ([]byte, error) { return []byte(`"[body]"`), nil }
 
 // LogValue implements slog.LogValuer.
 func (opaque) LogValue() slog.Value { return slog.StringValue("[body]") }

@@ -65,6 +65,10 @@ func (c *coder) free(p *string, limit int, bad Status, field string) {
 		c.out = append(append(c.out, *p...), 0)
 		return
 	}
+	if len(c.in) > 0 && c.in[0] == 0 { // most fields of most PDUs
+		c.in = c.in[1:]
+		return
+	}
 	n := bytes.IndexByte(c.in[:min(limit+1, len(c.in))], 0)
 	switch {
 	case n >= 0:

@@ -5,6 +5,37 @@ import "gatepost/gateway"
 // The mandatory parameters of each body, in their order. Limits are in octets
 // without the NUL, one less than the tables of section 4 say.
 
+// fields hands the mandatory parameters of b to c. An interface method would
+// be shorter, but would put every coder on the heap.
+func fields(b Body, c *coder) {
+	switch b := b.(type) {
+	case *Message:
+		b.fields(c)
+	case *MessageResp:
+		b.fields(c)
+	case *Bind:
+		b.fields(c)
+	case *BindResp:
+		b.fields(c)
+	case *OutbindBody:
+		b.fields(c)
+	case *Multi:
+		b.fields(c)
+	case *MultiResp:
+		b.fields(c)
+	case *Query:
+		b.fields(c)
+	case *QueryResp:
+		b.fields(c)
+	case *Cancel:
+		b.fields(c)
+	case *Replace:
+		b.fields(c)
+	case *Alert:
+		b.fields(c)
+	}
+}
+
 func (b *Bind) fields(c *coder) {
 	c.text(&b.SystemID, 15, RINVSYSID, "system_id")
 	c.free((*string)(&b.Password), 64, RINVPASWD, "password")
@@ -160,5 +191,3 @@ func (b *Alert) fields(c *coder) {
 	c.line(&b.Source, 64, RINVSRCADR, "source_addr")
 	c.line(&b.ESME, 64, RINVDSTADR, "esme_addr")
 }
-
-func (*Extra) fields(*coder) {}

@@ -112,7 +112,7 @@ func Decode(frame []byte) (PDU, error) {
 		return p, nil
 	}
 	c := coder{command: p.Command, in: frame[HeaderLen:]}
-	body.fields(&c)
+	fields(body, &c)
 	c.readTLVs(body.optional())
 	c.judge(body)
 	if c.bad != OK {
@@ -152,7 +152,7 @@ func Append(dst []byte, p PDU) ([]byte, error) {
 	c.out = binary.BigEndian.AppendUint32(c.out, uint32(p.Status))
 	c.out = binary.BigEndian.AppendUint32(c.out, p.Sequence)
 	if p.Status == OK || !omitted(p.Command, body) {
-		body.fields(&c)
+		fields(body, &c)
 		c.writeTLVs(*body.optional())
 		c.judge(body)
 	}
