@@ -59,11 +59,13 @@ func (Texts) Fits(text string) (segments int, gsm bool) {
 }
 
 // clean makes text what can be written: valid UTF-8 with LF at line ends, for
-// a CR alone takes a telephone back over what it has just shown.
+// a CR alone takes a telephone back over what it has just shown, and without
+// U+FFFE, which is no character but turns the order of octets around.
 func clean(text string) string {
 	if !utf8.ValidString(text) {
 		text = strings.ToValidUTF8(text, "\uFFFD")
 	}
+	text = strings.ReplaceAll(text, "\uFFFE", "\uFFFD")
 	if !strings.Contains(text, "\r") {
 		return text
 	}

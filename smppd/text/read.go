@@ -22,25 +22,24 @@ const (
 // optional parameters.
 func (Texts) Read(segments []gateway.Segment) *gateway.Reading {
 	r := reader{out: &gateway.Reading{Channel: gateway.SMS}}
+	r.runs = r.one[:0]
 	for i := range segments {
 		r.segment(&segments[i])
 	}
 	r.text()
 	r.aside(pathHeader, r.header)
 	r.aside(pathTLV, r.tlvs)
-	if len(r.header) > maxHarmless && !isText(appendOctets(nil, r.header)) {
-		r.doubts |= unreadableHeader
-	}
 	r.doubts.report(r.out)
 	return r.out
 }
 
-// maxHarmless is how many octets of unknown header elements are taken for
-// settings; more may be a picture.
-const maxHarmless = 24
+// maxSetting is how many octets of a header element that is not about the text
+// are taken for a setting; more may be a picture.
+const maxSetting = 16
 
 type reader struct {
 	out    *gateway.Reading
+	one    [1]run // the run of almost every text
 	runs   []run
 	header []byte // of elements that say nothing of the text
 	tlvs   []byte
@@ -83,6 +82,9 @@ func (r *reader) elements(h header) tongue {
 				r.doubts |= doubtTongue
 			}
 		default:
+			if len(e.data) > maxSetting && !isText(appendOctets(nil, e.data)) {
+				r.doubts |= unreadableHeader
+			}
 			r.header = append(append(r.header, e.data...), 0)
 		}
 	}
@@ -110,11 +112,13 @@ func (r *reader) text() {
 		r.put(gateway.PartText, pathText, "")
 		return
 	}
-	views := []view{}
+	var views []view
+	mixed := false
 	for i := range r.runs {
 		run := &r.runs[i]
 		run.read()
 		r.doubts |= run.doubts
+		mixed = mixed || run.coding != r.runs[0].coding
 		for _, one := range run.readings[1:] {
 			if !slices.Contains(views, one.view) {
 				views = append(views, one.view)
@@ -122,10 +126,10 @@ func (r *reader) text() {
 		}
 	}
 	r.put(gateway.PartText, pathText, r.through(asNothing))
+	if mixed && len(views) > 0 {
+		r.doubts |= doubtMixed
+	}
 	for _, v := range views {
-		if len(r.runs) > 1 {
-			r.doubts |= doubtMixed
-		}
 		r.put(gateway.PartHidden, pathText, r.through(v))
 	}
 }

@@ -29,6 +29,9 @@ func TestComposeReadsBack(t *testing.T) {
 			}
 		}
 		r := Texts{}.Read(segments)
+		if ambiguous(segments) {
+			t.Skip("every other septet is 0: octets that nobody can tell from UTF-16")
+		}
 		if got, want := r.Parts[0].Text.Reveal(), clean(want); got != want {
 			t.Fatalf("read %q, want %q", got, want)
 		}
@@ -36,6 +39,18 @@ func TestComposeReadsBack(t *testing.T) {
 			t.Fatalf("uncertain of %q: %v %v", want, r.Uncertain, r.Unreadable)
 		}
 	})
+}
+
+// ambiguous reports whether segments look like UTF-16 that their coding does
+// not name.
+func ambiguous(segments []gateway.Segment) bool {
+	var all []byte
+	for i := range segments {
+		_, body, _ := userData(&segments[i], segments[i].Short)
+		all = append(all, body...)
+	}
+	u := unitsIn(all)
+	return u.likely(1) || segments[0].DataCoding == codingGSM && u.likely(0)
 }
 
 // TestReceiptRoundTrip: what is composed is parsed.

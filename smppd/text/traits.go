@@ -8,12 +8,12 @@ import (
 type traits uint8
 
 const (
-	high     traits = 1 << iota // above 0x7F
-	differs                     // a character of its own in GSM, ASCII has another
-	control                     // no character in ASCII
-	small                       // may be the high octet of UTF-16
-	wordy                       // a letter or digit of ASCII
-	readable                    // prints in ASCII
+	high    traits = 1 << iota // above 0x7F
+	differs                    // a character of its own in GSM, ASCII has another
+	control                    // no character in ASCII
+	small                      // may be the high octet of UTF-16
+	wordy                      // a letter or digit of ASCII
+	visible                    // prints in ASCII, on one line
 )
 
 var traitsOf = func() (t [256]traits) {
@@ -35,8 +35,8 @@ var traitsOf = func() (t [256]traits) {
 		if c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z' {
 			t[i] |= wordy
 		}
-		if t[i]&control == 0 {
-			t[i] |= readable
+		if c >= ' ' && c <= '~' {
+			t[i] |= visible
 		}
 	}
 	return t
@@ -75,13 +75,13 @@ func isProse(s []byte) bool {
 }
 
 // appendWords takes the runs that may be words out of octets of any kind, a
-// line each: printable octets with at least three letters or digits of ASCII,
-// or characters of UTF-8.
+// line each: printable octets of ASCII, Latin-1 or UTF-8 with at least three
+// letters or digits of ASCII.
 func appendWords(dst, src []byte) []byte {
 	for i := 0; i < len(src); i++ {
 		start, letters := i, 0
-		for ; i < len(src) && (traitsOf[src[i]]&readable != 0 || src[i] >= 0xA0 || isTail(src, i)); i++ {
-			if traitsOf[src[i]]&wordy != 0 || isTail(src, i) {
+		for ; i < len(src) && (traitsOf[src[i]]&visible != 0 || src[i] >= 0xA0 || isTail(src, i)); i++ {
+			if traitsOf[src[i]]&wordy != 0 {
 				letters++
 			}
 		}

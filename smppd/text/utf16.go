@@ -5,8 +5,9 @@ import (
 	"unicode/utf8"
 )
 
-// appendFromUTF16 decodes UTF-16; whole is false for an odd octet at the end
-// and for half a surrogate pair.
+// appendFromUTF16 decodes UTF-16; whole is false for half a surrogate pair and
+// for an odd octet at the end, which is read as the half that tells letters
+// apart.
 func appendFromUTF16(dst, src []byte, little bool) (out []byte, whole bool) {
 	high := 0
 	if little {
@@ -29,7 +30,7 @@ func appendFromUTF16(dst, src []byte, little bool) (out []byte, whole bool) {
 		dst = appendChar(dst, r)
 	}
 	if len(src)%2 != 0 {
-		dst = utf8.AppendRune(dst, utf8.RuneError)
+		dst = appendChar(dst, rune(src[len(src)-1]))
 	}
 	return dst, whole
 }
@@ -46,17 +47,20 @@ func unitsIn(b []byte) units {
 	u := units{pairs: len(b) / 2}
 	var run [2]int
 	for i := 0; i+1 < len(b); i += 2 {
-		for order, fits := range [2]bool{unit(b[i], b[i+1]), unit(b[i+1], b[i])} {
-			if !fits {
-				run[order] = 0
-				continue
-			}
-			run[order]++
-			u.fit[order]++
-			u.run[order] = max(u.run[order], run[order])
-		}
+		u.count(&run, 0, unit(b[i], b[i+1]))
+		u.count(&run, 1, unit(b[i+1], b[i]))
 	}
 	return u
+}
+
+func (u *units) count(run *[2]int, order int, fits bool) {
+	if !fits {
+		run[order] = 0
+		return
+	}
+	run[order]++
+	u.fit[order]++
+	u.run[order] = max(u.run[order], run[order])
 }
 
 // unit reports whether two octets are a character below U+0F00 that is no
@@ -72,5 +76,5 @@ func (u units) plausible(order int) bool {
 }
 
 func (u units) likely(order int) bool {
-	return u.fit[order] >= 2 && u.fit[order]*2 > u.pairs && u.fit[order] > u.fit[1-order]
+	return u.fit[order] >= 4 && u.fit[order]*4 >= u.pairs*3 && u.fit[order] > u.fit[1-order]
 }

@@ -9,7 +9,8 @@ import (
 type view uint8
 
 const (
-	asGSM view = iota
+	asGSM   view = iota
+	asPlain      // GSM without the national tables that a header names
 	asLatin
 	asUTF8
 	asBig
@@ -50,6 +51,9 @@ type piece struct {
 func (r *run) read() {
 	kind := alphabetOf(r.coding)
 	r.traits = traitsIn(r.octets)
+	if r.tongue != plainTongue {
+		r.traits |= differs
+	}
 	if r.traits&(high|differs|small) == 0 && (kind == gsm || kind == latin) {
 		r.readings = append(r.readings, reading{asGSM, string(r.octets)})
 		return
@@ -69,25 +73,31 @@ func (r *run) order(kind alphabet) []view {
 	case ucs2:
 		return r.orderUCS2()
 	case foreign:
-		return []view{asCharset, asUTF8, asLatin, asGSM, asBig, asLittle, asPacked}
+		return []view{asCharset, asUTF8, asLatin, asBig, asLittle, asPacked}
 	case compressed:
 		r.doubts |= doubtCompressed | unreadable
-		return []view{asNothing, asWords}
+		return orderBinary[:]
 	case unknown:
 		r.doubts |= doubtCoding
 	}
 	first := r.likely(kind)
-	return []view{first, asUTF8, asLatin, asGSM, asBig, asLittle, asPacked}
+	if first == asNothing {
+		return orderBinary[:]
+	}
+	return []view{first, asUTF8, asLatin, asGSM, asPlain, asBig, asLittle, asPacked}
 }
+
+// orderBinary is for what is no text: whatever words are in it.
+var orderBinary = [...]view{asNothing, asWords, asGSM, asBig, asLittle, asPacked}
 
 func (r *run) orderUCS2() []view {
 	switch {
 	case bytes.HasPrefix(r.octets, []byte{0xFF, 0xFE}), r.units.likely(1):
-		return []view{asLittle, asBig, asWords}
+		return []view{asLittle, asBig, asUTF8, asWords}
 	case len(r.octets)%2 != 0 && utf8.Valid(r.octets) && r.traits&control == 0:
 		return []view{asUTF8, asBig, asLittle, asWords}
 	}
-	return []view{asBig, asLittle, asWords}
+	return []view{asBig, asLittle, asUTF8, asWords}
 }
 
 // likely is the view that a person meant, of octets without UCS-2 in their
@@ -134,8 +144,11 @@ func (r *run) likelyOctets() view {
 // add appends the reading of a view, if these octets can be read so and no
 // earlier view reads the same.
 func (r *run) add(v view) {
-	text, ok := r.decode(v)
-	if !ok && len(r.readings) > 0 {
+	if len(r.readings) > 0 && !r.suits(v) {
+		return
+	}
+	text := r.decode(v)
+	if len(text) == 0 && len(r.readings) > 0 {
 		return
 	}
 	for _, other := range r.readings {
@@ -146,48 +159,61 @@ func (r *run) add(v view) {
 	r.readings = append(r.readings, reading{v, string(text)})
 }
 
-// decode reads the octets by a view; false if nobody would read them so.
-func (r *run) decode(v view) (text []byte, ok bool) {
+// suits reports whether somebody may read the octets by a view that is not the
+// likely one.
+func (r *run) suits(v view) bool {
+	switch v {
+	case asUTF8:
+		return r.traits&high != 0 && utf8.RuneCount(r.octets) < len(r.octets) &&
+			(alphabetOf(r.coding) != ucs2 || utf8.Valid(r.octets))
+	case asPlain:
+		return r.tongue != plainTongue
+	case asBig:
+		return alphabetOf(r.coding) == ucs2 || r.units.plausible(0)
+	case asLittle:
+		return r.units.plausible(1)
+	case asPacked, asGSM:
+		return r.traits&high != 0 || v == asGSM && r.readings[0].view != asNothing
+	}
+	return true
+}
+
+// decode reads the octets by a view; the result holds until the next call.
+func (r *run) decode(v view) []byte {
 	dst := r.scratch[:0]
 	switch v {
 	case asGSM:
-		dst, ok = r.tongue.appendGSM(dst, r.octets), true
+		dst = r.tongue.appendGSM(dst, r.octets)
+	case asPlain:
+		dst = plainTongue.appendGSM(dst, r.octets)
 	case asLatin:
-		dst, ok = appendLatin(dst, r.octets), true
+		dst = appendLatin(dst, r.octets)
 	case asUTF8:
-		dst = bytes.ToValidUTF8(r.octets, []byte("\uFFFD"))
-		return dst, utf8.RuneCount(r.octets) < len(r.octets)
+		return bytes.ToValidUTF8(r.octets, []byte("\uFFFD"))
 	case asBig, asLittle:
-		dst, ok = r.decodeUTF16(dst, int(v-asBig))
+		whole := false
+		dst, whole = appendFromUTF16(dst, r.octets, v == asLittle)
+		if !whole && v == asBig && alphabetOf(r.coding) == ucs2 {
+			r.doubts |= doubtUTF16
+		}
 	case asPacked:
-		dst, ok = r.unpacked(), r.traits&high != 0
+		return r.unpacked()
 	case asCharset:
-		dst, ok = r.decodeCharset()
+		return r.decodeCharset()
 	case asWords:
 		dst = appendWords(dst, r.octets)
-		ok = len(dst) > 0
 	case asNothing:
-		return nil, true
 	}
 	r.scratch = dst
-	return dst, ok
+	return dst
 }
 
-func (r *run) decodeUTF16(dst []byte, order int) ([]byte, bool) {
-	dst, whole := appendFromUTF16(dst, r.octets, order == 1)
-	declared := alphabetOf(r.coding) == ucs2 && order == 0
-	if declared && !whole {
-		r.doubts |= doubtUTF16
-	}
-	return dst, declared || r.units.plausible(order)
-}
-
-func (r *run) decodeCharset() ([]byte, bool) {
+func (r *run) decodeCharset() []byte {
 	text, err := charsetOf(r.coding, r.octets).NewDecoder().Bytes(r.octets)
 	if err != nil || bytes.ContainsRune(text, utf8.RuneError) {
 		r.doubts |= doubtCharset
 	}
-	return text, err == nil
+	return text
 }
 
 // unpacked reads the octets as packed septets, segment by segment.
