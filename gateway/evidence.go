@@ -75,6 +75,7 @@ const (
 	EventPartsExpired   Event = "sms.parts_expired" // the rest of a long text never came
 	EventSMSReceived    Event = "sms.received"      // from a telephone
 	EventAppDelivered   Event = "app.delivered"     // an application took a message from outside
+	EventAppDropped     Event = "app.dropped"       // an application did not come for it in time
 	EventCancelled      Event = "envelope.cancelled"
 	EventReplaced       Event = "envelope.replaced"
 	EventConsentChanged Event = "consent.changed"

@@ -245,6 +245,8 @@ type SegmentResult struct {
 	// lost: the carrier may have it.
 	Unknown bool         `json:",omitempty"`
 	State   ReceiptState `json:",omitempty"` // of its receipt; "" before
+	Error   string       `json:",omitempty"` // err: of that receipt
+	Done    time.Time    `json:",omitzero"`  // when that receipt says it was over
 	At      time.Time    `json:",omitzero"`
 }
 
@@ -291,6 +293,10 @@ type Delivery struct {
 	// they go over TLS or to a loopback address only, else Instead does.
 	Plain   bool
 	Instead []Segment
+	// Message and Person are a message from outside and who wrote it, for the
+	// evidence that the application took it.
+	Message MessageID `json:",omitzero"`
+	Person  PersonRef `json:",omitzero"`
 }
 
 // ShortMessageState is what query_sm tells (SMPP v3.4 section 4.8.2).

@@ -167,6 +167,10 @@ type Flow struct {
 	answers meter          // of correspondents
 	after   errgroup.Group // work that follows settlements
 	metrics *metrics
+
+	outbox   *outbox // of applications
+	early    early   // receipts
+	receipts *receiptMetrics
 }
 
 // afterAtOnce bounds the work after settlements; beyond it settling waits.
@@ -180,6 +184,7 @@ func New(p Parts, s Settings, j *Judge) *Flow {
 	f := &Flow{Parts: p, memory: semaphore.NewWeighted(p.MemoryBytes), fresh: newFresh(freshBytes), agenda: newAgenda(), metrics: newMetrics(p.Metrics)}
 	f.opened.span = openedFor
 	f.turns.span, f.guesses.span, f.answers.span = turnsFor, guessTime, answersTime
+	f.outbox, f.receipts = newOutbox(), newReceiptMetrics(p.Metrics)
 	f.after.SetLimit(afterAtOnce)
 	f.Configure(s, j)
 	f.queue = queue.New(p.Store, f, f, p.Queue, p.Now, p.Random, p.Metrics)

@@ -43,6 +43,7 @@ func (f *Flow) housekeepOnce(ctx context.Context) {
 		{"replay memory", f.forgetSeen},
 		{"bodies", func(ctx context.Context) (int, error) { return f.Blobs.Collect(ctx, f.Now().Add(-collectAge)) }},
 		{"spool", f.tidyAll},
+		{"short messages", f.forgetSMS},
 		{"keys", f.endKeys},
 	} {
 		n, err := job.run(ctx)
