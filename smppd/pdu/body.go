@@ -119,7 +119,7 @@ type Query struct {
 type QueryResp struct {
 	opaque
 	MessageID string
-	FinalDate string // of FormatTime, "" while the message is under way
+	FinalDate string // of FormatTime: "" while the message is under way
 	State     byte   // section 5.2.28
 	ErrorCode byte   // of the network, 0 for none
 	TLVs      []gateway.TLV

@@ -185,6 +185,9 @@ func TestAppendRefuses(t *testing.T) {
 			if string(got) != "before" {
 				t.Errorf("left %q", got)
 			}
+			if text := err.Error(); !strings.Contains(text, v.field) || !strings.Contains(text, v.status.String()) {
+				t.Errorf("says %q", text)
+			}
 		})
 	}
 }
@@ -225,6 +228,27 @@ func TestAnswers(t *testing.T) {
 		}
 		if _, err := pdu.Decode(encode(t, p)); err != nil {
 			t.Errorf("%q: the answer: %v", v.raw, err)
+		}
+	}
+}
+
+// TestLengthOfFrame: a frame that is not as long as it says is none.
+func TestLengthOfFrame(t *testing.T) {
+	raw := frame(pdu.SubmitSMResp, "77\x00")
+	for _, v := range []struct {
+		raw    []byte
+		length uint32
+		text   string
+	}{
+		{raw[:len(raw)-1], 19, "framing of SMPP lost: command_length 19"},
+		{append(raw, 0), 19, "framing of SMPP lost: command_length 19"},
+		{raw[:15], 15, "framing of SMPP lost: command_length 15"},
+		{nil, 0, "framing of SMPP lost: command_length 0"},
+	} {
+		_, err := pdu.Decode(v.raw)
+		var e *pdu.FramingError
+		if !errors.As(err, &e) || e.Length != v.length || e.Error() != v.text {
+			t.Errorf("%d octets: %v", len(v.raw), err)
 		}
 	}
 }

@@ -3,52 +3,13 @@ package pdu
 import (
 	"fmt"
 	"time"
+
+	"gatepost/gateway"
 )
 
-// ParseTime reads a time of SMPP v3.4 section 7.1.1: absolute, YYMMDDhhmmsstnnp
-// with the quarters of an hour that it is away from UTC, or relative to now.
-// The zero time for "", which stands for "at once" or "the default"; false for
-// anything that is no time.
-func ParseTime(text string, now time.Time) (time.Time, bool) {
-	if text == "" {
-		return time.Time{}, true
-	}
-	if len(text) != 16 {
-		return time.Time{}, false
-	}
-	var n [6]int // year, month, day, hour, minute, second
-	for i := range n {
-		v, ok := digits(text[2*i : 2*i+2])
-		if !ok {
-			return time.Time{}, false
-		}
-		n[i] = v
-	}
-	tenth, ok := digits(text[12:13])
-	quarters, okq := digits(text[13:15])
-	if !ok || !okq {
-		return time.Time{}, false
-	}
-	if text[15] == 'R' {
-		clock := time.Duration(n[3])*time.Hour + time.Duration(n[4])*time.Minute + time.Duration(n[5])*time.Second
-		return now.AddDate(n[0], n[1], n[2]).Add(clock), tenth == 0 && quarters == 0
-	}
-	t := time.Date(2000+n[0], time.Month(n[1]), n[2], n[3], n[4], n[5], tenth*int(100*time.Millisecond), time.UTC)
-	if n[3] > 23 || n[4] > 59 || n[5] > 59 || t.Day() != n[2] || int(t.Month()) != n[1] || quarters > 48 {
-		return time.Time{}, false
-	}
-	away := time.Duration(quarters) * 15 * time.Minute
-	switch text[15] {
-	case '+':
-		return t.Add(-away), true
-	case '-':
-		return t.Add(away), true
-	}
-	return time.Time{}, false
-}
-
-// FormatTime writes an absolute time in UTC, to the tenth of a second, "" for
+// FormatTime writes an absolute time of section 7.1.1 in UTC, to the tenth of a second, "" for
 // the zero time. Years are those from 2000 to 2099: the form has two digits.
+// gateway.ParseSMPPTime reads it.
 func FormatTime(t time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -58,16 +19,6 @@ func FormatTime(t time.Time) string {
 }
 
 func validTime(text string) bool {
-	_, ok := ParseTime(text, time.Time{})
+	_, ok := gateway.ParseSMPPTime(text, time.Time{})
 	return ok
-}
-
-func digits(text string) (n int, ok bool) {
-	for i := range len(text) {
-		if text[i] < '0' || text[i] > '9' {
-			return 0, false
-		}
-		n = 10*n + int(text[i]-'0')
-	}
-	return n, true
 }
