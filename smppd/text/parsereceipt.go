@@ -53,7 +53,7 @@ func receiptText(s *gateway.Segment) string {
 func fromParameters(r *gateway.Receipt, s *gateway.Segment) {
 	if v, ok := s.TLV(gateway.TagReceiptedMessageID); ok {
 		id, _, _ := bytes.Cut(v, []byte{0})
-		if id = bytes.TrimSpace(id); len(id) > 0 {
+		if id = bytes.Trim(id, blanks); len(id) > 0 {
 			r.ID = gateway.Sensitive(appendOctets(nil, id))
 		}
 	}
@@ -93,7 +93,7 @@ func receiptFields(text string) map[string]string {
 	key, from := "", 0
 	keep := func(to int) {
 		if _, ok := fields[key]; !ok && key != "" {
-			fields[key] = strings.TrimSpace(text[from:to])
+			fields[key] = strings.Trim(text[from:to], blanks)
 		}
 	}
 	for at := 0; at < len(text); at++ {
@@ -147,7 +147,10 @@ func matchKey(text, key string) int {
 // maxKey is more than "submit date" takes, in octets.
 const maxKey = 16
 
-func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == 0 }
+// blanks stand between keys; what is white space beyond ASCII may be of an id.
+const blanks = " \t\r\n\x00"
+
+func isBlank(c byte) bool { return strings.IndexByte(blanks, c) >= 0 }
 
 // stateStems tell the states in all the forms in which carriers cut or spell
 // them out.
