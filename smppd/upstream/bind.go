@@ -83,7 +83,8 @@ func (c *Client) connect(ctx context.Context) (net.Conn, gateway.TLSState, error
 	if c.config.TLS == nil {
 		return conn, state, nil
 	}
-	secure := tls.Client(conn, c.tlsConfig())
+	settings := c.tlsConfig()
+	secure := tls.Client(conn, settings)
 	if err := secure.HandshakeContext(ctx); err != nil {
 		_ = conn.Close()
 		return nil, state, fmt.Errorf("securing the connection: %w", err)
@@ -91,7 +92,7 @@ func (c *Client) connect(ctx context.Context) (net.Conn, gateway.TLSState, error
 	s := secure.ConnectionState()
 	state.Version, state.Cipher = "TLSv"+tls.VersionName(s.Version)[len("TLS "):], tls.CipherSuiteName(s.CipherSuite)
 	if len(s.VerifiedChains) > 0 {
-		state.Verified, state.Name = true, s.ServerName
+		state.Verified, state.Name = true, settings.ServerName
 	}
 	return secure, state, nil
 }

@@ -78,9 +78,9 @@ func (l *link) deliver(p pdu.PDU) {
 	}
 	d := delivery{link: l, request: pdu.PDU{Command: p.Command, Sequence: p.Sequence}, segment: &m.Segment}
 	kind := "message"
-	if isReceipt(d.segment) {
+	if asReceipt, ok := receiptIn(m.Segment); ok {
 		kind = "receipt"
-		r, ok := l.client.config.ParseReceipt(d.segment)
+		r, ok := l.client.config.ParseReceipt(&asReceipt)
 		if !ok { // it names no message, so it can be kept with none
 			l.client.metrics.received.WithLabelValues(kind, "refused").Inc()
 			l.tell(p.Response(pdu.RX_P_APPN, nil))
@@ -94,18 +94,28 @@ func (l *link) deliver(p pdu.PDU) {
 	}
 }
 
-// isReceipt goes by the message type in esm_class (SMPP v3.4 section 5.2.12).
-// Where it says nothing the parameter does that only a message centre can set:
-// the words of a receipt can be written by anybody.
-func isReceipt(s *gateway.Segment) bool {
-	switch s.ESMClass & 0x3C {
-	case 0x04, 0x20: // delivery receipt, intermediate notification
-		return true
-	case 0:
-		_, names := s.TLV(gateway.TagReceiptedMessageID)
-		return names
+// Message types in esm_class (SMPP v3.4 section 5.2.12).
+const (
+	typeBits     = 0x3C
+	typeReceipt  = 0x04
+	typeInterim  = 0x20
+	typeOrdinary = 0
+)
+
+// receiptIn returns s as a receipt if it is one: by its message type, or where
+// that says nothing by the parameter that only a message centre can set. The
+// words of a receipt can be written by anybody.
+func receiptIn(s gateway.Segment) (gateway.Segment, bool) {
+	switch s.ESMClass & typeBits {
+	case typeReceipt, typeInterim, typeReceipt | typeInterim:
+		return s, true
+	case typeOrdinary:
+		if _, names := s.TLV(gateway.TagReceiptedMessageID); names {
+			s.ESMClass |= typeReceipt
+			return s, true
+		}
 	}
-	return false
+	return s, false
 }
 
 // put returns false when there is no room.

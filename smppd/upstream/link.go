@@ -252,7 +252,7 @@ func (l *link) retire(reason string, grace time.Duration) {
 
 // lastWords is how long answers are still read from a link that is lost.
 func (l *link) lastWords() time.Duration {
-	return min(time.Second, l.client.config.Timers.Response)
+	return min(time.Second, l.client.config.Timers.Response/4)
 }
 
 // finish settles what the link leaves behind. Nothing is read any more.

@@ -159,6 +159,7 @@ func (l *link) watch() {
 		case <-tick.C:
 			if reason := l.look(time.Now()); reason != "" {
 				l.retire(reason, l.lastWords())
+				return
 			}
 		}
 	}

@@ -309,3 +309,7 @@ func eventually(t testing.TB, what string, ok func() bool) {
 func result(o gateway.Outcome) string {
 	return fmt.Sprintf("%d %d %s %s unknown=%v %q", o.Result, o.Code, o.Status, o.Phase, o.Unknown, o.Text.Reveal())
 }
+
+func logTo(out *logs) func(*Config) {
+	return func(c *Config) { c.Logger = slog.New(slog.NewJSONHandler(out, nil)) }
+}
