@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"sync"
@@ -210,6 +211,13 @@ func start(t testing.TB, g Gateway, change func(*Config)) *server {
 	return &server{s, plain.Addr().String(), secure.Addr().String(), pool}
 }
 
+// open is the number of sessions.
+func (s *server) open() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.sessions)
+}
+
 func listen(t testing.TB) net.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -396,4 +404,31 @@ func equal[T any](t testing.TB, what string, got, want T) {
 	if fmt.Sprintf("%#v", got) != fmt.Sprintf("%#v", want) {
 		t.Errorf("%s: got %#v, want %#v", what, got, want)
 	}
+}
+
+func mustAddr(s string) netip.Addr { return netip.MustParseAddr(s) }
+
+func place(*gateway.Segment) (gateway.SegmentPlace, error) {
+	return gateway.SegmentPlace{Total: 1}, nil
+}
+
+func receipt(r gateway.Receipt) gateway.Segment {
+	return gateway.Segment{Source: r.Dest, Dest: r.Source, ESMClass: 4, Short: []byte("id:" + r.ID.Reveal()),
+		TLVs: []gateway.TLV{{Tag: gateway.TagReceiptedMessageID, Value: append([]byte(r.ID), 0)}}}
+}
+
+func dialTLS(t testing.TB, s *server) *client {
+	t.Helper()
+	conn, err := tls.Dial("tcp", s.secure, &tls.Config{RootCAs: s.pool, ServerName: "gatepost.example"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newClient(t, conn)
+}
+
+// submitFrom is a submit_sm from that name.
+func submitFrom(name string) pdu.PDU {
+	p := submitPDU("hello")
+	p.Body.(*pdu.Message).Segment.Source = gateway.Line{TON: 5, Addr: name}
+	return p
 }
