@@ -12,12 +12,15 @@ type Verdict struct {
 	Explanation
 }
 
-// Options of a secured message; the zero value is the default.
+// Options of a message that is not refused, most of them of a secured one; the
+// zero value is the default.
 type Options struct {
 	PIN       string        `json:"pin,omitempty"`        // "", other_channel, same_channel, standing, contact, sender
 	Expires   time.Duration `json:"expires,omitempty"`    // of the link; 0: the configuration's
 	StaffCopy string        `json:"staff_copy,omitempty"` // "none" forbids the staff wrap
 	Status    string        `json:"status,omitempty"`     // "opened": the sender is told of the first reading
+	// NotBefore is when it may leave, whatever the action; zero: at once.
+	NotBefore time.Time `json:"not_before,omitzero"`
 }
 
 // Explanation proves a verdict: each rule, met or not and why. It holds no
@@ -41,6 +44,7 @@ type RuleResult struct {
 	Met      bool   `json:"met"`
 	Shadow   bool   `json:"shadow,omitempty"`
 	LiftedBy string `json:"lifted_by,omitempty"` // id of the rule that satisfied or exempted it
+	Until    string `json:"until,omitempty"`     // hour before which the message does not leave: "08:00"
 	Why      string `json:"why,omitempty"`       // the condition's atoms and what each was
 	Error    string `json:"error,omitempty"`
 }

@@ -133,6 +133,9 @@ func readFile(env environment, path string) ([]byte, error) {
 
 func printVerdict(w io.Writer, v gateway.Verdict, r *gateway.Reading) {
 	fmt.Fprintf(w, "action: %s\n", v.Action)
+	if at := v.Options.NotBefore; !at.IsZero() {
+		fmt.Fprintf(w, "  leaves not before %s\n", at.Format(time.RFC3339))
+	}
 	for _, x := range v.Results {
 		if slices.Contains(v.Rules, x.ID) {
 			fmt.Fprintf(w, "  because of %s: %s\n", x.ID, x.Reason)
@@ -151,7 +154,11 @@ func printVerdict(w io.Writer, v gateway.Verdict, r *gateway.Reading) {
 		if x.Shadow {
 			met += " (shadow)"
 		}
-		rows = append(rows, []string{"  " + x.ID, met, x.Action.String(), cell(x.LiftedBy), x.Why})
+		action := x.Action.String()
+		if x.Until != "" {
+			action += " from " + x.Until
+		}
+		rows = append(rows, []string{"  " + x.ID, met, action, cell(x.LiftedBy), x.Why})
 	}
 	printTable(w, rows)
 	fmt.Fprintln(w, "\nfindings:")

@@ -32,12 +32,22 @@ type example struct {
 // JudgeCase judges one of a policy's own cases.
 func (j *Judge) JudgeCase(c policy.Case) gateway.Verdict {
 	r := readingOf(c.Channel, c.Subject, c.Text, c.Headers)
-	facts := j.facts(r, caseAddress(c.From, "staff@organization.example"), int64(len(c.Text)), time.Unix(0, 0).UTC(), true)
-	to := policy.Recipient{Address: caseAddress(c.To, "someone@outside.example"), Known: c.Patient || len(c.Consents) > 0, Patient: c.Patient, Consents: c.Consents}
+	facts := j.facts(r, caseAddress(c.From, "staff@organization.example"), int64(len(c.Text)), workingDay(c.At), true)
+	facts.SMPP, facts.Declared = c.SMPP, c.Declared
+	to := policy.Recipient{
+		Address: caseAddress(c.To, "someone@outside.example"), Known: c.Patient || len(c.Consents) > 0, Patient: c.Patient, Consents: c.Consents,
+		SentToday: c.SentToday,
+	}
 	return j.policy.Prepare(facts).For(to, policy.Thread{Exists: c.ThreadSecured, Secured: c.ThreadSecured})
 }
 
+// workingDay is when examples are judged: an hour of some Thursday.
+func workingDay(hour int) time.Time { return time.Date(1970, 1, 1, hour, 0, 0, 0, time.UTC) }
+
 func caseAddress(s, otherwise string) gateway.Address {
+	if a, err := gateway.PhoneAddress(s); err == nil {
+		return a
+	}
 	if a, err := gateway.ParseAddress(s); err == nil && !a.IsNull() {
 		return a
 	}
@@ -72,7 +82,7 @@ func (j *Judge) judgeExample(e example) gateway.Verdict {
 		channel = gateway.SMS
 	}
 	r := readingOf(channel, e.Subject, e.Text, nil)
-	facts := j.facts(r, gateway.MustAddress("staff@organization.example"), int64(len(e.Text)), time.Unix(0, 0).UTC(), true)
+	facts := j.facts(r, gateway.MustAddress("staff@organization.example"), int64(len(e.Text)), workingDay(12), true)
 	return j.policy.Prepare(facts).For(policy.Recipient{Address: gateway.MustAddress("someone@outside.example")}, policy.Thread{})
 }
 

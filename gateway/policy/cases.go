@@ -21,13 +21,22 @@ type Case struct {
 	Patient       bool
 	Consents      []string
 	ThreadSecured bool
+	At            int // hour of a working day; noon where the file says nothing
+	SentToday     int
+	SMPP          SMPP
+	Declared      []string
 	Expect        gateway.Action
+	Until         *int     // hour until which it must wait; nil: not looked at
 	Rules         []string // that must have demanded Expect
 }
 
+// noon is when a case is judged that does not say when.
+const noon = 12
+
 func (d *document) readCase(n yamlast.Node) {
-	c := Case{Line: where(n).line}
-	known := []string{"text", "subject", "channel", "headers", "from", "to", "patient", "consents", "thread_secured", "expect", "rules"}
+	c := Case{Line: where(n).line, At: noon}
+	known := []string{"text", "subject", "channel", "headers", "from", "to", "patient", "consents", "thread_secured",
+		"at", "sent_today", "system_id", "service_type", "source_address", "declared", "expect", "until", "rules"}
 	for _, e := range d.mapping(n, "a test", known) {
 		switch e.key {
 		case "text":
@@ -52,6 +61,22 @@ func (d *document) readCase(n yamlast.Node) {
 			c.Consents = d.texts(e.value, e.key)
 		case "thread_secured":
 			c.ThreadSecured = d.truth(e.value, e.key)
+		case "at":
+			c.At = *d.hour(e.value, e.key)
+		case "sent_today":
+			c.SentToday, _ = d.number(e.value, e.key)
+		case "system_id":
+			c.SMPP.SystemID = d.text(e.value, e.key)
+		case "service_type":
+			c.SMPP.ServiceType = d.text(e.value, e.key)
+		case "source_address":
+			c.SMPP.SourceAddress = gateway.Sensitive(d.text(e.value, e.key))
+		case "declared":
+			for _, item := range d.list(e.value, e.key) {
+				c.Declared = append(c.Declared, d.oneOf(item, e.key, declaredNames()))
+			}
+		case "until":
+			c.Until = d.hour(e.value, e.key)
 		case "expect":
 			c.Expect = d.action(e.value, e.key)
 		case "rules":
@@ -110,12 +135,22 @@ func (c Case) compare(v gateway.Verdict) string {
 	if v.Action != c.Expect {
 		return fmt.Sprintf("expected %s, got %s by %s", c.Expect, v.Action, by(v))
 	}
+	if c.Until != nil && (v.Options.NotBefore.IsZero() || v.Options.NotBefore.Hour() != *c.Until) {
+		return fmt.Sprintf("expected to wait until %s, it does not", clock(*c.Until))
+	}
 	for _, id := range c.Rules {
-		if !slices.Contains(v.Rules, id) {
+		if !slices.Contains(v.Rules, id) && !waitsFor(v, id) {
 			return fmt.Sprintf("expected %s by %s, got it by %s", c.Expect, id, by(v))
 		}
 	}
 	return ""
+}
+
+// waitsFor reports whether a rule makes the message wait.
+func waitsFor(v gateway.Verdict, id string) bool {
+	return slices.ContainsFunc(v.Results, func(r gateway.RuleResult) bool {
+		return r.ID == id && r.Met && r.Until != "" && r.LiftedBy == "" && !r.Shadow
+	})
 }
 
 // Line is what `policy test --json` prints for one example.

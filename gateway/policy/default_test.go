@@ -28,15 +28,19 @@ func judgeCases(t *testing.T, p *policy.Policy) func(policy.Case) gateway.Verdic
 		return p.Judge(policy.Facts{
 			Message: policy.Message{
 				Channel: c.Channel, Sender: policy.Sender{Address: gateway.MustAddress("staff@organization.example")},
-				Reading: r, Detections: d.Scan(r.Parts), Size: int64(len(c.Text)), Now: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC), TagsBind: true,
+				Reading: r, Detections: d.Scan(r.Parts), Size: int64(len(c.Text)), Now: time.Date(2026, 11, 23, c.At, 0, 0, 0, time.UTC), TagsBind: true,
+				SMPP: c.SMPP, Declared: c.Declared,
 			},
-			Recipient: policy.Recipient{Address: to(c), Known: c.Patient, Patient: c.Patient, Consents: c.Consents},
+			Recipient: policy.Recipient{Address: to(c), Known: c.Patient, Patient: c.Patient, Consents: c.Consents, SentToday: c.SentToday},
 			Thread:    policy.Thread{Exists: c.ThreadSecured, Secured: c.ThreadSecured},
 		})
 	}
 }
 
 func to(c policy.Case) gateway.Address {
+	if a, err := gateway.PhoneAddress(c.To); err == nil {
+		return a
+	}
 	if a, err := gateway.ParseAddress(c.To); err == nil && !a.IsNull() {
 		return a
 	}

@@ -68,8 +68,8 @@ func TestDocumentedKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	keys := "policy default on_error own_identifiers lists detectors define rules tests file words words_file pattern literal " +
-		"id reason mode when then shadow enforce action pin expires staff_copy status opened satisfies exempts none keep reject hold secure tls pass " +
-		"text subject channel headers from to patient consents thread_secured expect"
+		"id reason mode when then shadow enforce action pin expires staff_copy status opened until satisfies exempts none keep reject hold secure tls pass " +
+		"text subject channel headers from to patient consents thread_secured at sent_today system_id service_type source_address declared expect"
 	for _, key := range append(strings.Fields(keys), pinNames()...) {
 		if !strings.Contains(string(raw), "`"+key+"`") && !strings.Contains(string(raw), "`{"+key+": ") {
 			t.Errorf("%s is not documented", key)

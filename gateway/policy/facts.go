@@ -50,12 +50,16 @@ type SMPP struct {
 
 // Recipient is what is known of one recipient.
 type Recipient struct {
-	Address  gateway.Address   // zero for SMS
-	Number   gateway.Sensitive // E.164, "" for mail
+	Address  gateway.Address   // of a telephone for SMS
+	Number   gateway.Sensitive // E.164, in place of Address for SMS
 	Known    bool              // is in the contacts
 	Patient  bool
 	Language string   // BCP 47, "" when unknown
 	Consents []string // "marketing"
+	// SentToday is how many SMS the same sender (source address) sent to the
+	// recipient in the last 24 hours, this one left out. Only needed where the
+	// policy Uses it.
+	SentToday int
 }
 
 // Thread is the conversation that the message belongs to.

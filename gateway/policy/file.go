@@ -44,6 +44,8 @@ type rule struct {
 	shadow     bool
 	action     gateway.Action
 	options    gateway.Options
+	until      *int // hour until which the message waits
+	waits      bool // and nothing else: it demands no action
 	satisfies  []reference
 	exempts    []reference
 
@@ -193,7 +195,7 @@ func (d *document) then(n yamlast.Node, r *rule) {
 		r.action = d.action(n, "then")
 		return
 	}
-	known := []string{"action", "pin", "expires", "staff_copy", "status", "satisfies", "exempts"}
+	known := []string{"action", "pin", "expires", "staff_copy", "status", "until", "satisfies", "exempts"}
 	var liftAt place
 	for _, e := range d.mapping(n, "then", known) {
 		switch e.key {
@@ -209,13 +211,19 @@ func (d *document) then(n yamlast.Node, r *rule) {
 			if r.options.Status = d.oneOf(e.value, "status", []string{"opened", "none"}); r.options.Status == "none" {
 				r.options.Status = ""
 			}
+		case "until":
+			r.until = d.hour(e.value, "until")
 		case "satisfies":
 			r.satisfies, liftAt = d.references(e.value, "satisfies"), e.at
 		case "exempts":
 			r.exempts, liftAt = d.references(e.value, "exempts"), e.at
 		}
 	}
-	if !meant(n, known)["action"] {
+	switch there := meant(n, known); {
+	case there["action"]:
+	case there["until"] && len(there) == 1:
+		r.action, r.waits = gateway.Pass, true
+	default:
 		d.add(where(n), "then has no action")
 	}
 	d.checkLifts(r, liftAt)
@@ -269,6 +277,26 @@ func (d *document) expires(n yamlast.Node) time.Duration {
 	}
 	d.add(where(n), "expires: %s is no duration from 1m to 730d (write 30d, 12h or 90m)", quote(text))
 	return 0
+}
+
+// hour reads an hour of the day, 0 to 23.
+func (d *document) hour(n yamlast.Node, what string) *int {
+	h, ok := d.number(n, what)
+	if ok && h > 23 {
+		d.add(where(n), "%s must be an hour from 0 to 23", what)
+	}
+	return &h
+}
+
+// number reads digits; ok is false after a problem.
+func (d *document) number(n yamlast.Node, what string) (i int, ok bool) {
+	before := len(d.problems)
+	text := d.text(n, what)
+	u, err := strconv.ParseUint(text, 10, 31)
+	if err != nil && len(d.problems) == before {
+		d.add(where(n), "%s: %s is no number", what, quote(text))
+	}
+	return int(u), err == nil
 }
 
 // pinNames lists the proofs a rule may ask for, weakest first: a code over the

@@ -29,7 +29,7 @@ rules:
     reason: One
     mode: shadow
     when: big && found(["codeword"], LOW)
-    then: {action: secure, pin: standing, expires: 12h, staff_copy: none, status: opened}
+    then: {action: secure, pin: standing, expires: 12h, staff_copy: none, status: opened, until: 7}
   - id: two-2_x
     reason: Two
     mode: enforce
@@ -38,7 +38,8 @@ rules:
   - {id: three, reason: Three, when: size < 0, then: {action: pass, exempts: [one]}}
 tests:
   - {text: a, subject: b, channel: sms, headers: {X-A: b}, from: a@b.example, to: "+15550001111", patient: true,
-     consents: [marketing], thread_secured: true, expect: tls, rules: [two-2_x]}
+     consents: [marketing], thread_secured: true, at: 08, sent_today: 2, system_id: esme1, service_type: OTP,
+     source_address: CLINIC, declared: [campaign], expect: tls, until: 7, rules: [two-2_x]}
 `, "\n", "\r\n")
 	p, err := LoadWith("/etc/gp/policy.yaml", []byte(src), Options{ReadFile: func(name string) ([]byte, error) {
 		if text, ok := files[name]; ok {
@@ -59,12 +60,16 @@ tests:
 		t.Errorf("files: %+v", p.Files())
 	}
 	one := p.rules[0]
-	if want := (gateway.Options{PIN: "standing", Expires: 12 * time.Hour, StaffCopy: "none", Status: "opened"}); one.options != want || !one.shadow || p.rules[1].shadow {
+	if want := (gateway.Options{PIN: "standing", Expires: 12 * time.Hour, StaffCopy: "none", Status: "opened"}); one.options != want || one.until == nil || *one.until != 7 || one.waits || !one.shadow || p.rules[1].shadow {
 		t.Errorf("rule: %+v", one)
 	}
-	want := `[{23 a b sms [{X-A [none]}] a@b.example +15550001111 true [marketing] true tls [two-2_x]}]`
+	want := `[{23 a b sms [{X-A [none]}] a@b.example +15550001111 true [marketing] true 8 2 {esme1 OTP [none]} [campaign] tls <nil> [two-2_x]}]`
 	cases := p.Cases()
 	for i := range cases {
+		if until := cases[i].Until; until == nil || *until != 7 || cases[i].SMPP.SourceAddress.Reveal() != "CLINIC" {
+			t.Errorf("case: %+v", cases[i])
+		}
+		cases[i].Until, cases[i].SMPP.SourceAddress = nil, ""
 		for k, h := range cases[i].Headers {
 			if h.Value.Reveal() != "b" {
 				t.Errorf("header %d: %s", k, h.Value.Reveal())

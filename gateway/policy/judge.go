@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -159,11 +160,17 @@ func (j *Judge) verdict(failed string) gateway.Verdict {
 		if o.met && liftedBy[i] >= 0 {
 			res.LiftedBy = j.p.rules[liftedBy[i]].id
 		}
+		if r.until != nil {
+			res.Until = clock(*r.until)
+		}
 		v.Results[i] = res
 		if !o.met || r.shadow {
 			continue
 		}
-		if liftedBy[i] < 0 && r.action == v.Action {
+		if liftedBy[i] < 0 && r.until != nil {
+			merge(&v.Options, gateway.Options{NotBefore: nextHour(j.m.Now, *r.until)})
+		}
+		if liftedBy[i] < 0 && r.action == v.Action && !r.waits {
 			v.Rules = append(v.Rules, r.id)
 		}
 		if liftedBy[i] < 0 || j.p.rules[liftedBy[i]].action == gateway.TLS {
@@ -205,7 +212,7 @@ func (j *Judge) strictest(liftedBy []int, shadow, failed bool) gateway.Action {
 	action, claimed := j.p.otherwise, false
 	for i := range j.p.rules {
 		r := &j.p.rules[i]
-		if !j.results[i].met || r.shadow && !shadow || liftedBy[i] >= 0 {
+		if !j.results[i].met || r.shadow && !shadow || liftedBy[i] >= 0 || r.waits {
 			continue
 		}
 		if !claimed || r.action.StricterThan(action) {
@@ -223,7 +230,7 @@ func (j *Judge) anyFailed() bool {
 	return slices.ContainsFunc(j.results, func(o outcome) bool { return o.failed })
 }
 
-// merge keeps the stricter of each option.
+// merge keeps the stricter of each option, and the later time.
 func merge(into *gateway.Options, o gateway.Options) {
 	if o.Expires > 0 && (into.Expires == 0 || o.Expires < into.Expires) {
 		into.Expires = o.Expires
@@ -237,7 +244,23 @@ func merge(into *gateway.Options, o gateway.Options) {
 	if o.Status == "opened" {
 		into.Status = "opened"
 	}
+	if o.NotBefore.After(into.NotBefore) {
+		into.NotBefore = o.NotBefore
+	}
 }
+
+// nextHour is the next time after now when that hour begins, in the zone of
+// now.
+func nextHour(now time.Time, hour int) time.Time {
+	year, month, day := now.Date()
+	t := time.Date(year, month, day, hour, 0, 0, 0, now.Location())
+	if !t.After(now) {
+		t = time.Date(year, month, day+1, hour, 0, 0, 0, now.Location())
+	}
+	return t
+}
+
+func clock(hour int) string { return fmt.Sprintf("%02d:00", hour) }
 
 // senderOptions adds what the sender asked for this one message.
 func (j *Judge) senderOptions(into *gateway.Options) {

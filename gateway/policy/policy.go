@@ -112,6 +112,19 @@ func (p *Policy) Name() string { return p.name }
 // Digest is the SHA-256 of the file, hex.
 func (p *Policy) Digest() string { return p.digest }
 
+// Uses reports whether a rule asks for a word of the vocabulary, such as
+// "recipient.sent_today", so that a caller need not find out what nobody asks.
+func (p *Policy) Uses(word string) bool {
+	return slices.ContainsFunc(p.rules, func(r rule) bool { return p.reach(r.met.slots(nil), word) })
+}
+
+func (p *Policy) reach(slots []int, word string) bool {
+	return slices.ContainsFunc(slots, func(i int) bool {
+		s := &p.slots[i]
+		return s.name == word || p.reach(s.inner, word) || s.define != nil && p.reach(s.define.slots(nil), word)
+	})
+}
+
 // Files lists the files that the policy file names, with their digests.
 func (p *Policy) Files() []File { return slices.Clone(p.files) }
 

@@ -67,7 +67,7 @@ func TestProof(t *testing.T) {
 
 func TestWords(t *testing.T) {
 	var b strings.Builder
-	for _, p := range []*Policy{mustLoad(t, story), mustLoad(t, `policy: terms
+	for _, p := range []*Policy{mustLoad(t, story), mustLoad(t, quietHours), mustLoad(t, `policy: terms
 on_error: reject
 own_identifiers: [4711]
 lists: {long: [`+strings.Repeat("x, ", 25)+`x]}

@@ -42,10 +42,11 @@ func variables() []variable {
 		{"sender.domain", str, false, true, "the sender's domain", func(j *Judge) ref.Val { return types.String(j.m.Sender.Address.Domain()) }},
 		{"sender.group", str, false, false, "the sender's group: the role of the account (staff, compliance, admin), empty without one", func(j *Judge) ref.Val { return types.String(j.m.Sender.Group) }},
 		{"recipient.address", str, true, true, "the recipient's address; of an SMS the number in E.164 form", func(j *Judge) ref.Val { return address(j.r.Address, j.r.Number) }},
-		{"recipient.domain", str, true, true, "the recipient's domain; empty for an SMS", func(j *Judge) ref.Val { return types.String(j.r.Address.Domain()) }},
+		{"recipient.domain", str, true, true, "the recipient's domain; empty for an SMS", func(j *Judge) ref.Val { return domain(j.r.Address) }},
 		{"recipient.patient", boolean, true, false, "the recipient is a patient", func(j *Judge) ref.Val { return types.Bool(j.r.Patient) }},
 		{"recipient.known", boolean, true, false, "the recipient is in the contacts", func(j *Judge) ref.Val { return types.Bool(j.r.Known) }},
 		{"recipient.language", str, true, false, "the recipient's language; BCP 47, empty when unknown", func(j *Judge) ref.Val { return types.String(j.r.Language) }},
+		{"recipient.sent_today", integer, true, false, "the number of SMS that the source address sent to the recipient in the last 24 hours; without this one, 0 for mail", func(j *Judge) ref.Val { return types.Int(j.r.SentToday) }},
 		{"subject", str, false, true, "the subject", func(j *Judge) ref.Val { return types.String(j.reading.Subject.Reveal()) }},
 		{"size", integer, false, false, "the size in octets", func(j *Judge) ref.Val { return types.Int(j.m.Size) }},
 		{"list_id", str, false, true, "the List-Id", func(j *Judge) ref.Val { return types.String(j.reading.ListID) }},
@@ -68,10 +69,21 @@ func variables() []variable {
 }
 
 func address(a gateway.Address, number gateway.Sensitive) ref.Val {
-	if a.IsNull() {
+	switch {
+	case a.IsNull():
 		return types.String(number.Reveal())
+	case a.IsPhone():
+		return types.String(a.Phone().Reveal())
 	}
 	return types.String(a.Key())
+}
+
+// domain is that of mail: a telephone has none.
+func domain(a gateway.Address) ref.Val {
+	if a.IsPhone() {
+		return types.String("")
+	}
+	return types.String(a.Domain())
 }
 
 // asksSecure reports whether the sender asked by tag, X-Gatepost-* field or

@@ -35,18 +35,24 @@ func words() map[string][]wordCase {
 	d, r := func(set func(*gateway.Detections)) func(*Facts) { return func(f *Facts) { set(f.Detections) } },
 		func(set func(*gateway.Reading)) func(*Facts) { return func(f *Facts) { set(f.Reading) } }
 	return map[string][]wordCase{
-		"channel":            {{`channel == "sms"`, func(f *Facts) { f.Channel = gateway.SMS }}},
-		"sender.address":     {{`sender.address == "bob@clinic.example"`, func(f *Facts) { f.Sender.Address = gateway.MustAddress("Bob@Clinic.example") }}},
-		"sender.domain":      {{`sender.domain == "lab.example"`, func(f *Facts) { f.Sender.Address = gateway.MustAddress("x@LAB.example") }}},
-		"sender.group":       {{`sender.group == "billing"`, func(f *Facts) { f.Sender.Group = "billing" }}},
-		"recipient.address":  {{`recipient.address == "sue@lab.example"`, func(f *Facts) { f.Recipient.Address = gateway.MustAddress("Sue@lab.example") }}, {`recipient.address.startsWith("+1")`, func(f *Facts) { f.Recipient.Address, f.Recipient.Number = gateway.Address{}, "+15550001111" }}},
+		"channel":        {{`channel == "sms"`, func(f *Facts) { f.Channel = gateway.SMS }}},
+		"sender.address": {{`sender.address == "bob@clinic.example"`, func(f *Facts) { f.Sender.Address = gateway.MustAddress("Bob@Clinic.example") }}},
+		"sender.domain":  {{`sender.domain == "lab.example"`, func(f *Facts) { f.Sender.Address = gateway.MustAddress("x@LAB.example") }}},
+		"sender.group":   {{`sender.group == "billing"`, func(f *Facts) { f.Sender.Group = "billing" }}},
+		"recipient.address": {{`recipient.address == "sue@lab.example"`, func(f *Facts) { f.Recipient.Address = gateway.MustAddress("Sue@lab.example") }}, {`recipient.address.startsWith("+1")`, func(f *Facts) { f.Recipient.Address, f.Recipient.Number = gateway.Address{}, "+15550001111" }}, {`recipient.address == "+15550001111" && recipient.domain == ""`, func(f *Facts) {
+			f.Channel, f.Recipient.Address = gateway.SMS, gateway.MustAddress("+15550001111@phone.invalid")
+		}}},
 		"recipient.domain":   {{`recipient.domain == "lab.example"`, func(f *Facts) { f.Recipient.Address = gateway.MustAddress("x@lab.example") }}},
 		"recipient.patient":  {{`recipient.patient`, func(f *Facts) { f.Recipient.Patient = true }}},
 		"recipient.known":    {{`recipient.known`, func(f *Facts) { f.Recipient.Known = true }}},
 		"recipient.language": {{`recipient.language == "de"`, func(f *Facts) { f.Recipient.Language = "de" }}},
 		"recipient.consents": {{`recipient.consents("marketing")`, func(f *Facts) { f.Recipient.Consents = []string{"sms", "marketing"} }}},
-		"subject":            {{`subject.matches("(?i)invoice [0-9]+")`, r(func(r *gateway.Reading) { r.Subject = "Your INVOICE 12" })}},
-		"size":               {{`size > 5000`, func(f *Facts) { f.Size = 5001 }}},
+		"recipient.sent_today": {
+			{`recipient.sent_today >= 3`, func(f *Facts) { f.Recipient.SentToday = 3 }},
+			{`channel == "sms" && recipient.sent_today > 2`, func(f *Facts) { f.Channel, f.Recipient.SentToday = gateway.SMS, 3 }},
+		},
+		"subject": {{`subject.matches("(?i)invoice [0-9]+")`, r(func(r *gateway.Reading) { r.Subject = "Your INVOICE 12" })}},
+		"size":    {{`size > 5000`, func(f *Facts) { f.Size = 5001 }}},
 		"header": {{`header("X-Template") == "results"`, r(func(r *gateway.Reading) {
 			r.Fields = append(field("x-template", "results"), field("X-Template", "b")...)
 		})}},

@@ -73,7 +73,14 @@ func listWords(words []string) string {
 func (p *Policy) ruleWords(b *strings.Builder, i int) {
 	r := &p.rules[i]
 	fmt.Fprintf(b, "\n%3d. %s: %s.\n", i+1, r.id, strings.TrimSuffix(r.reason, "."))
-	fmt.Fprintf(b, "     When %s,\n     the message %s.\n", p.spell(r.met), outcomeWords(r.action))
+	outcome := outcomeWords(r.action)
+	switch {
+	case r.waits:
+		outcome = "waits until " + clock(*r.until)
+	case r.until != nil:
+		outcome += ", not before " + clock(*r.until)
+	}
+	fmt.Fprintf(b, "     When %s,\n     the message %s.\n", p.spell(r.met), outcome)
 	if words := optionWords(r.options); words != "" {
 		fmt.Fprintf(b, "     %s\n", words)
 	}
