@@ -237,6 +237,9 @@ func (a *arrival) decide(ctx context.Context, e *gateway.Envelope, j *judgement)
 	case gateway.Reject:
 		e.State = gateway.Refused
 	}
+	if e.State == gateway.Queued && a.set.Mode == gateway.Enforce {
+		e.Next = v.Options.NotBefore
+	}
 	a.flow.metrics.judged(v, a.set.Mode)
 	return nil
 }
@@ -485,6 +488,9 @@ func (a *arrival) judged(e *gateway.Envelope) gateway.Record {
 		}
 		if v.Failed {
 			d["failed"] = v.Error
+		}
+		if !v.Options.NotBefore.IsZero() {
+			d["not_before"] = v.Options.NotBefore.UTC().Format(time.RFC3339)
 		}
 	}
 	return gateway.Record{
