@@ -163,6 +163,9 @@ type Envelope struct {
 	Reminded []time.Time `json:",omitempty"` // its recipient was reminded, or warned that the link ends
 	Answered time.Time   `json:",omitzero"`  // first answered
 
+	// Until is when its sender wants it no more; zero leaves it to the queue.
+	Until time.Time `json:",omitzero"`
+
 	// Schedule, written by the queue only.
 	Accepted time.Time
 	Next     time.Time `json:",omitzero"`

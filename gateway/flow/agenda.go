@@ -24,6 +24,7 @@ const (
 	taskFollow taskKind = 2 // a secured message is not read: reminders and what else follows
 	taskStatus taskKind = 3 // the sender is told of the first reading
 	taskErase  taskKind = 4 // what is left of an erased person goes
+	taskParts  taskKind = 5 // the missing part of a long text never came
 )
 
 // task is one row of the agenda.
@@ -39,6 +40,7 @@ type task struct {
 	Persons  []gateway.PersonRef `json:",omitempty"` // who were one, and are erased
 	Address  gateway.Address     `json:",omitzero"`  // theirs
 	Urgent   bool                `json:",omitempty"` // the message was marked so
+	Text     []byte              `json:",omitempty"` // keyed hash of a long text
 
 	Assurance gateway.Assurance `json:",omitempty"` // of the reading
 	Machine   bool              `json:",omitempty"` // a program seems to have read
@@ -49,6 +51,9 @@ func (t *task) key() []byte {
 	subject := append(append([]byte{}, t.Envelope.Message[:]...), store.Uint32(t.Envelope.N)...)
 	if t.Envelope.Message.IsZero() {
 		subject = append(append([]byte{}, t.Message[:]...), store.Time(t.At)...)
+	}
+	if len(t.Text) > 0 {
+		subject = t.Text
 	}
 	if len(t.Persons) > 0 {
 		subject = append([]byte{}, t.Persons[0][:]...)
@@ -237,6 +242,8 @@ func (f *Flow) perform(ctx context.Context, b *store.Batch, t task) error {
 		return f.status(ctx, b, t)
 	case taskErase:
 		return f.eraseRest(ctx, b, t)
+	case taskParts:
+		return f.partsDue(ctx, b, t)
 	}
 	return fmt.Errorf("agenda: unknown task %d", t.Kind)
 }

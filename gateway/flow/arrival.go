@@ -81,6 +81,8 @@ func (a *arrival) parties(ctx context.Context) error {
 // edits are what changes when the mail that came leaves.
 func (a *arrival) edits(m *gateway.Message) []gateway.Edit {
 	switch {
+	case a.sms != nil:
+		return nil
 	case m.Direction == gateway.Outbound && a.set.Mode == gateway.Enforce:
 		return mailmsg.Edits(a.taken.raw, a.tagsBind())
 	case m.Direction == gateway.Inbound && a.auth != nil:

@@ -20,8 +20,13 @@ func (f *Flow) reportTo(ctx context.Context, b *store.Batch, e *gateway.Envelope
 	if err != nil {
 		return err
 	}
-	to := m.Sender
-	if to.IsNull() || m.Direction == gateway.Internal || e.Confidential || !wanted(e.Notify, action) {
+	if m.Direction == gateway.Internal || e.Confidential {
+		return nil
+	}
+	if m.Channel == gateway.SMS {
+		return f.reportShort(ctx, b, m, e, action)
+	}
+	if m.Sender.IsNull() || !wanted(e.Notify, action) {
 		return nil
 	}
 	return f.stageReport(ctx, b, m, []gateway.Envelope{*e}, action)
@@ -64,6 +69,12 @@ func (f *Flow) stageOwn(ctx context.Context, b *store.Batch, o own) error {
 	if err != nil {
 		return err
 	}
+	return f.stageInternal(ctx, b, gateway.Message{Sender: o.sender, From: o.from, Thread: o.thread}, o.to, raw)
+}
+
+// stageInternal stages a message that Gatepost wrote, with its envelope. m holds
+// what is special of it.
+func (f *Flow) stageInternal(ctx context.Context, b *store.Batch, m gateway.Message, to gateway.Address, raw []byte) error {
 	id, err := gateway.NewMessageID(f.Now(), f.Random)
 	if err != nil {
 		return err
@@ -73,20 +84,17 @@ func (f *Flow) stageOwn(ctx context.Context, b *store.Batch, o own) error {
 		return err
 	}
 	now := f.Now()
-	m := gateway.Message{
-		ID: id, Direction: gateway.Internal, Accepted: now, Sender: o.sender, From: o.from, Thread: o.thread,
-		Envelopes: 1, Retain: retainDay(now, 0),
-	}
+	m.ID, m.Direction, m.Accepted, m.Envelopes, m.Retain = id, gateway.Internal, now, 1, retainDay(now, 0)
 	if err := b.PutRecord(messageKey(id), m); err != nil {
 		return err
 	}
-	refs, err := f.People.Ensure(ctx, o.to)
+	refs, err := f.People.Ensure(ctx, to)
 	if err != nil {
 		return err
 	}
 	e := gateway.Envelope{
 		ID: gateway.EnvelopeID{Message: id}, State: gateway.Queued, Action: gateway.Pass, Decided: gateway.Pass,
-		Sender: o.sender, Recipient: o.to, Person: refs[0], Notice: notice, Accepted: now,
+		Sender: m.Sender, Recipient: to, Person: refs[0], Notice: notice, Accepted: now,
 	}
 	return f.queue.Stage(b, &e)
 }

@@ -92,11 +92,7 @@ func (f *Flow) answerable(b *store.Batch, m *gateway.Message, e *gateway.Envelop
 	if m.Author.IsZero() {
 		return gateway.Address{}, nil
 	}
-	local, err := f.Threads.Reply(b, thread.Capability{Thread: m.Thread, Person: m.Author, Staff: e.Recipient})
-	if err != nil {
-		return gateway.Address{}, err
-	}
-	return gateway.ParseAddress(local + "@" + f.set().ReplyDomain)
+	return f.replyAddress(b, thread.Capability{Thread: m.Thread, Person: m.Author, Staff: e.Recipient})
 }
 
 // returnedStep is from the number of an envelope that came back to that of the

@@ -14,8 +14,20 @@ import (
 	"gatepost/store"
 )
 
+// Limit implements queue.Courier: a carrier of short messages says how many it
+// takes at once.
+func (f *Flow) Limit(destination string) int {
+	if destination == destinationSMS && f.SMS != nil {
+		return f.SMS.Limit()
+	}
+	return 0
+}
+
 // Destination implements queue.Courier.
 func (f *Flow) Destination(e gateway.Envelope) string {
+	if e.Recipient.IsPhone() {
+		return destinationSMS
+	}
 	return f.Carrier.Destination(e.Recipient.Domain())
 }
 
@@ -65,6 +77,8 @@ func (f *Flow) deliver(ctx context.Context, envelopes []gateway.Envelope) []gate
 		return all(len(envelopes), f.internal(err))
 	}
 	switch {
+	case first.Recipient.IsPhone():
+		return f.deliverSMS(ctx, m, envelopes)
 	case first.Notice == nil && first.Confidential:
 		return f.deliverConfidential(ctx, m, first)
 	case first.Notice == nil && first.Action == gateway.TLS:

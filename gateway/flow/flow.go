@@ -23,6 +23,7 @@ import (
 
 	"gatepost/gateway"
 	"gatepost/gateway/audit"
+	"gatepost/gateway/consent"
 	"gatepost/gateway/mailauth"
 	"gatepost/gateway/people"
 	"gatepost/gateway/proof"
@@ -56,6 +57,7 @@ type Settings struct {
 	RecallGrace time.Duration // how long a recall can be undone
 	Reminders   Reminders
 	Location    *time.Location // of the organization, for hours in rules
+	SMS         *SMSSettings
 	// Signer returns the DKIM key of a domain, nil when there is none.
 	Signer func(domain string) *mailauth.Signer
 }
@@ -155,18 +157,21 @@ type Parts struct {
 // Flow runs the journeys. It is safe for concurrent use.
 type Flow struct {
 	Parts
-	queue   *queue.Queue
-	force   atomic.Pointer[inForce]
-	memory  *semaphore.Weighted
-	fresh   *fresh
-	agenda  *agenda
-	files   recent         // whose opening was recorded a moment ago
-	opened  recent         // links whose message was, in a session
-	turns   recent         // of conversations, that were read in a session
-	guesses meter          // at passwords of staff
-	answers meter          // of correspondents
-	after   errgroup.Group // work that follows settlements
-	metrics *metrics
+	queue *queue.Queue
+	// consents is what telephones said about messages.
+	consents *consent.Ledger
+	waiting  partLoads // parts of long texts
+	force    atomic.Pointer[inForce]
+	memory   *semaphore.Weighted
+	fresh    *fresh
+	agenda   *agenda
+	files    recent         // whose opening was recorded a moment ago
+	opened   recent         // links whose message was, in a session
+	turns    recent         // of conversations, that were read in a session
+	guesses  meter          // at passwords of staff
+	answers  meter          // of correspondents
+	after    errgroup.Group // work that follows settlements
+	metrics  *metrics
 
 	outbox   *outbox // of applications
 	early    early   // receipts
@@ -186,6 +191,7 @@ func New(p Parts, s Settings, j *Judge) *Flow {
 	f.turns.span, f.guesses.span, f.answers.span = turnsFor, guessTime, answersTime
 	f.outbox, f.receipts = newOutbox(), newReceiptMetrics(p.Metrics)
 	f.after.SetLimit(afterAtOnce)
+	f.consents = consent.New(p.Store, p.MAC, p.Audit, f.journalStop, p.Now)
 	f.Configure(s, j)
 	f.queue = queue.New(p.Store, f, f, p.Queue, p.Now, p.Random, p.Metrics)
 	return f

@@ -160,6 +160,11 @@ func (f *Flow) followOnce(ctx context.Context, b *store.Batch, u *unread, step f
 		return f.tellUnread(ctx, b, u)
 	}
 	shut, err := f.shutOut(ctx, &u.envelope)
+	if err == nil && !shut && u.envelope.Recipient.IsPhone() {
+		var allowed bool
+		allowed, err = f.smsAllowed(ctx, b, f.likeOf(u.message, u.envelope.Recipient).Source, u.envelope.Recipient)
+		shut = !allowed
+	}
 	if err != nil {
 		return err
 	}

@@ -65,6 +65,10 @@ func (f *Flow) prepare(ctx context.Context, a *arrival) (*judgement, error) {
 	j := a.policy
 	facts := j.facts(a.reading, a.sub.From, a.taken.size, a.now.In(a.set.zone()), a.tagsBind())
 	var err error
+	if a.sms != nil {
+		facts.Declared = a.sms.declared()
+		facts.SMPP = policy.SMPP{SystemID: a.sms.account.SystemID, ServiceType: a.sms.ends.ServiceType, SourceAddress: gateway.Sensitive(a.sms.ends.Source.Addr)}
+	}
 	if facts.Sender.Group, err = f.group(ctx, a.sub.Peer.Account); err != nil {
 		return nil, err
 	}
@@ -101,14 +105,19 @@ func (j *judgement) forRecipient(ctx context.Context, e *gateway.Envelope) (gate
 
 // recipient is what is known of whom a message goes to.
 func (f *Flow) recipient(ctx context.Context, a gateway.Address) (policy.Recipient, error) {
+	r := policy.Recipient{Address: a}
+	if a.IsPhone() {
+		r = policy.Recipient{Number: a.Phone()}
+	}
 	p, err := f.People.Find(ctx, a)
 	if errors.Is(err, people.ErrUnknown) {
-		return policy.Recipient{Address: a}, nil
+		return r, nil
 	}
 	if err != nil {
 		return policy.Recipient{}, fmt.Errorf("looking up the recipient: %w", err)
 	}
-	return policy.Recipient{Address: a, Known: p.Known(), Patient: p.Patient, Language: p.Language, Consents: p.Consents}, nil
+	r.Known, r.Patient, r.Language, r.Consents = p.Known(), p.Patient, p.Language, p.Consents
+	return r, nil
 }
 
 // tagsBind: what stands in subject tags and X-Gatepost fields are commands

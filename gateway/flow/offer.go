@@ -54,12 +54,18 @@ func (w way) masked() string {
 	if w.phone == "" {
 		return mask(w.mail)
 	}
-	n := w.phone.Reveal()
+	return maskPhone(w.phone.Reveal())
+}
+
+func maskPhone(n string) string {
 	return "••• ••• " + n[max(0, len(n)-4):max(0, len(n)-2)] + " " + n[max(0, len(n)-2):]
 }
 
 // mask shows enough of an address for its owner to know it again.
 func mask(a gateway.Address) string {
+	if a.IsPhone() {
+		return maskPhone(a.Local())
+	}
 	dots := func(s string) string {
 		_, n := utf8.DecodeRuneInString(s)
 		return s[:n] + "•••"
@@ -83,6 +89,17 @@ func (f *Flow) otherWay(l gateway.Link, p people.Person) way {
 	return way{}
 }
 
+// ownWay is the channel that got the link.
+func (f *Flow) ownWay(l gateway.Link) way {
+	if !l.Recipient.IsPhone() {
+		return way{mail: l.Recipient, same: true}
+	}
+	if phone := l.Recipient.Phone(); f.Codes != nil && f.Codes.Carries(phone) {
+		return way{phone: phone, same: true}
+	}
+	return way{}
+}
+
 // offer is what a link takes as proof from its person.
 type offer struct {
 	least gateway.Assurance // the weakest proof that it is content with
@@ -101,7 +118,7 @@ type offer struct {
 // demands anything, pins.default says what is asked for if it can be had.
 func (f *Flow) offer(l gateway.Link, p people.Person) offer {
 	o := offer{other: f.otherWay(l, p)}
-	own := way{mail: l.Recipient, same: true}
+	own := f.ownWay(l)
 	standard := f.set().DefaultPIN
 	o.least = demanded(l.Options.PIN)
 	if o.least == "" {

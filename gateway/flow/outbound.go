@@ -160,6 +160,7 @@ type arrival struct {
 	passed       []passed             // the messages of ours that this one may be
 	back         map[string]bool      // recipients whose one return is used up by this mail
 
+	sms     *shortMessage           // nil for a mail
 	in      *incoming               // what it brings to a conversation; nil when it belongs to none
 	auth    *gateway.Authentication // nil: it was not asked for
 	outward []gateway.Edit          // make the mail that came of the body that is sealed; nil when it is that mail
@@ -222,6 +223,9 @@ func (a *arrival) decide(ctx context.Context, e *gateway.Envelope, j *judgement)
 		e.Action, e.Decided, e.Rules = gateway.Pass, gateway.Pass, []string{"returned"}
 		return nil
 	}
+	if stopped, err := a.stopped(ctx, e); err != nil || stopped {
+		return err
+	}
 	v, err := j.forRecipient(ctx, e)
 	if err != nil {
 		return err
@@ -230,6 +234,9 @@ func (a *arrival) decide(ctx context.Context, e *gateway.Envelope, j *judgement)
 	e.Action = v.Action
 	if a.set.Mode == gateway.Observe {
 		e.Action = gateway.Pass
+	}
+	if e.Recipient.IsPhone() {
+		a.telephone(e)
 	}
 	switch e.Action {
 	case gateway.Hold:
@@ -336,6 +343,9 @@ func (a *arrival) build(ctx context.Context) (*store.Batch, *gateway.Message, er
 		e := &envelopes[i]
 		if e.Action == gateway.Secure && e.State == gateway.Queued {
 			s := securing{message: m, automatic: a.reading.AutoSubmitted, key: a.taken.key, options: verdictOf(m, e).Options, urgent: a.tagsBind() && a.reading.Tags.Urgent}
+			if a.sms != nil {
+				s.like = &a.sms.like
+			}
 			if err := f.secure(ctx, b, s, e); err != nil {
 				return nil, nil, fmt.Errorf("securing envelope %v: %w", e.ID, err)
 			}
@@ -384,7 +394,9 @@ func (a *arrival) message() (*gateway.Message, error) {
 	if len(r.From) > 0 {
 		m.From = r.From[0]
 	}
-	m.Authentication = a.auth
+	if m.Authentication = a.auth; a.sms != nil {
+		m.Channel, m.Ends = gateway.SMS, &a.sms.ends
+	}
 	if !a.keepsBody() {
 		m.Body.Blob = ""
 	}
@@ -394,7 +406,7 @@ func (a *arrival) message() (*gateway.Message, error) {
 	}
 	var err error
 	if a.needsSpool() {
-		if m.Direction == gateway.Outbound {
+		if m.Direction == gateway.Outbound && a.sms == nil {
 			if m.Hash, err = hashLeaving(t.raw, edits); err != nil {
 				return nil, err
 			}
@@ -447,6 +459,9 @@ func (a *arrival) stageEvidence(b *store.Batch, event gateway.Event) error {
 	}
 	if a.sub.Peer.TLS != "" {
 		detail["tls"] = a.sub.Peer.TLS
+	}
+	if a.sms != nil {
+		detail["system_id"], detail["parts"] = a.sms.account.SystemID, strconv.Itoa(len(a.sms.ends.Parts))
 	}
 	r := gateway.Record{At: a.now, Event: event, Actor: actor(a.sub.Peer), Message: a.taken.id, Persons: a.persons, Detail: detail}
 	if err := a.flow.Audit.Stage(b, r); err != nil {

@@ -54,23 +54,18 @@ func kindOf(step followStep) mailmsg.NoticeKind {
 // notice does.
 func (f *Flow) stageReminder(ctx context.Context, b *store.Batch, u *unread, step followStep, secret gateway.LinkSecret, fresh bool) error {
 	set, m, e := f.set(), u.message, &u.envelope
-	reply, err := f.Threads.Reply(b, thread.Capability{Thread: m.Thread, Envelope: e.ID, Person: e.Person, Staff: m.From})
-	if err != nil {
+	person, err := f.People.Find(ctx, e.Recipient)
+	if err != nil && !errors.Is(err, people.ErrUnknown) {
 		return err
 	}
-	bounce, err := f.Threads.Bounce(b, e.ID)
-	if err != nil {
-		return err
+	if e.Recipient.IsPhone() {
+		return f.stageShortReminder(ctx, b, u, step, secret, fresh, person.Language)
 	}
-	replyTo, err1 := gateway.ParseAddress(reply + "@" + set.ReplyDomain)
-	sender, err2 := gateway.ParseAddress(bounce + "@" + set.ReplyDomain)
-	person, err3 := f.People.Find(ctx, e.Recipient)
-	if errors.Is(err3, people.ErrUnknown) {
-		err3 = nil
-	}
+	replyTo, err1 := f.replyAddress(b, thread.Capability{Thread: m.Thread, Envelope: e.ID, Person: e.Person, Staff: m.From})
+	sender, err2 := f.bounceAddress(b, e.ID)
 	from := set.speaker(m.From)
-	headerID, err4 := mailmsg.HeaderID(from.Domain(), f.Random)
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
+	headerID, err3 := mailmsg.HeaderID(from.Domain(), f.Random)
+	if err := errors.Join(err1, err2, err3); err != nil {
 		return err
 	}
 	brand := set.brand(u.link.Brand)

@@ -24,6 +24,9 @@ type securing struct {
 	// automatic is the original's Auto-Submitted, which its notice repeats.
 	automatic string
 	urgent    bool // the sender marked it so
+	// like is the short message whose way a notice to a telephone goes, beside
+	// its text; nil: as the record of the message says.
+	like *gateway.Segment
 }
 
 // secure stages everything that leaves and stays for one recipient of a
@@ -31,35 +34,23 @@ type securing struct {
 // addresses, and the notice, sealed for the courier. e then carries the
 // notice instead of the body. Nothing of the original goes into the notice.
 func (f *Flow) secure(ctx context.Context, b *store.Batch, s securing, e *gateway.Envelope) error {
-	set, m, now := f.set(), s.message, f.Now()
+	m, now := s.message, f.Now()
 	link, secret, err := f.newLink(s, e)
-	if err != nil {
-		return err
-	}
-	reply, err := f.Threads.Reply(b, thread.Capability{Thread: m.Thread, Envelope: e.ID, Person: e.Person, Staff: m.From})
 	if err != nil {
 		return err
 	}
 	if err := f.Threads.Add(b, thread.Turn{Thread: m.Thread, Person: e.Person, Message: m.ID, At: m.Accepted, Envelope: e.ID}); err != nil {
 		return err
 	}
-	bounce, err := f.Threads.Bounce(b, e.ID)
-	if err != nil {
-		return err
-	}
 	person, err := f.People.Find(ctx, e.Recipient)
 	if err != nil && !errors.Is(err, people.ErrUnknown) {
 		return err
 	}
-	replyTo, err := gateway.ParseAddress(reply + "@" + set.ReplyDomain)
+	n, err := f.writeNotice(b, s, link, secret, e, person.Language)
 	if err != nil {
 		return err
 	}
-	notice, headerID, err := f.composeNotice(set, s, link, secret, replyTo, person.Language)
-	if err != nil {
-		return err
-	}
-	link.HeaderID = headerID
+	link.HeaderID = n.headerID
 	if err := b.PutRecord(linkKey(link.ID), link); err != nil {
 		return err
 	}
@@ -71,15 +62,12 @@ func (f *Flow) secure(ctx context.Context, b *store.Batch, s securing, e *gatewa
 	if alone {
 		wrapFor = f.Sealer.WrapAlone
 	}
-	if e.Notice, err = f.keep(ctx, b, m.ID, notice, wrapFor); err != nil {
+	if e.Notice, err = f.keep(ctx, b, m.ID, n.raw, wrapFor); err != nil {
 		return err
 	}
 	e.Notice.Alone = alone
-	e.Action, e.Link = gateway.Secure, link.ID
-	if e.Sender, err = gateway.ParseAddress(bounce + "@" + set.ReplyDomain); err != nil {
-		return err
-	}
-	if err := f.Threads.Join(b, headerID, thread.Member{Thread: m.Thread, Message: m.ID}); err != nil {
+	e.Action, e.Link, e.Sender = gateway.Secure, link.ID, n.sender
+	if err := f.Threads.Join(b, n.headerID, thread.Member{Thread: m.Thread, Message: m.ID}); err != nil {
 		return err
 	}
 	opens := f.offer(link, person)
@@ -91,6 +79,51 @@ func (f *Flow) secure(ctx context.Context, b *store.Batch, s securing, e *gatewa
 		Link: link.ID, Persons: []gateway.PersonRef{e.Person},
 		Detail: map[string]string{"reference": link.Reference, "expires": link.Expires.UTC().Format(time.RFC3339), "opens_by": opens.opens()},
 	})
+}
+
+// notice is what leaves instead of a secured message.
+type notice struct {
+	raw      []byte
+	headerID string          // "" of a short message
+	sender   gateway.Address // of the envelope
+}
+
+// writeNotice writes the notice for e, with the addresses by which its
+// recipient answers it and by which it comes back; a telephone needs none.
+func (f *Flow) writeNotice(b *store.Batch, s securing, link gateway.Link, secret gateway.LinkSecret, e *gateway.Envelope, language string) (n notice, err error) {
+	set, m := f.set(), s.message
+	if e.Recipient.IsPhone() {
+		n.sender = e.Sender
+		n.raw, err = f.shortNotice(s, link, secret, language)
+		return n, err
+	}
+	replyTo, err := f.replyAddress(b, thread.Capability{Thread: m.Thread, Envelope: e.ID, Person: e.Person, Staff: m.From})
+	if err != nil {
+		return n, err
+	}
+	if n.sender, err = f.bounceAddress(b, e.ID); err != nil {
+		return n, err
+	}
+	n.raw, n.headerID, err = f.composeNotice(set, s, link, secret, replyTo, language)
+	return n, err
+}
+
+// replyAddress stages a capability and returns its address.
+func (f *Flow) replyAddress(b *store.Batch, c thread.Capability) (gateway.Address, error) {
+	local, err := f.Threads.Reply(b, c)
+	if err != nil {
+		return gateway.Address{}, err
+	}
+	return gateway.ParseAddress(local + "@" + f.set().ReplyDomain)
+}
+
+// bounceAddress stages an envelope sender by which what leaves for id comes back.
+func (f *Flow) bounceAddress(b *store.Batch, id gateway.EnvelopeID) (gateway.Address, error) {
+	local, err := f.Threads.Bounce(b, id)
+	if err != nil {
+		return gateway.Address{}, err
+	}
+	return gateway.ParseAddress(local + "@" + f.set().ReplyDomain)
 }
 
 // newLink makes the link of an envelope, with the correspondent's way to the

@@ -25,6 +25,11 @@ func (f *Flow) Settle(ctx context.Context, b *store.Batch, before, after gateway
 	if err := f.Audit.Stage(b, f.attempt(event, &after, o)); err != nil {
 		return err
 	}
+	if after.Recipient.IsPhone() {
+		if err := f.stageCarrierIDs(b, &before, o); err != nil {
+			return err
+		}
+	}
 	if after.State == gateway.Bounced {
 		if err := f.reportTo(ctx, b, &after, mailmsg.ActionFailed); err != nil {
 			return err
@@ -75,6 +80,9 @@ func (f *Flow) attempt(event gateway.Event, e *gateway.Envelope, o gateway.Outco
 	put("cipher", o.TLS.Cipher)
 	if o.Code != 0 {
 		d["code"] = strconv.Itoa(o.Code)
+	}
+	if n := len(o.Segments); n > 0 {
+		d["segments"], d["taken"] = strconv.Itoa(n), strconv.Itoa(takenOf(o.Segments))
 	}
 	if e.Notice != nil {
 		d["content"] = "notice"

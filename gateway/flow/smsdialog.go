@@ -14,6 +14,9 @@ import (
 // conversation with it from the same line.
 const dialogTime = 7 * 24 * time.Hour
 
+// dialogStep is how exact dialog.At is while nothing else changes.
+const dialogStep = time.Hour
+
 // dialog is what was last said between a telephone and one line of ours. The
 // network carries no reference from an answer to what it answers, so this is
 // all that tells where an answer belongs.

@@ -32,7 +32,7 @@ type journey struct {
 }
 
 // notJourneys are the methods that touch no store.
-var notJourneys = []string{"Policy", "Configure", "Work", "Hostname", "Mode", "Destination", "Operations", "Settled", "DeliveriesWait"}
+var notJourneys = []string{"Policy", "Configure", "Work", "Hostname", "Mode", "Destination", "Limit", "Operations", "Settled", "DeliveriesWait"}
 
 // A journey that nobody sweeps fails here.
 func TestEveryJourneyIsSwept(t *testing.T) {
@@ -75,6 +75,7 @@ func sweep(t *testing.T, j journey) {
 		Name: j.name,
 		Open: func(t *testing.T) store.Store {
 			w.hop.got = maps.Clone(before)
+			w.smsc.forget()
 			return inner.Copy()
 		},
 		Run: func(t *testing.T, s store.Store) error {
@@ -86,12 +87,13 @@ func sweep(t *testing.T, j journey) {
 				j.check(t, w, s, answer)
 			}
 			w.nothingReadable(t, "s@secure.example", "x@plain.example", "b@both.example")
+			w.tellsNothing(t)
 		},
 	})
 }
 
 func journeys() []journey {
-	return slices.Concat(mailJourneys(), readerJourneys(), conversationJourneys(), incomingJourneys(), proofJourneys(), operatorJourneys(), recallJourneys(), contactJourneys(), receiptJourneys())
+	return slices.Concat(mailJourneys(), readerJourneys(), conversationJourneys(), incomingJourneys(), proofJourneys(), operatorJourneys(), recallJourneys(), contactJourneys(), receiptJourneys(), shortJourneys())
 }
 
 // messages counts the messages that are not our own.

@@ -28,6 +28,7 @@ import (
 	"gatepost/gateway/queue"
 	"gatepost/gateway/seal"
 	"gatepost/gateway/thread"
+	"gatepost/smppd/text"
 	"gatepost/store"
 	"gatepost/store/blob"
 	"gatepost/store/storetest"
@@ -50,7 +51,7 @@ rules:
   - {id: hs, reason: secured below, when: recipient.domain == "both.example", then: secure}
   - {id: hb, reason: a person decides, when: recipient.domain == "both.example", then: hold}
   - {id: r, reason: never, when: recipient.domain == "reject.example", then: reject}
-`
+` + shortRules
 
 // What must never be seen outside of a secured message.
 const (
@@ -65,13 +66,14 @@ type world struct {
 	keys   *seal.Keyring // of the process that runs
 	dir    string        // of blobs
 	hop    *hop
+	smsc   *smsc
 	mode   gateway.Mode
 	log    bytes.Buffer
 }
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{keyDir: memoryDir(t), dir: memoryDir(t), hop: newHop(), mode: gateway.Enforce}
+	w := &world{keyDir: memoryDir(t), dir: memoryDir(t), hop: newHop(), smsc: newSMSC(), mode: gateway.Enforce}
 	keys, err := seal.Create(w.keyDir, seal.Options{Now: time.Now, Rand: rand.Reader})
 	if err != nil {
 		t.Fatal(err)
@@ -116,7 +118,7 @@ func (w *world) open(kv store.Store) (*Flow, func(), error) {
 		Store: sealed, Blobs: blobs, Sealer: w.keys.Sealer(), Spool: w.keys.Spool(), Wraps: w.keys.Rewrapper(), MAC: w.keys.MAC, Journal: w.keys.Journal(),
 		Keys: w.keys, Audit: evidence, People: people.New(sealed, w.keys.MAC, evidence, time.Now, rand.Reader),
 		Threads: thread.New(sealed, w.keys.MAC, rand.Reader), Proof: proof.New(sealed, proof.Config{}, w.keys.MAC, evidence, time.Now, rand.Reader),
-		Carrier: w.hop, Verifier: signatures{}, Queue: queue.Config{FirstRetry: time.Second, MaxAge: time.Hour, DelayNotice: -1},
+		Carrier: w.hop, SMS: w.smsc, Texts: text.Texts{}, Verifier: signatures{}, Queue: queue.Config{FirstRetry: time.Second, MaxAge: time.Hour, DelayNotice: -1},
 		Now: time.Now, Random: rand.Reader, Log: log, Metrics: reg, MemoryBytes: 64 << 20,
 	}, w.settings(), testJudge())
 	return f, func() {
@@ -130,7 +132,7 @@ func (w *world) settings() Settings {
 	return Settings{
 		Mode: w.mode, Organization: "Example Clinic", Domains: []string{"clinic.example"}, Hostname: "gate.clinic.example",
 		ReplyDomain: "reply.clinic.example", ViewerURL: "https://secure.clinic.example", LinkExpires: 30 * 24 * time.Hour,
-		Retain: 180 * 24 * time.Hour, RecallGrace: time.Minute, Reminders: testReminders(), MaxHops: 50, Signer: func(string) *mailauth.Signer { return nil },
+		Retain: 180 * 24 * time.Hour, RecallGrace: time.Minute, Reminders: testReminders(), MaxHops: 50, SMS: testSMS(), Signer: func(string) *mailauth.Signer { return nil },
 	}
 }
 

@@ -16,6 +16,8 @@ type instant struct{ done chan struct{} }
 
 func (instant) Destination(e gateway.Envelope) string { return e.Recipient.Domain() }
 
+func (instant) Limit(string) int { return 0 }
+
 func (c instant) Deliver(_ context.Context, es []gateway.Envelope) []gateway.Outcome {
 	for range es {
 		c.done <- struct{}{}

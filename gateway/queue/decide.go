@@ -33,6 +33,9 @@ func (j *jitter) draw() float64 {
 func (c *Config) decide(e gateway.Envelope, o gateway.Outcome, now time.Time, chance float64) gateway.Envelope {
 	after := e
 	after.Last = o
+	if o.Segments == nil {
+		after.Last.Segments = e.Last.Segments // an attempt that did not get so far undoes nothing
+	}
 	switch o.Result {
 	case gateway.Unroutable:
 		// Not an attempt, and no reason to bounce: the route is ours to add.
@@ -81,10 +84,17 @@ func (c *Config) backoff(n int, chance float64) time.Duration {
 	return delay - time.Duration(float64(delay)*0.2*chance)
 }
 
-// expired reports whether e has waited long enough to bounce.
-func (c *Config) expired(e *gateway.Envelope, now time.Time) bool {
-	return !now.Before(e.Accepted.Add(c.MaxAge))
+// end is when e has waited long enough to bounce.
+func (c *Config) end(e *gateway.Envelope) time.Time {
+	end := e.Accepted.Add(c.MaxAge)
+	if !e.Until.IsZero() && e.Until.Before(end) {
+		return e.Until
+	}
+	return end
 }
+
+// expired reports whether e has waited that long.
+func (c *Config) expired(e *gateway.Envelope, now time.Time) bool { return !now.Before(c.end(e)) }
 
 // late reports whether the sender is to hear of the delay.
 func (c *Config) late(e *gateway.Envelope, now time.Time) bool {
@@ -92,9 +102,9 @@ func (c *Config) late(e *gateway.Envelope, now time.Time) bool {
 }
 
 // within brings a next attempt forward to the end of an envelope's time, so
-// that it does not outlive MaxAge by a whole retry.
+// that it does not outlive it by a whole retry.
 func (c *Config) within(e *gateway.Envelope, next time.Time) time.Time {
-	if end := e.Accepted.Add(c.MaxAge); next.After(end) {
+	if end := c.end(e); next.After(end) {
 		return end
 	}
 	return next

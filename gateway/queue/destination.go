@@ -14,7 +14,8 @@ const firstWindow = 5
 // destination is one queue of attempts. All fields are guarded by Queue.mu.
 //
 // It starts slowly and learns: each answered attempt widens its window by one
-// up to PerDestination, each failure to get as far as MAIL narrows it. A whole
+// up to its limit, each failure to get as far as MAIL narrows it. One whose
+// limit is known begins there. A whole
 // window of such failures without a success between means dead: it is paused,
 // what waits for it moves to the end of the pause, and then a single attempt
 // finds out whether it lives again.
@@ -25,6 +26,7 @@ type destination struct {
 	size   int // entries in groups
 
 	running int
+	limit   int // of window
 	window  int
 	fails   int // to get as far as MAIL, since the last success
 	pauses  int // in a row
@@ -39,8 +41,14 @@ type group struct {
 	entries []*entry
 }
 
-func newDestination(name string, window int) *destination {
-	return &destination{name: name, byKey: map[groupKey]*group{}, window: min(firstWindow, window)}
+// newDestination makes a destination; known is its limit, 0 when it has to be
+// found out.
+func newDestination(name string, known int, c *Config) *destination {
+	d := &destination{name: name, byKey: map[groupKey]*group{}, limit: known, window: known}
+	if known <= 0 {
+		d.limit, d.window = c.PerDestination, min(firstWindow, c.PerDestination)
+	}
+	return d
 }
 
 func (d *destination) add(e *entry) {
@@ -117,20 +125,21 @@ func (d *destination) learn(o gateway.Outcome, c *Config, now time.Time) (dead b
 	}
 	if !unreachable(o) {
 		d.fails, d.pauses = 0, 0
-		d.window = min(d.window+1, c.PerDestination)
+		d.window = min(d.window+1, d.limit)
 		return false
 	}
 	if d.pausedAt(now) {
 		return false // one of the attempts that were under way when it died
 	}
 	d.fails++
-	d.window = max(1, min(d.window, c.PerDestination)-1)
+	d.window = max(1, min(d.window, d.limit)-1)
 	if d.fails < d.window {
 		return false
 	}
 	d.pauses++
 	d.window = 1
 	d.last = o
+	d.last.Segments = nil // how far one message came says nothing of the others
 	d.until = now.Add(c.backoff(d.pauses, 0))
 	return true
 }

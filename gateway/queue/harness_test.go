@@ -28,6 +28,7 @@ type fakeCourier struct {
 	script func(ctx context.Context, e gateway.Envelope, try int) gateway.Outcome
 	whole  func(ctx context.Context, es []gateway.Envelope) []gateway.Outcome // instead of script
 	took   time.Duration                                                      // of each attempt
+	limits map[string]int                                                     // of destinations whose limit is known
 
 	mu      sync.Mutex
 	calls   [][]gateway.EnvelopeID
@@ -38,6 +39,8 @@ type fakeCourier struct {
 }
 
 func (c *fakeCourier) Destination(e gateway.Envelope) string { return e.Recipient.Domain() }
+
+func (c *fakeCourier) Limit(destination string) int { return c.limits[destination] }
 
 func (c *fakeCourier) Deliver(ctx context.Context, es []gateway.Envelope) (out []gateway.Outcome) {
 	d := es[0].Recipient.Domain()

@@ -35,6 +35,9 @@ type Courier interface {
 	// come alone. It returns one outcome for each, in order, or a single one for all. It
 	// must return soon after ctx ends.
 	Deliver(ctx context.Context, envelopes []gateway.Envelope) []gateway.Outcome
+	// Limit is how many attempts at once a destination is known to take; 0: the
+	// queue finds out, from few up to PerDestination. It must be quick.
+	Limit(destination string) int
 }
 
 // Ledger stages what follows from a delivery into the batch that settles it.

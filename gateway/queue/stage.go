@@ -122,7 +122,7 @@ func (q *Queue) missLocked(t time.Time) {
 func (q *Queue) enqueueLocked(e *entry, name string) {
 	d := q.destinations[name]
 	if d == nil {
-		d = newDestination(name, q.config.PerDestination)
+		d = newDestination(name, q.courier.Limit(name), &q.config)
 		q.destinations[name] = d
 	}
 	e.destination = name

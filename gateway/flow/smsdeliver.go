@@ -1,0 +1,93 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	"gatepost/gateway"
+)
+
+// destinationSMS is the queue of attempts for telephones: one carrier takes
+// them all.
+const destinationSMS = "sms"
+
+// deliverSMS makes one attempt with each of the envelopes, which are to
+// telephones.
+func (f *Flow) deliverSMS(ctx context.Context, m *gateway.Message, envelopes []gateway.Envelope) []gateway.Outcome {
+	if f.SMS == nil || f.set().SMS == nil {
+		return all(len(envelopes), gateway.Outcome{Result: gateway.Unroutable, At: f.Now(), Status: "4.4.4", Text: "no carrier of short messages is configured", Phase: "route"})
+	}
+	outcomes := make([]gateway.Outcome, len(envelopes))
+	var each errgroup.Group
+	each.SetLimit(max(1, f.SMS.Limit()))
+	for i := range envelopes {
+		each.Go(func() error {
+			outcomes[i] = f.sendSMS(ctx, m, &envelopes[i])
+			return nil
+		})
+	}
+	_ = each.Wait()
+	return outcomes
+}
+
+// sendSMS sends what of an envelope the carrier has not taken yet.
+func (f *Flow) sendSMS(ctx context.Context, m *gateway.Message, e *gateway.Envelope) gateway.Outcome {
+	done := e.Last.Segments
+	if !e.Until.IsZero() && !f.Now().Before(e.Until) {
+		return gateway.Outcome{Result: gateway.Failed, At: f.Now(), Status: "5.4.7", Text: "its validity is over", Phase: "prepare", Segments: done}
+	}
+	segments, err := f.segments(ctx, m, e)
+	if err != nil {
+		o := f.internal(err)
+		o.Segments = done
+		return o
+	}
+	if len(done) != len(segments) {
+		done = nil // of another text, that this one replaces
+	}
+	results, o := f.SMS.Send(ctx, segments, done)
+	o.Segments = results
+	return o
+}
+
+// segments is what leaves for an envelope: those of its notice, or the
+// original's.
+func (f *Flow) segments(ctx context.Context, m *gateway.Message, e *gateway.Envelope) ([]gateway.Segment, error) {
+	if n := e.Notice; n != nil {
+		key, err := f.Spool.Open(n.Spool, m.ID)
+		if err != nil {
+			return nil, fmt.Errorf("opening notice of %v: %w", e.ID, err)
+		}
+		raw, err := f.readBody(ctx, key, m.ID, n.Body)
+		if err != nil {
+			return nil, err
+		}
+		return smsSegments(raw)
+	}
+	if e.Action != gateway.Pass {
+		return nil, errors.New("an envelope that does not pass has no notice")
+	}
+	raw, err := f.leaving(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	return smsSegments(raw)
+}
+
+// leaving is the original of a message that passes.
+func (f *Flow) leaving(ctx context.Context, m *gateway.Message) ([]byte, error) {
+	if _, raw, ok := f.fresh.get(m.ID); ok {
+		return raw, nil
+	}
+	if m.Spool.IsZero() {
+		return nil, fmt.Errorf("message %v has no spool wrap: its original does not leave", m.ID)
+	}
+	key, err := f.Spool.Open(m.Spool, m.ID)
+	if err != nil {
+		return nil, fmt.Errorf("opening message %v: %w", m.ID, err)
+	}
+	return f.readBody(ctx, key, m.ID, m.Body)
+}

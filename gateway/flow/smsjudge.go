@@ -1,0 +1,96 @@
+package flow
+
+import (
+	"context"
+	"slices"
+
+	"gatepost/gateway"
+	"gatepost/store"
+)
+
+// judge judges a text for each of its telephones. It may run again, after a
+// conflict.
+func (x *shortText) judge(ctx context.Context) error {
+	for _, a := range x.arrivals {
+		if err := a.judgeShort(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// judgeShort makes the envelope of a short message. It belongs to the
+// conversation that its telephone has with the line that it comes from.
+func (a *arrival) judgeShort(ctx context.Context) error {
+	a.envelopes, a.verdicts, a.once = nil, nil, store.Batch{}
+	if err := a.parties(ctx); err != nil {
+		return err
+	}
+	var err error
+	if a.sms.dialog, err = a.flow.dialog(ctx, a.persons[1], a.sms.ends.Source); err != nil {
+		return err
+	}
+	if a.conversation, err = a.flow.conversationOf(ctx, &a.sms.dialog); err != nil {
+		return err
+	}
+	j, err := a.flow.prepare(ctx, a)
+	if err != nil {
+		return err
+	}
+	e := gateway.Envelope{
+		ID: gateway.EnvelopeID{Message: a.taken.id}, Sender: a.sub.From, Recipient: a.sub.Recipients[0].Address, Person: a.persons[1],
+		State: gateway.Queued, Accepted: a.now, Until: a.sms.until,
+	}
+	if err := a.decide(ctx, &e, j); err != nil {
+		return err
+	}
+	a.envelopes = append(a.envelopes, e)
+	return nil
+}
+
+// telephone turns what no telephone can be reached by into what it can: there
+// is no TLS on the way there.
+func (a *arrival) telephone(e *gateway.Envelope) {
+	if e.Action == gateway.TLS {
+		e.Action = gateway.Secure
+	}
+}
+
+// declared are the kinds that the account's configuration gives a message by
+// its service_type.
+func (s *shortMessage) declared() []string {
+	if slices.Contains(s.account.Campaigns, s.ends.ServiceType) {
+		return []string{"campaign"}
+	}
+	return nil
+}
+
+// stageShort adds a short message with all that follows from it, or the
+// evidence that it is refused; there is no record then.
+func (a *arrival) stageShort(ctx context.Context, b *store.Batch) (*gateway.Message, error) {
+	if a.allRefused() {
+		b.Append(&a.once)
+		return nil, a.stageEvidence(b, gateway.EventRefused)
+	}
+	mine, m, err := a.build(ctx)
+	if err != nil {
+		return nil, err
+	}
+	b.Append(mine)
+	return m, a.stageTalk(b, a.envelopes[0].Person, a.sms.dialog, dialog{Line: a.sms.ends.Source, Account: a.sms.account.SystemID, Thread: m.Thread, At: a.now})
+}
+
+// stageTalk remembers who last wrote from a line to a telephone. Of messages
+// in a row one in dialogStep is enough, so that most cost no row.
+func (a *arrival) stageTalk(b *store.Batch, person gateway.PersonRef, old, now dialog) error {
+	if now.Thread.IsZero() {
+		now.Thread = old.Thread
+		if !old.open(a.now) {
+			now.Thread = gateway.ThreadID{}
+		}
+	}
+	if old.Account == now.Account && old.Thread == now.Thread && a.now.Sub(old.At) < dialogStep {
+		return nil
+	}
+	return a.flow.stageDialog(b, person, now)
+}

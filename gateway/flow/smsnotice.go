@@ -1,0 +1,138 @@
+package flow
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"slices"
+
+	"gatepost/gateway"
+	"gatepost/gateway/mailmsg"
+	"gatepost/gateway/smsmsg"
+	"gatepost/store"
+)
+
+// shortNotice writes the short message that leaves to a telephone instead of a
+// secured message, from the line that the original would have come from.
+func (f *Flow) shortNotice(s securing, link gateway.Link, secret gateway.LinkSecret, language string) ([]byte, error) {
+	like := f.likeOf(s.message, link.Recipient)
+	if s.like != nil {
+		like.Schedule, like.Validity, like.Priority = s.like.Schedule, s.like.Validity, s.like.Priority
+	}
+	return f.composeShortNotice(smsmsg.NoticeFirst, like, link, f.linkURL(secret), language)
+}
+
+func (f *Flow) linkURL(secret gateway.LinkSecret) gateway.Sensitive {
+	return gateway.Sensitive(f.set().ViewerURL + "/m/" + secret.Path())
+}
+
+func (f *Flow) composeShortNotice(kind smsmsg.NoticeKind, like gateway.Segment, link gateway.Link, url gateway.Sensitive, language string) ([]byte, error) {
+	set := f.set()
+	text, err := smsmsg.Notice(smsmsg.NoticeData{
+		Kind: kind, Brand: set.brand(link.Brand).Name, Language: set.language(language), Reference: link.Reference, URL: url,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return f.composeShort(like, text)
+}
+
+// likeOf is what a short message of ours about m has in common with m.
+func (f *Flow) likeOf(m *gateway.Message, to gateway.Address) gateway.Segment {
+	if m.Ends == nil {
+		return f.likeOurs(f.set().SMS.sender(), to)
+	}
+	like := gateway.Segment{ServiceType: m.Ends.ServiceType, Source: m.Ends.Source, Dest: m.Ends.Dest}
+	if slices.ContainsFunc(m.Ends.Parts, func(p gateway.AcceptedPart) bool { return p.Registered != 0 }) {
+		like.Registered = 1 // the application is told what became of the notice
+	}
+	return like
+}
+
+// likeOurs is a short message of ours from a line to a telephone.
+func (f *Flow) likeOurs(from gateway.Line, to gateway.Address) gateway.Segment {
+	dest, err := gateway.ParseLine(to.Phone().Reveal())
+	if err != nil {
+		dest = gateway.Line{Addr: to.Phone().Reveal()} // never: it was parsed
+	}
+	return gateway.Segment{Source: from, Dest: dest}
+}
+
+// composeShort is the body of a short message of ours.
+func (f *Flow) composeShort(like gateway.Segment, text string) ([]byte, error) {
+	if f.Texts == nil || like.Source.IsZero() {
+		return nil, fmt.Errorf("no line for short messages is configured")
+	}
+	ref, err := f.shortRef()
+	if err != nil {
+		return nil, err
+	}
+	segments, err := f.Texts.Compose(text, ref)
+	if err != nil {
+		return nil, fmt.Errorf("composing a short message: %w", err)
+	}
+	for i := range segments {
+		s := like
+		s.ESMClass, s.DataCoding, s.Short = segments[i].ESMClass, segments[i].DataCoding, segments[i].Short
+		segments[i] = s
+	}
+	return smsBody(text, segments, f.Now())
+}
+
+// shortRef tells the parts of one text of ours from those of another.
+func (f *Flow) shortRef() (uint16, error) {
+	var raw [2]byte
+	if _, err := io.ReadFull(f.Random, raw[:]); err != nil {
+		return 0, fmt.Errorf("making a reference: %w", err)
+	}
+	return binary.BigEndian.Uint16(raw[:]), nil
+}
+
+// ownText is a short message of ours that is a message of its own: a reminder,
+// a code, an answer to STOP.
+type ownText struct {
+	from   gateway.Line // zero: the line of Gatepost's own messages
+	to     gateway.Address
+	thread gateway.ThreadID
+	text   string
+}
+
+// stageText stages a short message of ours as message and envelope. Whether the
+// telephone wants it the caller has asked.
+func (f *Flow) stageText(ctx context.Context, b *store.Batch, o ownText) error {
+	if o.from.IsZero() {
+		o.from = f.set().SMS.sender()
+	}
+	like := f.likeOurs(o.from, o.to)
+	body, err := f.composeShort(like, o.text)
+	if err != nil {
+		return err
+	}
+	return f.stageShortOwn(ctx, b, like, o.to, o.thread, body)
+}
+
+func (f *Flow) stageShortOwn(ctx context.Context, b *store.Batch, like gateway.Segment, to gateway.Address, thread gateway.ThreadID, body []byte) error {
+	set := f.set()
+	m := gateway.Message{Channel: gateway.SMS, From: set.notices(), Thread: thread, Ends: &gateway.Ends{Source: like.Source, Dest: like.Dest, ServiceType: like.ServiceType}}
+	return f.stageInternal(ctx, b, m, to, body)
+}
+
+// stageShortReminder stages the short message that a secured one still waits.
+func (f *Flow) stageShortReminder(ctx context.Context, b *store.Batch, u *unread, step followStep, secret gateway.LinkSecret, fresh bool, language string) error {
+	like := f.likeOf(u.message, u.envelope.Recipient)
+	like.Registered = 0 // no application knows of it
+	var url gateway.Sensitive
+	if fresh {
+		url = f.linkURL(secret)
+	}
+	kind := smsmsg.NoticeReminder
+	if kindOf(step) == mailmsg.NoticeExpiring {
+		kind = smsmsg.NoticeExpiring
+	}
+	body, err := f.composeShortNotice(kind, like, u.link, url, language)
+	if err != nil {
+		return err
+	}
+	return f.stageShortOwn(ctx, b, like, u.envelope.Recipient, u.message.Thread, body)
+}
