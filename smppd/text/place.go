@@ -1,6 +1,7 @@
 package text
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"gatepost/gateway"
@@ -83,35 +84,32 @@ func headerPlace(h header) (gateway.SegmentPlace, error) {
 
 // sarPlace is the place in the SAR parameters; the zero place without any.
 func sarPlace(s *gateway.Segment) (gateway.SegmentPlace, error) {
-	p := gateway.SegmentPlace{Kind: kindSAR}
-	seen := 0
+	var ref, total, seq []byte
 	for _, t := range s.TLVs {
-		switch {
-		case t.Tag == gateway.TagSARRef && len(t.Value) == 2:
-			p.Ref = binary.BigEndian.Uint16(t.Value)
-			seen |= 1
-		case t.Tag == gateway.TagSARTotal && len(t.Value) == 1:
-			p.Total = int(t.Value[0])
-			seen |= 2
-		case t.Tag == gateway.TagSARSeq && len(t.Value) == 1:
-			p.Seq = int(t.Value[0])
-			seen |= 4
-		case t.Tag == gateway.TagSARRef, t.Tag == gateway.TagSARTotal, t.Tag == gateway.TagSARSeq:
-			return p, gateway.ErrSegment
+		var first *[]byte
+		switch t.Tag {
+		case gateway.TagSARRef:
+			first = &ref
+		case gateway.TagSARTotal:
+			first = &total
+		case gateway.TagSARSeq:
+			first = &seq
 		default:
 			continue
 		}
-		if first, _ := s.TLV(t.Tag); string(first) != string(t.Value) {
-			return p, gateway.ErrSegment // twice, and not the same
+		if len(t.Value) == 0 || *first != nil && !bytes.Equal(*first, t.Value) {
+			return gateway.SegmentPlace{}, gateway.ErrSegment // empty, or twice and not the same
 		}
+		*first = t.Value
 	}
-	switch seen {
-	case 0:
+	if ref == nil && total == nil && seq == nil {
 		return gateway.SegmentPlace{}, nil
-	case 7:
-		return p, possible(p)
 	}
-	return p, gateway.ErrSegment
+	if len(ref) != 2 || len(total) != 1 || len(seq) != 1 {
+		return gateway.SegmentPlace{}, gateway.ErrSegment
+	}
+	p := gateway.SegmentPlace{Kind: kindSAR, Ref: binary.BigEndian.Uint16(ref), Total: int(total[0]), Seq: int(seq[0])}
+	return p, possible(p)
 }
 
 func possible(p gateway.SegmentPlace) error {

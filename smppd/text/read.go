@@ -102,7 +102,9 @@ func (r *reader) join(coding byte, t tongue, p piece) {
 		last.pieces = append(last.pieces, p)
 		return
 	}
-	r.runs = append(r.runs, run{coding: coding, tongue: t, octets: p.octets, pieces: []piece{p}})
+	r.runs = append(r.runs, run{coding: coding, tongue: t, octets: p.octets})
+	last := &r.runs[len(r.runs)-1]
+	last.pieces = append(last.onePiece[:0], p)
 }
 
 // text reads the runs. Where there are several, each view is taken through all

@@ -38,6 +38,9 @@ type run struct {
 	units    units
 	readings []reading
 	doubts   doubts
+
+	onePiece   [1]piece // what almost every text needs, without allocations
+	oneReading [1]reading
 }
 
 // piece is what one segment brings: its octets, and the bits that packed
@@ -50,6 +53,7 @@ type piece struct {
 // read fills readings and doubts.
 func (r *run) read() {
 	kind := alphabetOf(r.coding)
+	r.readings = r.oneReading[:0]
 	r.traits = traitsIn(r.octets)
 	if r.tongue != plainTongue {
 		r.traits |= differs
