@@ -14,7 +14,8 @@ import (
 // answers that become ready together leave in one piece. It is safe for
 // concurrent use.
 type output struct {
-	raw     net.Conn
+	raw     net.Conn      // TCP or TLS
+	under   net.Conn      // TCP: closed when a write fails, so that whoever reads learns of it
 	timeout time.Duration // for one write
 	limit   int           // octets that wait before room waits
 
@@ -27,7 +28,7 @@ type output struct {
 }
 
 func newOutput(raw net.Conn, l *Limits) *output {
-	o := &output{raw: raw, timeout: l.Write, limit: l.Output}
+	o := &output{raw: raw, under: raw, timeout: l.Write, limit: l.Output}
 	o.cond = sync.NewCond(&o.mu)
 	return o
 }
@@ -67,6 +68,7 @@ func (o *output) flush() {
 	}
 	if o.err != nil {
 		o.buf, o.spare = nil, nil
+		_ = o.under.Close()
 	}
 	o.writing = false
 	o.cond.Broadcast()

@@ -139,8 +139,8 @@ func (a *account) beginLocked(c *session, f *flight, instead bool, segments []ga
 	a.pushLocked(c)
 }
 
-// pushLocked sends as much of the backlog as the window has room for. It needs
-// the lock.
+// pushLocked sends as much of the backlog as the window has room for. What
+// cannot be written counts as refused. It needs the lock.
 func (a *account) pushLocked(c *session) {
 	d := &c.mail
 	for len(d.backlog) > 0 && len(d.open) < d.window {
@@ -148,11 +148,16 @@ func (a *account) pushLocked(c *session) {
 		d.backlog[0] = item{}
 		d.backlog = d.backlog[1:]
 		seq := c.request()
-		it.at = time.Now()
-		body := &pdu.Message{Segment: it.body}
-		it.body = gateway.Segment{}
+		flush, err := c.out.add(pdu.PDU{Command: pdu.DeliverSM, Sequence: seq, Body: &pdu.Message{Segment: it.body}})
+		it.body, it.at = gateway.Segment{}, time.Now()
 		d.open[seq] = it
-		c.send(pdu.PDU{Command: pdu.DeliverSM, Sequence: seq, Body: body})
+		if err != nil {
+			c.log.Error("a delivery could not be written", "error", err)
+			a.answeredLocked(c, seq, pdu.RSYSERR)
+		}
+		if flush {
+			go c.out.flush()
+		}
 	}
 }
 
@@ -160,6 +165,12 @@ func (a *account) pushLocked(c *session) {
 func (a *account) answered(c *session, seq uint32, status pdu.Status) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.answeredLocked(c, seq, status)
+	a.pushLocked(c)
+	a.wake()
+}
+
+func (a *account) answeredLocked(c *session, seq uint32, status pdu.Status) {
 	d := &c.mail
 	if it, ok := d.late[seq]; ok {
 		delete(d.late, seq)
@@ -181,8 +192,6 @@ func (a *account) answered(c *session, seq uint32, status pdu.Status) {
 		a.dropLocked(c, it.flight)
 	}
 	a.endLocked(it.flight, a.srv.cfg.Timers.Redeliver)
-	a.pushLocked(c)
-	a.wake()
 }
 
 // lateLocked takes an answer that came after its time. Status 0 counts, as
