@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"math/big"
 	"net"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -26,6 +27,7 @@ func isBind(p pdu.PDU) bool {
 
 // TestBind: what the carrier hears of us first.
 func TestBind(t *testing.T) {
+	t.Parallel()
 	var got atomic.Pointer[pdu.Bind]
 	m := newSMSC(t, func(_ *session, p pdu.PDU) bool {
 		if b, ok := p.Body.(*pdu.Bind); ok {
@@ -47,6 +49,7 @@ func TestBind(t *testing.T) {
 // TestRefused: a wrong password is not tried every moment, and both the log and
 // the health say what to do. Other refusals pass.
 func TestRefused(t *testing.T) {
+	t.Parallel()
 	for status, slow := range map[pdu.Status]bool{pdu.RINVPASWD: true, pdu.RINVSYSID: true, pdu.RALYBND: false, pdu.RBINDFAIL: false} {
 		var binds atomic.Int32
 		m := newSMSC(t, func(s *session, p pdu.PDU) bool {
@@ -76,6 +79,7 @@ func TestRefused(t *testing.T) {
 // TestOddBinds: carriers that answer the bind with something else, late, or
 // never.
 func TestOddBinds(t *testing.T) {
+	t.Parallel()
 	for name, odd := range map[string]func(*session, pdu.PDU) bool{
 		"nothing": func(*session, pdu.PDU) bool { return true },
 		"closes":  func(s *session, _ pdu.PDU) bool { return s.conn.Close() == nil },
@@ -93,10 +97,13 @@ func TestOddBinds(t *testing.T) {
 			return s.raw([]byte{0, 0, 0, 17, 0, 0, 0, 0x55, 0, 0, 0, 0, 0, 0, 0, 1, 0}) && s.conn.Close() == nil
 		},
 	} {
-		var binds atomic.Int32
-		m := newSMSC(t, func(s *session, p pdu.PDU) bool { return isBind(p) && binds.Add(1) <= 2 && odd(s, p) })
-		c := start(t, m, &inboundStub{})
-		eventually(t, name+": the bind", func() bool { return c.Healthy() == nil })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var binds atomic.Int32
+			m := newSMSC(t, func(s *session, p pdu.PDU) bool { return isBind(p) && binds.Add(1) <= 2 && odd(s, p) })
+			c := start(t, m, &inboundStub{})
+			eventually(t, "the bind", func() bool { return c.Healthy() == nil })
+		})
 	}
 	m := newSMSC(t, func(s *session, p pdu.PDU) bool {
 		if isBind(p) {
@@ -107,14 +114,15 @@ func TestOddBinds(t *testing.T) {
 	})
 	c := start(t, m, &inboundStub{})
 	eventually(t, "the bind after other words", func() bool { return c.Healthy() == nil })
-	if len(m.sessions) != 1 {
-		t.Errorf("%d links", len(m.sessions))
+	if m.links() != 1 {
+		t.Errorf("%d links", m.links())
 	}
 }
 
 // TestSeparate: segments go over the transmitter and deliveries come over the
 // receiver; a delivery over the transmitter is refused.
 func TestSeparate(t *testing.T) {
+	t.Parallel()
 	var statuses [2]atomic.Int64
 	m := newSMSC(t, func(s *session, p pdu.PDU) bool {
 		switch {
@@ -137,8 +145,8 @@ func TestSeparate(t *testing.T) {
 	if a, b := statuses[pdu.BindReceiver-1].Load()-1, statuses[pdu.BindTransmitter-1].Load()-1; a != 0 || b != int64(pdu.RINVBNDSTS) {
 		t.Errorf("receiver answers %d, transmitter %d", a, b)
 	}
-	if len(g.texts) != 1 || g.texts[0] != "bind_receiver" {
-		t.Errorf("received %v", g.texts)
+	if texts, _ := g.taken(); !slices.Equal(texts, []string{"bind_receiver"}) {
+		t.Errorf("received %v", texts)
 	}
 	if s := c.State(); len(s) != 2 || !s[0].Up || !s[1].Up {
 		t.Errorf("state %+v", s)
@@ -147,6 +155,7 @@ func TestSeparate(t *testing.T) {
 
 // TestReceiverOnly: nothing can be sent.
 func TestReceiverOnly(t *testing.T) {
+	t.Parallel()
 	c := start(t, newSMSC(t, nil), &inboundStub{}, func(c *Config) { c.Bind = Receiver })
 	eventually(t, "the bind", func() bool { return c.Healthy() == nil })
 	if _, o := c.Send(t.Context(), message("x"), nil); o.Phase != "connect" || o.Result != gateway.Deferred {
@@ -156,21 +165,21 @@ func TestReceiverOnly(t *testing.T) {
 
 // TestReconnect: links that break at once are made again, ever more slowly.
 func TestReconnect(t *testing.T) {
+	t.Parallel()
 	m := newSMSC(t, func(s *session, p pdu.PDU) bool {
 		return isBind(p) && s.say(p.Response(pdu.OK, nil)) && s.conn.Close() == nil
 	})
 	start(t, m, &inboundStub{})
-	eventually(t, "three links", func() bool { m.mu.Lock(); defer m.mu.Unlock(); return len(m.sessions) >= 3 })
+	eventually(t, "three links", func() bool { return m.links() >= 3 })
 	time.Sleep(200 * time.Millisecond)
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if n := len(m.sessions); n > 20 {
+	if n := m.links(); n > 20 {
 		t.Errorf("%d links in a moment", n)
 	}
 }
 
 // TestBackoff: doubled up to the bound, never more than half taken off.
 func TestBackoff(t *testing.T) {
+	t.Parallel()
 	for n, want := range map[int]time.Duration{1: 1, 2: 2, 5: 16, 6: 30, 1000: 30} {
 		if got := backoff(n, time.Second, 30*time.Second, 0); got != want*time.Second {
 			t.Errorf("after %d: %v", n, got)
@@ -184,6 +193,7 @@ func TestBackoff(t *testing.T) {
 // TestPeerUnbinds: what is unanswered is answered before the carrier gets its
 // yes, nothing more goes over that link, and another one is made.
 func TestPeerUnbinds(t *testing.T) {
+	t.Parallel()
 	var seen, unbound atomic.Int32
 	m := newSMSC(t, func(s *session, p pdu.PDU) bool {
 		switch p.Command {
@@ -209,8 +219,8 @@ func TestPeerUnbinds(t *testing.T) {
 	if o.Result != gateway.Sent || unbound.Load() != 0 && m.times("x") != 1 {
 		t.Errorf("%s", result(o))
 	}
-	if _, o = c.Send(t.Context(), message("y"), nil); o.Result != gateway.Sent || len(m.sessions) != 2 {
-		t.Errorf("%s over %d links", result(o), len(m.sessions))
+	if _, o = c.Send(t.Context(), message("y"), nil); o.Result != gateway.Sent || m.links() != 2 {
+		t.Errorf("%s over %d links", result(o), m.links())
 	}
 	if unbound.Load() != 1 {
 		t.Error("unbind was not answered")
@@ -219,6 +229,7 @@ func TestPeerUnbinds(t *testing.T) {
 
 // TestStranger: a carrier that forgot that we are bound is bound to again.
 func TestStranger(t *testing.T) {
+	t.Parallel()
 	var seen atomic.Int32
 	m := newSMSC(t, func(s *session, p pdu.PDU) bool {
 		return p.Command == pdu.SubmitSM && seen.Add(1) == 1 && s.say(p.Response(pdu.RINVBNDSTS, nil))
@@ -227,8 +238,8 @@ func TestStranger(t *testing.T) {
 	if _, o := c.Send(t.Context(), message("x"), nil); o.Result != gateway.Deferred || o.Unknown {
 		t.Error(result(o))
 	}
-	if _, o := c.Send(t.Context(), message("x"), nil); o.Result != gateway.Sent || len(m.sessions) != 2 {
-		t.Errorf("%s over %d links", result(o), len(m.sessions))
+	if _, o := c.Send(t.Context(), message("x"), nil); o.Result != gateway.Sent || m.links() != 2 {
+		t.Errorf("%s over %d links", result(o), m.links())
 	}
 }
 
@@ -258,29 +269,28 @@ func certify(t *testing.T) (tls.Certificate, *x509.CertPool) {
 // TestTLS: a certificate that is verified is told of, one that is not ends it
 // before the password is sent.
 func TestTLS(t *testing.T) {
+	t.Parallel()
 	cert, pool := certify(t)
-	plain := newSMSC(t, nil)
-	_ = plain.ln.Close()
 	ln, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{cert}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	plain.ln = ln
-	plain.all.Go(plain.accept)
-	c := start(t, plain, &inboundStub{}, func(c *Config) { c.TLS = &tls.Config{RootCAs: pool} })
+	m := serveSMSC(t, ln, nil)
+	c := start(t, m, &inboundStub{}, func(c *Config) { c.TLS = &tls.Config{RootCAs: pool} })
 	_, o := c.Send(t.Context(), message("x"), nil)
 	if o.Result != gateway.Sent || !o.TLS.Verified || o.TLS.Version != "TLSv1.3" || o.TLS.Name != "127.0.0.1" || o.TLS.Cipher == "" {
 		t.Errorf("%s over %+v", result(o), o.TLS)
 	}
-	binds := len(plain.binds)
-	other := start(t, plain, &inboundStub{}, func(c *Config) { c.TLS = &tls.Config{} })
+	binds := m.bound()
+	other := start(t, m, &inboundStub{}, func(c *Config) { c.TLS = &tls.Config{} })
 	eventually(t, "a failure", func() bool { return strings.Contains(other.Healthy().Error(), "securing the connection") })
-	if len(plain.binds) != binds {
+	if m.bound() != binds {
 		t.Error("it bound without trust")
 	}
 }
 
 func TestProbe(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	m := newSMSC(t, nil)
@@ -288,8 +298,8 @@ func TestProbe(t *testing.T) {
 	if err := Probe(ctx, config); err != nil {
 		t.Error(err)
 	}
-	if len(m.binds) != 2 {
-		t.Errorf("binds %v", m.binds)
+	if m.bound() != 2 {
+		t.Errorf("%d binds", m.bound())
 	}
 	m = newSMSC(t, func(s *session, p pdu.PDU) bool { return isBind(p) && s.say(p.Response(pdu.RINVPASWD, nil)) })
 	config.Addr = m.addr()

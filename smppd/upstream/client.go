@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"gatepost/smppd/pdu"
@@ -24,6 +25,7 @@ type Client struct {
 	slots   chan struct{} // the window: a place is taken by each segment without an answer
 	pace    *pace
 	pause   *pause
+	noData  atomic.Bool // the carrier does not know data_sm
 
 	mu sync.Mutex
 	// Guarded by mu.
@@ -119,7 +121,7 @@ func (c *Client) Run(ctx context.Context, g Gateway) error {
 		all.Go(func() { c.keep(ctx, r, in) })
 	}
 	all.Wait()
-	in.close()
+	in.working.Wait()
 	return nil
 }
 

@@ -3,10 +3,8 @@ package upstream
 import (
 	"context"
 	"fmt"
-	"hash/maphash"
 	"runtime"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"gatepost/gateway"
@@ -22,21 +20,27 @@ type Gateway interface {
 }
 
 const (
-	lanes    = 32      // deliveries handed over at once
-	laneSize = 32      // that wait for those before them in one lane
+	workers  = 32      // deliveries handed over at once
 	maxInbox = 4 << 20 // octets of deliveries in memory
+	maxLine  = 64      // deliveries that wait for those before them of the same telephone
 )
 
 // inbox hands deliveries to the Gateway. What comes from one telephone, and
-// what is about one message, shares a lane and keeps its order: a STOP and the
-// START after it must not change places.
+// what is about one message, keeps its order: a STOP and the START after it
+// must not change places. Nobody waits for another telephone as long as there
+// are workers.
 type inbox struct {
 	client  *Client
 	gateway Gateway
-	seed    maphash.Seed
-	lanes   [lanes]chan delivery
-	size    atomic.Int64
-	workers sync.WaitGroup
+	start   func() // starts a worker
+	working sync.WaitGroup
+
+	mu sync.Mutex
+	// Guarded by mu.
+	size    int                   // octets in memory
+	lines   map[string][]delivery // by key: what waits behind a delivery under way
+	ready   []delivery            // whose key nothing is under way for; waits for a worker
+	running int                   // workers
 }
 
 // delivery is one deliver_sm or data_sm.
@@ -45,28 +49,24 @@ type delivery struct {
 	request pdu.PDU // without its body
 	segment *gateway.Segment
 	receipt *gateway.Receipt // nil for a message
+	key     string           // what it must keep its order with
 }
 
+// size is what a delivery occupies, in octets: about.
+func (d *delivery) size() int { return d.segment.Size() + 512 }
+
+func (d *delivery) kind() string {
+	if d.receipt != nil {
+		return "receipt"
+	}
+	return "message"
+}
+
+// newInbox makes an inbox whose work is cut short when ctx ends.
 func newInbox(ctx context.Context, c *Client, g Gateway) *inbox {
-	in := &inbox{client: c, gateway: g, seed: maphash.MakeSeed()}
-	for i := range in.lanes {
-		lane := make(chan delivery, laneSize)
-		in.lanes[i] = lane
-		in.workers.Go(func() {
-			for d := range lane {
-				in.hand(ctx, d)
-			}
-		})
-	}
+	in := &inbox{client: c, gateway: g, lines: map[string][]delivery{}}
+	in.start = func() { in.working.Go(func() { in.work(ctx) }) }
 	return in
-}
-
-// close waits for what is under way. Nothing is put in any more.
-func (in *inbox) close() {
-	for _, lane := range in.lanes {
-		close(lane)
-	}
-	in.workers.Wait()
 }
 
 // deliver takes over a request of the carrier, or has it come back later.
@@ -76,20 +76,21 @@ func (l *link) deliver(p pdu.PDU) {
 		l.stray(p)
 		return
 	}
-	d := delivery{link: l, request: pdu.PDU{Command: p.Command, Sequence: p.Sequence}, segment: &m.Segment}
-	kind := "message"
+	d := delivery{
+		link: l, request: pdu.PDU{Command: p.Command, Sequence: p.Sequence}, segment: &m.Segment,
+		key: "from " + m.Segment.Source.Addr,
+	}
 	if asReceipt, ok := receiptIn(m.Segment); ok {
-		kind = "receipt"
 		r, ok := l.client.config.ParseReceipt(&asReceipt)
 		if !ok { // it names no message, so it can be kept with none
-			l.client.metrics.received.WithLabelValues(kind, "refused").Inc()
+			l.client.metrics.received.WithLabelValues("receipt", "refused").Inc()
 			l.tell(p.Response(pdu.RX_P_APPN, nil))
 			return
 		}
-		d.receipt = &r
+		d.receipt, d.key = &r, "about "+r.ID.Reveal()
 	}
 	if !l.inbox.put(d) {
-		l.client.metrics.received.WithLabelValues(kind, "deferred").Inc()
+		l.client.metrics.received.WithLabelValues(d.kind(), "deferred").Inc()
 		l.tell(p.Response(pdu.RMSGQFUL, nil))
 	}
 }
@@ -120,24 +121,58 @@ func receiptIn(s gateway.Segment) (gateway.Segment, bool) {
 
 // put returns false when there is no room.
 func (in *inbox) put(d delivery) bool {
-	n := int64(d.segment.Size())
-	if in.size.Add(n) > maxInbox {
-		in.size.Add(-n)
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	line, busy := in.lines[d.key]
+	if in.size+d.size() > maxInbox || len(line) >= maxLine {
 		return false
 	}
+	in.size += d.size()
 	d.link.owe(1)
-	key := d.segment.Source.Addr
-	if d.receipt != nil {
-		key = d.receipt.ID.Reveal()
-	}
-	select {
-	case in.lanes[maphash.String(in.seed, key)%lanes] <- d:
+	if busy {
+		in.lines[d.key] = append(line, d)
 		return true
-	default:
-		d.link.owe(-1)
-		in.size.Add(-n)
-		return false
 	}
+	in.lines[d.key] = nil
+	in.ready = append(in.ready, d)
+	if in.running < workers {
+		in.running++
+		in.start()
+	}
+	return true
+}
+
+// work hands over what is ready, and goes when nothing is.
+func (in *inbox) work(ctx context.Context) {
+	for {
+		in.mu.Lock()
+		if len(in.ready) == 0 {
+			in.running--
+			in.mu.Unlock()
+			return
+		}
+		d := in.ready[0]
+		in.ready[0] = delivery{}
+		in.ready = in.ready[1:]
+		in.mu.Unlock()
+		in.hand(ctx, d)
+		in.done(&d)
+	}
+}
+
+// done lets go of a delivery, and makes ready what waited for it.
+func (in *inbox) done(d *delivery) {
+	d.link.owe(-1)
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.size -= d.size()
+	line := in.lines[d.key]
+	if len(line) == 0 {
+		delete(in.lines, d.key)
+		return
+	}
+	in.ready = append(in.ready, line[0])
+	in.lines[d.key] = line[1:]
 }
 
 // owe counts requests of the carrier that are not answered yet.
@@ -151,8 +186,6 @@ func (l *link) owe(n int) {
 // hand gives one delivery to the Gateway and answers the carrier. What came
 // over a link that is gone is left: the carrier brings it again.
 func (in *inbox) hand(ctx context.Context, d delivery) {
-	defer in.size.Add(-int64(d.segment.Size()))
-	defer d.link.owe(-1)
 	select {
 	case <-d.link.over:
 		return
@@ -163,13 +196,9 @@ func (in *inbox) hand(ctx context.Context, d delivery) {
 	began := time.Now()
 	err := in.call(ctx, d)
 	status, result := statusOf(err)
-	kind := "message"
-	if d.receipt != nil {
-		kind = "receipt"
-	}
-	in.client.metrics.received.WithLabelValues(kind, result).Inc()
+	in.client.metrics.received.WithLabelValues(d.kind(), result).Inc()
 	if err != nil {
-		in.client.log.Warn("not taken from the carrier", "name", kind, "status", status.String(), "duration", time.Since(began), "error", err)
+		in.client.log.Warn("not taken from the carrier", "name", d.kind(), "status", status.String(), "duration", time.Since(began), "error", err)
 	}
 	d.link.tell(d.request.Response(status, nil))
 }

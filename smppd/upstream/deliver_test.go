@@ -90,6 +90,7 @@ func from(number, text string) gateway.Segment {
 // TestDeliveryIsAnsweredAfterTheCommit: not before the Gateway returned, and
 // then as its error says.
 func TestDeliveryIsAnsweredAfterTheCommit(t *testing.T) {
+	t.Parallel()
 	release := make(chan struct{})
 	g := &inboundStub{message: func(s gateway.Segment) error {
 		switch string(s.Payload()) {
@@ -143,6 +144,7 @@ func TestDeliveryIsAnsweredAfterTheCommit(t *testing.T) {
 // TestReceipts: a receipt is one by its type, or by the parameter of message
 // centres, never by its words.
 func TestReceipts(t *testing.T) {
+	t.Parallel()
 	words := "id:0123 sub:001 dlvrd:001 submit date:2611220400 done date:2611220401 stat:DELIVRD err:000 text:"
 	g := &inboundStub{receipt: func(r gateway.Receipt) error {
 		if r.ID == "later" {
@@ -174,24 +176,22 @@ func TestReceipts(t *testing.T) {
 		{named(0x04, "", "hello"), "none", pdu.RX_P_APPN},
 		{named(0x04, "later", ""), "later DELIVRD false", pdu.RX_T_APPN},
 	} {
-		g.mu.Lock()
-		g.texts, g.receipts = nil, nil
-		g.mu.Unlock()
 		m.last().say(deliver(uint32(i+1), tc.s))
 		if p := a.wait(t, uint32(i+1)); p.Status != tc.status {
 			t.Errorf("%d: %v", i, p.Status)
 		}
+		texts, receipts := g.taken()
 		got := ""
-		for _, r := range g.receipts {
+		for _, r := range receipts {
 			got = fmt.Sprintf("%s %s %v", r.ID.Reveal(), r.State, r.Intermediate)
 		}
 		if tc.want == "none" {
 			tc.want = ""
-			if len(g.texts) > 0 {
+			if len(texts) > 0 {
 				t.Errorf("%d: taken for a message", i)
 			}
-		} else if (tc.want == "") != (len(g.texts) == 1) {
-			t.Errorf("%d: messages %d", i, len(g.texts))
+		} else if (tc.want == "") != (len(texts) == 1) {
+			t.Errorf("%d: messages %d", i, len(texts))
 		}
 		if got != tc.want {
 			t.Errorf("%d: got %q, want %q", i, got, tc.want)
@@ -202,6 +202,7 @@ func TestReceipts(t *testing.T) {
 // TestOrder: what one telephone sends stays in order, and no telephone waits
 // for another.
 func TestOrder(t *testing.T) {
+	t.Parallel()
 	var mu sync.Mutex
 	got := map[string][]string{}
 	g := &inboundStub{message: func(s gateway.Segment) error {
@@ -266,9 +267,36 @@ func TestSlowGateway(t *testing.T) {
 	}
 }
 
+// TestBusyTelephone: one that floods while its first message takes long is told
+// to come back, and nobody else is.
+func TestBusyTelephone(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	g := &inboundStub{message: func(s gateway.Segment) error {
+		if s.Source.Addr == "15550000001" {
+			<-release
+		}
+		return nil
+	}}
+	_, m, a := bound(t, g)
+	for i := range 200 {
+		m.last().say(deliver(uint32(i+1), from("15550000001", "again")))
+	}
+	m.last().say(deliver(500, from("15550000002", "hello")))
+	if p := a.wait(t, 500); p.Status != pdu.OK {
+		t.Errorf("another telephone: %v", p.Status)
+	}
+	if n := a.count(pdu.RMSGQFUL); n != 200-1-maxLine {
+		t.Errorf("%d told to come back", n)
+	}
+	close(release)
+	eventually(t, "the rest", func() bool { return a.count(pdu.OK) == 2+maxLine })
+}
+
 // TestLostDelivery: what waits when its link breaks is not handed over: the
 // carrier brings it again.
 func TestLostDelivery(t *testing.T) {
+	t.Parallel()
 	release, begun := make(chan struct{}), make(chan struct{}, 1)
 	g := &inboundStub{message: func(gateway.Segment) error {
 		begun <- struct{}{}
@@ -281,21 +309,20 @@ func TestLostDelivery(t *testing.T) {
 	}
 	<-begun
 	m.drop()
-	eventually(t, "another link", func() bool { m.mu.Lock(); defer m.mu.Unlock(); return len(m.binds) > 1 })
+	eventually(t, "another link", func() bool { return m.bound() > 1 })
 	close(release)
 	eventually(t, "the bind", func() bool { return c.Healthy() == nil })
 	m.last().say(deliver(9, from("15550000001", "last")))
 	<-begun
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if !slices.Equal(g.texts, []string{"0", "last"}) {
-		t.Errorf("handed over %v", g.texts)
+	if texts, _ := g.taken(); !slices.Equal(texts, []string{"0", "last"}) {
+		t.Errorf("handed over %v", texts)
 	}
 }
 
 // TestOddPDUs: everything that a carrier can say has its answer, and the bind
 // survives unless framing is lost.
 func TestOddPDUs(t *testing.T) {
+	t.Parallel()
 	c, m, a := bound(t, &inboundStub{})
 	s := m.last()
 	raw := func(length, command, status, sequence uint32, body string) {
@@ -341,19 +368,20 @@ func TestOddPDUs(t *testing.T) {
 	if len(want) > 0 {
 		t.Errorf("without an answer: %v", want)
 	}
-	if c.Healthy() != nil || len(m.sessions) != 1 {
+	if c.Healthy() != nil || m.links() != 1 {
 		t.Fatal("the bind did not survive")
 	}
 	raw(0xFFFFFFFF, uint32(pdu.DeliverSM), 0, 12, "")
 	if p := a.wait(t, 12); p.Command != pdu.GenericNack || p.Status != pdu.RINVCMDLEN {
 		t.Errorf("lost framing: %v %v", p.Command, p.Status)
 	}
-	eventually(t, "another link", func() bool { m.mu.Lock(); defer m.mu.Unlock(); return len(m.binds) > 1 })
+	eventually(t, "another link", func() bool { return m.bound() > 1 })
 }
 
 // TestCarrierThatNeverReads asks without end and hears no answer: it is given
 // up, with bounded memory, and not heard for ever.
 func TestCarrierThatNeverReads(t *testing.T) {
+	t.Parallel()
 	var first, written atomic.Int64
 	m := newSMSC(t, func(s *session, p pdu.PDU) bool {
 		if !isBind(p) || first.Add(1) > 1 {
@@ -370,7 +398,7 @@ func TestCarrierThatNeverReads(t *testing.T) {
 		return true // and now it reads no more than before
 	})
 	c := start(t, m, &inboundStub{})
-	eventually(t, "another link", func() bool { m.mu.Lock(); defer m.mu.Unlock(); return len(m.binds) > 0 })
+	eventually(t, "another link", func() bool { return m.bound() > 0 })
 	if _, o := c.Send(t.Context(), message("x"), nil); o.Result != gateway.Sent {
 		t.Errorf("after it: %s", result(o))
 	}
@@ -380,6 +408,7 @@ func TestCarrierThatNeverReads(t *testing.T) {
 // TestNothingPrivateIsLogged runs deliveries and segments that fail in every
 // way and searches the log.
 func TestNothingPrivateIsLogged(t *testing.T) {
+	t.Parallel()
 	out := &logs{}
 	g := &inboundStub{message: func(s gateway.Segment) error {
 		if strings.HasPrefix(string(s.Payload()), "panic") {

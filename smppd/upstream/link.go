@@ -58,6 +58,7 @@ type pending struct {
 	reply chan answer // holds one
 	start uint64      // where in the stream of octets it begins
 	at    time.Time   // when it was appended
+	data  bool        // it went as data_sm
 }
 
 // answer is what came of a segment on a link.
@@ -66,6 +67,7 @@ type answer struct {
 	status pdu.Status
 	id     string
 	at     time.Time // when the segment was written
+	data   bool      // as data_sm
 }
 
 type fate uint8
@@ -107,7 +109,7 @@ func (l *link) submit(s *gateway.Segment, reply chan answer) (bool, error) {
 	if err := l.appendLocked(pdu.PDU{Command: command, Sequence: sequence, Body: &pdu.Message{Segment: *s}}); err != nil {
 		return false, err
 	}
-	l.pending[sequence] = &pending{reply: reply, start: start, at: time.Now()}
+	l.pending[sequence] = &pending{reply: reply, start: start, at: time.Now(), data: s.Data}
 	l.client.metrics.window.Inc()
 	return true, nil
 }

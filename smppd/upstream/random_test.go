@@ -168,15 +168,17 @@ func schedule(t *testing.T, seed uint64) {
 		})
 	}
 	all.Wait()
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	for text := range f.open {
 		if n, most := m.times(text), 1+f.no[text]+f.unknown[text]; n > most {
 			t.Errorf("seed %d: %s arrived %d times, which %d refusals and %d unknown ends do not explain", seed, text, n, f.no[text], f.unknown[text])
 		}
-		if n := m.yes[text]; n > 1+f.unknown[text] {
+		if n := m.agreed(text); n > 1+f.unknown[text] {
 			t.Errorf("seed %d: %s was taken %d times after %d unknown ends", seed, text, n, f.unknown[text])
 		}
 	}
-	t.Logf("seed %d: %d segments arrived over %d links", seed, len(m.arrived), len(m.sessions))
+	t.Logf("seed %d: %d segments arrived over %d links", seed, len(strings.Fields(m.order())), m.links())
 }
 
 // check is called after an attempt: what arrived and has no answer is Unknown,

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"gatepost/gateway"
@@ -14,6 +15,9 @@ const (
 	phaseConnect = "connect"
 	phaseSubmit  = "submit"
 )
+
+// maxShort is the longest short_message of SMPP v3.4 section 4.4.1, in octets.
+const maxShort = 254
 
 // trouble is why a segment was not taken.
 type trouble struct {
@@ -83,6 +87,9 @@ func (s *sending) send(ctx context.Context, segment *gateway.Segment, r *gateway
 		if t != nil {
 			return t
 		}
+		if segment.Data && s.client.noData.Load() {
+			segment = asSubmit(*segment)
+		}
 		ok, err := l.submit(segment, s.reply)
 		if !ok {
 			<-s.client.slots
@@ -139,6 +146,10 @@ func (s *sending) judge(l *link, a answer, r *gateway.SegmentResult) *trouble {
 	v := c.config.judge(a.status)
 	c.metrics.segments.WithLabelValues(v.class.String()).Inc()
 	r.Status, r.At = uint32(a.status), c.config.Now()
+	if a.data && a.status == pdu.RINVCMDID {
+		c.noData.Store(true)
+		return nil
+	}
 	switch v.class {
 	case taken:
 		c.pause.taken(a.at)
@@ -155,6 +166,16 @@ func (s *sending) judge(l *link, a answer, r *gateway.SegmentResult) *trouble {
 		l.estrange()
 	}
 	return &trouble{verdict: v, phase: phaseSubmit, text: a.status.String()}
+}
+
+// asSubmit is a data_sm as submit_sm, for carriers that do not know data_sm.
+func asSubmit(s gateway.Segment) *gateway.Segment {
+	s.Data = false
+	if p, ok := s.TLV(gateway.TagMessagePayload); ok && len(p) <= maxShort {
+		s.Short = p
+		s.TLVs = slices.DeleteFunc(slices.Clone(s.TLVs), func(t gateway.TLV) bool { return t.Tag == gateway.TagMessagePayload })
+	}
+	return &s
 }
 
 // estrange leaves a link whose other end does not know that we are bound.

@@ -113,7 +113,7 @@ func (l *link) answer(p pdu.PDU) {
 		l.client.metrics.strays.WithLabelValues("answer").Inc()
 		return
 	}
-	a := answer{status: p.Status, at: waiting.at}
+	a := answer{status: p.Status, at: waiting.at, data: waiting.data}
 	if p.Command == pdu.GenericNack && p.Status == pdu.OK {
 		a.status = pdu.RUNKNOWNERR // it never means yes
 	}

@@ -52,6 +52,10 @@ func newSMSC(t testing.TB, handle func(*session, pdu.PDU) bool) *smsc {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return serveSMSC(t, ln, handle)
+}
+
+func serveSMSC(t testing.TB, ln net.Listener, handle func(*session, pdu.PDU) bool) *smsc {
 	m := &smsc{t: t, ln: ln, handle: handle, yes: map[string]int{}}
 	m.all.Go(m.accept)
 	t.Cleanup(m.close)
@@ -85,6 +89,20 @@ func (m *smsc) close() {
 	m.mu.Unlock()
 	m.drop()
 	m.all.Wait()
+}
+
+// links is how many connections there were.
+func (m *smsc) links() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.sessions)
+}
+
+// bound is how many binds were welcome.
+func (m *smsc) bound() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.binds)
 }
 
 // drop closes every connection.
@@ -189,19 +207,35 @@ func (m *smsc) times(text string) (n int) {
 	return n
 }
 
+// agreed is how often a text was answered with status 0.
+func (m *smsc) agreed(text string) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.yes[text]
+}
+
 func (m *smsc) order() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return strings.Join(m.arrived, " ")
 }
 
-// inbound is a Gateway that remembers.
+// inboundStub is a Gateway that remembers.
 type inboundStub struct {
 	mu       sync.Mutex
 	texts    []string
 	receipts []gateway.Receipt
 	message  func(gateway.Segment) error
 	receipt  func(gateway.Receipt) error
+}
+
+// taken forgets and returns what came.
+func (g *inboundStub) taken() (texts []string, receipts []gateway.Receipt) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	texts, receipts = g.texts, g.receipts
+	g.texts, g.receipts = nil, nil
+	return texts, receipts
 }
 
 func (g *inboundStub) ReceiveSMS(_ context.Context, s gateway.Segment) error {
@@ -224,11 +258,11 @@ func (g *inboundStub) ReceiptSMS(_ context.Context, r gateway.Receipt) error {
 	return nil
 }
 
-// quick are timers a hundred times faster than in life.
+// quick are timers twenty times faster than in life.
 func quick() Timers {
 	return Timers{
-		EnquireLink: 300 * time.Millisecond, Response: 200 * time.Millisecond,
-		Reconnect: 10 * time.Millisecond, MaxReconnect: 50 * time.Millisecond, Refused: 400 * time.Millisecond,
+		EnquireLink: 700 * time.Millisecond, Response: 500 * time.Millisecond,
+		Reconnect: 10 * time.Millisecond, MaxReconnect: 50 * time.Millisecond, Refused: 800 * time.Millisecond,
 		Pause: 20 * time.Millisecond, MaxPause: 300 * time.Millisecond,
 	}
 }
