@@ -52,6 +52,7 @@ const (
 	Outbox     Table = 'j' // keyed hash of a system_id (16), sequence (8) -> what waits for an application
 	Dialogs    Table = 'k' // person ref, keyed hash of our line (16) -> who last wrote from there, newest thread
 	Consents   Table = 'l' // keyed hash of a number -> what that telephone said to which line
+	SentSMS    Table = 'm' // keyed hashes of a number and a line (16 each), time (8), message id -> empty
 )
 
 // Key joins a table and parts into a key. Parts other than the last must have

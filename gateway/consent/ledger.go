@@ -15,7 +15,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"gatepost/gateway"
@@ -100,14 +99,10 @@ func (l *Ledger) phone(a gateway.Address) []byte {
 	return h[:16]
 }
 
-// line hashes what gateway.Line.Same compares. The zero line has a hash too:
-// an opt-out of it is one of every line.
+// line hashes a line in all its spellings. The zero line has a hash too: an
+// opt-out of it is one of every line.
 func (l *Ledger) line(n gateway.Line) []byte {
-	text := "name " + strings.ToLower(n.Addr)
-	if a, err := n.Number(); err == nil {
-		text = "number " + a.Key()
-	}
-	h := l.mac("consent line", []byte(text))
+	h := l.mac("consent line", []byte(n.Key()))
 	return h[:16]
 }
 
@@ -286,6 +281,9 @@ func (l *Ledger) StageForget(ctx context.Context, b *store.Batch, phone gateway.
 		return nil
 	}
 	id := l.phone(phone)
+	if err := l.stageForgetSent(ctx, b, id); err != nil {
+		return err
+	}
 	r, v, err := l.get(ctx, id)
 	if err != nil || v == 0 {
 		return err
