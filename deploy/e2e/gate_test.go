@@ -22,6 +22,7 @@ type gate struct {
 	t                                         *testing.T
 	dir, data, keys, file, logFile            string
 	relay, inbound, submission, viewer, admin string
+	smpp                                      string // where applications bind; "" without short messages
 	process                                   *process
 }
 
@@ -32,6 +33,7 @@ type settings struct {
 	policy string   // text of the policy file; empty: built in
 	more   []string // further lines of the configuration
 	data   string   // data_dir; empty: below the directory
+	smsc   string   // address of a carrier: short messages are on
 }
 
 func newGate(t *testing.T, s settings) *gate {
@@ -43,6 +45,9 @@ func newGate(t *testing.T, s settings) *gate {
 	}
 	if g.data == "" {
 		g.data = filepath.Join(dir, "data")
+	}
+	if s.smsc != "" {
+		g.smpp = freeAddr(t)
 	}
 	g.configure(s)
 	t.Cleanup(g.finish)
@@ -65,7 +70,7 @@ func (g *gate) configure(s settings) {
 		write(g.t, filepath.Join(g.dir, "policy.yaml"), s.policy)
 		line("policy: policy.yaml")
 	}
-	line("listen: {relay: %q, inbound: %q, submission: %q, viewer: %q, admin: %q}", g.relay, g.inbound, g.submission, g.viewer, g.admin)
+	line("listen: {relay: %q, inbound: %q, submission: %q, viewer: %q, admin: %q, smpp: %q}", g.relay, g.inbound, g.submission, g.viewer, g.admin, g.smpp)
 	line("tls: {viewer: false}")
 	line("relay: {trusted: [127.0.0.0/8]}")
 	line("viewer: {url: \"http://%s\"}", g.viewer)
@@ -76,10 +81,32 @@ func (g *gate) configure(s settings) {
 	if !strings.Contains(strings.Join(s.more, "\n"), "queue:") {
 		line("queue: {first_retry: 1s}")
 	}
+	if s.smsc != "" {
+		g.configureSMS(s.smsc, strings.Join(s.more, "\n"), line)
+	}
 	for _, m := range s.more {
 		line("%s", m)
 	}
 	write(g.t, g.file, b.String())
+}
+
+// Two applications may bind: clinic, with the number of the clinic, and other,
+// with another. What a story sets in its own sms: stands instead.
+func (g *gate) configureSMS(smsc, more string, line func(string, ...any)) {
+	g.t.Helper()
+	for name, password := range map[string]string{"clinic": smsPassword, "other": longPassword, "upstream": smsPassword} {
+		write(g.t, filepath.Join(g.dir, name+".password"), password+"\n")
+	}
+	if strings.Contains(more, "sms:") {
+		return
+	}
+	line("sms:")
+	line("  domain: sms.clinic.example")
+	line("  accounts:")
+	line("    - {system_id: clinic, password: {file: clinic.password}, senders: [%q, Clinic, \"12345\"], inbox: frontdesk@clinic.example}", clinicNumber)
+	line("    - {system_id: other, password: {file: other.password}, senders: [%q], inbox: billing@clinic.example}", otherNumber)
+	line("  upstream: {addr: %q, system_id: gw, password: {file: upstream.password}}", smsc)
+	line("  timers: {enquire_link: 5s, response: 5s, redeliver: 1s}")
 }
 
 // start runs the server and waits until it is ready.

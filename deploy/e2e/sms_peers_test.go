@@ -14,17 +14,20 @@ import (
 
 const (
 	clinicNumber = "+15550100200"
+	otherNumber  = "+15550100300"
 	patient      = "+15550100777"
+	smsPassword  = "keptsafe" // Kannel cuts to the eight octets of SMPP v3.4 section 4.1.1
+	longPassword = "kept-safe-for-long"
 )
 
 // smsAlphabets are texts that every alphabet of short messages is needed for.
 var smsAlphabets = []smsText{
 	{text: "Your appointment is on Monday at 9:30. Reply YES to confirm."},
-	{text: "@£$¥ èéùìòÇ ØøÅå ΔΦΓΛΩΠΨΣΘΞ ÆæßÉ ¤¡ÄÖÑܧ¿äöñüà"},
+	{text: "@£$¥ èéùìòÇ ØøÅå ΔΦΓΛΩΠΨΣΘΞ ÆæßÉ ¤¡ÄÖÑÜ§¿äöñüà"},
 	{text: "Fee: 12€ [room 4] {B} ~ ^ | \\ end"},
 	{text: "Ärztin Müller, Straße 5: façade naïve", coding: "latin1"},
 	{text: "Ваш приём в понедельник, 9:30. 月曜日 9:30 👩‍⚕️🏥", coding: "ucs2"},
-	{text: strings.Repeat("Please bring your insurance card, [form A] and 5€. ", 40)},
+	{text: strings.Repeat("Please bring your insurance card, [form A] and 5€. ", 40)}, // 2,000 characters and more
 	{text: strings.Repeat("Приём перенесён 🏥🏥. ", 30), coding: "ucs2"},
 	{text: strings.Repeat("Bitte nüchtern kommen, 5€. ", 20), how: "udh16"},
 	{text: strings.Repeat("Kommen Sie später, möglichst früh. ", 20), how: "sar"},
@@ -74,8 +77,8 @@ func reaches(t *testing.T, app smsApp, carrier *smsCarrier, s smsText) []smsEven
 func TestSMSPeersAlone(t *testing.T) {
 	for _, app := range smsApps {
 		t.Run(app.name, func(t *testing.T) {
-			carrier := startCarrier(t, object{"system_id": "clinic", "password": "longer-t"})
-			a := app.start(t, carrier.addr(), "clinic", "longer-t")
+			carrier := startCarrier(t, object{"system_id": "clinic", "password": smsPassword})
+			a := app.start(t, carrier.addr(), "clinic", smsPassword)
 			for _, s := range smsAlphabets {
 				if s.speaks(app.name) {
 					s.from, s.to = clinicNumber, patient
@@ -107,7 +110,7 @@ func receiptsCome(t *testing.T, a smsApp, carrier *smsCarrier) {
 // mosCome: short and long texts from outside reach the application.
 func mosCome(t *testing.T, a smsApp, carrier *smsCarrier) {
 	t.Helper()
-	for _, text := range []string{"Yes, I will come @ 9:30 [really]", "Да, приду 🏥", strings.Repeat("I have a question about it. ", 12)} {
+	for _, text := range []string{"Yes, I will come @ 9:30 [really]", "Да, приду 🏥", strings.Repeat("I have a question about it. ", 12) + "Thanks."} {
 		carrier.do(object{"do": "mo", "from": patient, "to": clinicNumber, "text": text})
 		want := smsMO{strings.TrimPrefix(patient, "+"), strings.TrimPrefix(clinicNumber, "+"), text}
 		eventually(t, answerPatience, func() string {
@@ -211,7 +214,9 @@ func TestSMSReceiptsOfTheCarrier(t *testing.T) {
 					t.Errorf("receipt %d is %v, want %s for %s", i, r, v.want[i], id)
 				}
 			}
+			a.mu.Lock()
 			first := a.events[1] // after the bind
+			a.mu.Unlock()
 			if (first.Event == "deliver") != (v.settings["receipt"] == "before") {
 				t.Errorf("the first thing that came is %q", first.Event)
 			}

@@ -40,6 +40,8 @@ type smsEvent struct {
 	Number int
 	Port   int
 	Mode   string
+	Link   int   // of the carrier: which connection
+	At     int64 // of the carrier: milliseconds
 
 	smsFields
 	Receipted string
@@ -268,16 +270,18 @@ func joined(events []smsEvent) []smsMO {
 			continue
 		}
 		key := fmt.Sprint(e.From, "|", e.To, "|", ref, "|", total)
-		l := longs[key]
-		if l == nil || len(l.parts) != total || seq < 1 || seq > total {
+		l, nth := longs[key], min(max(seq, 1), total)-1
+		switch {
+		case l != nil && l.parts[nth] == e.Text: // again
+			continue
+		case l == nil || l.parts[nth] != "": // the reference is used again
 			l = &long{at: len(texts), parts: make([]string, total)}
 			longs[key] = l
 			texts = append(texts, smsMO{from: e.From, to: e.To})
 		}
-		l.parts[min(max(seq, 1), total)-1] = e.Text
+		l.parts[nth] = e.Text
 		if !slices.Contains(l.parts, "") {
 			texts[l.at].text = strings.Join(l.parts, "")
-			delete(longs, key)
 		}
 	}
 	return texts

@@ -117,6 +117,19 @@ func TestNothingHidesBesideTheText(t *testing.T) {
 	}
 }
 
+// TestControlCharacters: they are shown as nothing, or they stand between words.
+func TestControlCharacters(t *testing.T) {
+	for coding, octets := range map[byte]string{
+		0x01: "bio\x01psy was\x02done", 0x03: "bio\x01psy was\x02done", 0x05: "bio\x01psy was\x02done", 0x06: "bio\x01psy was\x02done",
+		0x08: utf16of("bio\x01psy was\x02done", false), 0xE0: utf16of("bio\x01psy was\x02done", false),
+	} {
+		r := Texts{}.Read(one(coding, octets))
+		if !holds(r, "biopsy") || !holds(r, "bio\x01psy") {
+			t.Errorf("%02x: %q", coding, reveal(r))
+		}
+	}
+}
+
 func reveal(r *gateway.Reading) (texts []string) {
 	for _, p := range r.Parts {
 		texts = append(texts, p.Kind.String()+" "+p.Text.Reveal())

@@ -62,6 +62,27 @@ func isText(s []byte) bool {
 	return true
 }
 
+// hasControl reports whether a text has control characters, which most
+// telephones do not show.
+func hasControl(s string) bool {
+	for i := range len(s) {
+		if s[i] < utf8.RuneSelf && traitsOf[s[i]]&control != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// appendShown leaves the control characters out.
+func appendShown(dst []byte, s string) []byte {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf || traitsOf[s[i]]&control == 0 {
+			dst = append(dst, s[i])
+		}
+	}
+	return dst
+}
+
 // isProse reports whether most of a text are letters, digits and spaces of
 // ASCII, as chance does not make them.
 func isProse(s []byte) bool {

@@ -18,6 +18,7 @@ const (
 	asPacked
 	asCharset
 	asWords
+	asShown   // the text that data_coding declares, without control characters
 	asNothing // what no view makes a text of
 )
 
@@ -77,7 +78,7 @@ func (r *run) order(kind alphabet) []view {
 	case ucs2:
 		return r.orderUCS2()
 	case foreign:
-		return []view{asCharset, asUTF8, asLatin, asBig, asLittle, asPacked}
+		return []view{asCharset, asShown, asUTF8, asLatin, asBig, asLittle, asPacked}
 	case compressed:
 		r.doubts |= doubtCompressed | unreadable
 		return orderBinary[:]
@@ -88,7 +89,7 @@ func (r *run) order(kind alphabet) []view {
 	if first == asNothing {
 		return orderBinary[:]
 	}
-	return []view{first, asUTF8, asLatin, asGSM, asPlain, asBig, asLittle, asPacked}
+	return []view{first, asShown, asUTF8, asLatin, asGSM, asPlain, asBig, asLittle, asPacked}
 }
 
 // orderBinary is for what is no text: whatever words are in it.
@@ -97,11 +98,11 @@ var orderBinary = [...]view{asNothing, asWords, asGSM, asBig, asLittle, asPacked
 func (r *run) orderUCS2() []view {
 	switch {
 	case bytes.HasPrefix(r.octets, []byte{0xFF, 0xFE}), r.units.likely(1):
-		return []view{asLittle, asBig, asUTF8, asWords}
+		return []view{asLittle, asShown, asBig, asUTF8, asWords}
 	case len(r.octets)%2 != 0 && utf8.Valid(r.octets) && r.traits&control == 0:
-		return []view{asUTF8, asBig, asLittle, asWords}
+		return []view{asUTF8, asShown, asBig, asLittle, asWords}
 	}
-	return []view{asBig, asLittle, asUTF8, asWords}
+	return []view{asBig, asShown, asLittle, asUTF8, asWords}
 }
 
 // likely is the view that a person meant, of octets without UCS-2 in their
@@ -176,6 +177,8 @@ func (r *run) suits(v view) bool {
 		return alphabetOf(r.coding) == ucs2 || r.units.plausible(0)
 	case asLittle:
 		return r.units.plausible(1)
+	case asShown:
+		return alphabetOf(r.coding) != gsm && hasControl(r.declared())
 	case asPacked, asGSM:
 		return r.traits&high != 0 || v == asGSM && r.readings[0].view != asNothing
 	}
@@ -206,10 +209,20 @@ func (r *run) decode(v view) []byte {
 		return r.decodeCharset()
 	case asWords:
 		dst = appendWords(dst, r.octets)
+	case asShown:
+		dst = appendShown(dst, r.declared())
 	case asNothing:
 	}
 	r.scratch = dst
 	return dst
+}
+
+// declared is the text by the letter of data_coding, for asShown.
+func (r *run) declared() string {
+	if alphabetOf(r.coding) == latin {
+		return string(appendLatin(nil, r.octets))
+	}
+	return r.readings[0].text
 }
 
 func (r *run) decodeCharset() []byte {

@@ -28,10 +28,10 @@
 // {do: "unbind"} ends every link politely; {do: "stop"} and {do: "listen"} shut and open the door;
 // {do: "ping"} is answered by the event pong.
 //
-// Events: listening, bind {system_id, mode, status}, submit {id, status, …},
-// answered {id} once its response was written, delivered {tag, status}, closed.
+// Events: listening, bind {link, system_id, mode, status}, submit {link, number, id, status, …},
+// answered {id: number, link, status} once its response was written, delivered {tag, status}, closed {link}.
 const smpp = require('smpp')
-const { say, commands, ends, segments, told } = require('./text')
+const { commands, ends, segments, told, ...text } = require('./text')
 
 const s = {
   port: 0, system_id: '', password: '', ids: 'hex', receipt_ids: '', receipt: 'after', form: 'both', times: 1, intermediate: false,
@@ -40,6 +40,9 @@ const s = {
 }
 const states = { ENROUTE: 1, DELIVRD: 2, EXPIRED: 3, DELETED: 4, UNDELIV: 5, ACCEPTD: 6, UNKNOWN: 7, REJECTD: 8 }
 const sessions = new Set()
+// Events carry the time in milliseconds.
+const say = what => text.say({ ...what, at: Date.now() })
+let links = 0
 const messages = new Map() // number of a message to what its receipt needs
 const kept = []            // responses that wait for their turn
 let number = 0x1a2b3c0
@@ -91,7 +94,7 @@ function respond (session, pdu, m, status, nack) {
   const write = () => {
     if (!sessions.has(session)) return
     if (nack) session.send(new smpp.PDU('generic_nack', { command_status: nack, sequence_number: pdu.sequence_number }))
-    else session.send(pdu.response(status ? { command_status: status } : { message_id: spell(m.number, s.ids) }), () => say({ event: 'answered', id: m.number, status }))
+    else session.send(pdu.response(status ? { command_status: status } : { message_id: spell(m.number, s.ids) }), () => say({ event: 'answered', id: m.number, link: session.link, status }))
     if (!status && !nack && s.receipt !== 'before') receipts(m)
   }
   if (!status && !nack && s.receipt === 'before') receipts(m)
@@ -115,22 +118,23 @@ function submitted (session, pdu) {
     nack = s.nack
   }
   const unanswered = s.silent || s.hang || s.drop > 0
-  say({ event: 'submit', number: m.number, id: spell(m.number, s.ids), status: unanswered ? -1 : nack || status, ...t })
+  say({ event: 'submit', link: session.link, number: m.number, id: spell(m.number, s.ids), status: unanswered ? -1 : nack || status, ...t })
   if (s.drop > 0 && --s.drop === 0) return session.destroy()
   if (!unanswered) respond(session, pdu, m, status, nack)
 }
 
 const server = smpp.createServer({}, session => {
   session.setMaxListeners(0)
+  session.link = ++links
   session.on('error', () => session.destroy())
   session.on('close', () => {
-    if (sessions.delete(session)) say({ event: 'closed' })
+    if (sessions.delete(session)) say({ event: 'closed', link: session.link })
   })
   for (const mode of ['transceiver', 'transmitter', 'receiver']) {
     session.on('bind_' + mode, pdu => {
       const known = !s.system_id || (pdu.system_id === s.system_id && pdu.password === s.password)
       const status = s.deny || (known ? 0 : smpp.ESME_RBINDFAIL)
-      say({ event: 'bind', system_id: pdu.system_id, mode, status })
+      say({ event: 'bind', link: session.link, system_id: pdu.system_id, mode, status })
       session.send(pdu.response(status ? { command_status: status } : { system_id: 'carrier' }))
       if (status) return session.close()
       session.mode = mode
