@@ -170,6 +170,7 @@ func TestAppendRefuses(t *testing.T) {
 		{"257 destinations", pdu.PDU{Command: pdu.SubmitMulti, Body: &pdu.Multi{Dests: make([]pdu.Dest, 257)}}, pdu.RINVNUMDESTS, "number_of_dests"},
 		{"256 failures", pdu.PDU{Command: pdu.SubmitMultiResp, Body: &pdu.MultiResp{Failed: make([]pdu.Failed, 256)}}, pdu.RINVNUMDESTS, "no_unsuccess"},
 		{"password with NUL", pdu.PDU{Command: pdu.BindReceiver, Body: &pdu.Bind{Password: "a\x00b"}}, pdu.RINVPASWD, "password"},
+		{"password of a NUL", pdu.PDU{Command: pdu.BindReceiver, Body: &pdu.Bind{Password: "\x00"}}, pdu.RINVPASWD, "password"},
 		{"password of 65", pdu.PDU{Command: pdu.Outbind, Body: &pdu.OutbindBody{Password: gateway.Sensitive(long(65))}}, pdu.RINVPASWD, "password"},
 		{"request without a body", pdu.PDU{Command: pdu.SubmitSM}, pdu.RINVCMDID, "body"},
 		{"body of another command", pdu.PDU{Command: pdu.SubmitSM, Body: &pdu.Bind{}}, pdu.RINVCMDID, "body"},

@@ -118,9 +118,7 @@ func Decode(frame []byte) (PDU, error) {
 	if c.bad != OK {
 		return p, &DecodeError{Command: p.Command, Sequence: p.Sequence, Status: c.bad, Field: c.field}
 	}
-	if !headerOnly(p.Command) || len(*body.optional()) > 0 {
-		p.Body = body
-	}
+	p.Body = body
 	return p, nil
 }
 
