@@ -113,6 +113,39 @@ func TestReaderEnds(t *testing.T) {
 	}
 }
 
+// TestFramingLostWithHeader: the sequence_number is told as soon as the header
+// is whole.
+func TestFramingLostWithHeader(t *testing.T) {
+	raw := append([]byte{0, 0, 0, 15}, frame(pdu.EnquireLink, "")[4:]...)
+	for n, want := range map[int]uint32{15: 0, 16: 7} {
+		var e *pdu.FramingError
+		if _, err := pdu.NewReader(bytes.NewReader(raw[:n]), 0).Read(); !errors.As(err, &e) || e.Sequence != want {
+			t.Errorf("after %d octets: %v", n, err)
+		}
+	}
+}
+
+// hesitant gives nothing 90 times before each octet.
+type hesitant struct {
+	src   io.Reader
+	calls int
+}
+
+func (h *hesitant) Read(p []byte) (int, error) {
+	if h.calls++; h.calls%91 != 0 {
+		return 0, nil
+	}
+	return h.src.Read(p)
+}
+
+// TestReaderIsPatient: a source that gives nothing for a while is no broken one.
+func TestReaderIsPatient(t *testing.T) {
+	src := iotest.OneByteReader(bytes.NewReader(frame(pdu.SubmitSMResp, "77\x00")))
+	if _, err := pdu.NewReader(&hesitant{src: src}, 0).Read(); err != nil {
+		t.Error(err)
+	}
+}
+
 type silent struct{}
 
 func (silent) Read([]byte) (int, error) { return 0, nil }
