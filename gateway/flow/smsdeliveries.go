@@ -145,13 +145,11 @@ func (f *Flow) DeliveriesDone(ctx context.Context, account string, keys []string
 
 func (f *Flow) deliveriesDone(ctx context.Context, account string, keys []string) error {
 	b := new(store.Batch)
-	var numbers []uint64
 	for _, key := range slices.Compact(slices.Sorted(slices.Values(keys))) {
 		kind, n, err := parseDelivery(key)
 		if err != nil || key == "" {
 			return errors.Join(errors.New("flow: no delivery to settle"), err)
 		}
-		numbers = append(numbers, n)
 		row := f.outboxKey(account, n)
 		if kind == kindMessage {
 			if err := f.stageTaken(ctx, b, row, gateway.EventAppDelivered, "account", nil); err != nil {
@@ -163,11 +161,7 @@ func (f *Flow) deliveriesDone(ctx context.Context, account string, keys []string
 	if len(b.Ops) == 0 {
 		return nil
 	}
-	if err := store.Write(ctx, f.Store, b); err != nil {
-		return err
-	}
-	f.outbox.forget(account, numbers)
-	return nil
+	return store.Write(ctx, f.Store, b)
 }
 
 // stageTaken stages the evidence of the end of a row with a message from

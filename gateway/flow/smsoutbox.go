@@ -25,7 +25,7 @@ type box struct {
 	scans  int               // readings under way
 	landed []uint64          // became durable while there were
 	late   []uint64          // became durable after the reader had passed them
-	behind map[uint64]uint64 // where the reader was who got a late one
+	behind map[uint64]uint64 // where the reader was who got these, which were late
 }
 
 func newOutbox() *outbox { return &outbox{boxes: make(map[string]*box)} }
@@ -33,7 +33,7 @@ func newOutbox() *outbox { return &outbox{boxes: make(map[string]*box)} }
 func (o *outbox) ofLocked(account string) *box {
 	x := o.boxes[account]
 	if x == nil {
-		x = &box{news: make(chan struct{}), staged: make(map[uint64]bool), behind: make(map[uint64]uint64)}
+		x = &box{news: make(chan struct{}), staged: make(map[uint64]bool)}
 		o.boxes[account] = x
 	}
 	return x
@@ -102,9 +102,7 @@ func (o *outbox) enter(account string, after uint64, limit int) (from uint64, la
 	if at, ok := x.behind[after]; ok {
 		from = at
 	}
-	if from == 0 {
-		clear(x.behind)
-	}
+	x.behind = map[uint64]uint64{after: from} // it may ask the same again
 	x.scans++
 	x.late = filter(x.late, func(n uint64) bool { return n <= from }) // the others are ahead again
 	slices.Sort(x.late)
@@ -155,14 +153,4 @@ func (o *outbox) wait(account string) <-chan struct{} {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.ofLocked(account).news
-}
-
-// forget removes what is settled.
-func (o *outbox) forget(account string, numbers []uint64) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	x := o.ofLocked(account)
-	for _, n := range numbers {
-		delete(x.behind, n)
-	}
 }

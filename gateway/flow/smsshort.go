@@ -29,7 +29,9 @@ func asks(registered byte, s gateway.ReceiptState) bool {
 }
 
 // shortID is a row of ShortIDs: what the message_id leads to under which a part
-// was acknowledged to an application.
+// was acknowledged to an application. It may lead to several messages, one for
+// each destination of submit_multi. A message that came whole and whose id was
+// the answer needs no row.
 type shortID struct {
 	Account string
 	Message gateway.MessageID `json:",omitzero"` // zero for a part that waits for others, or did in vain
@@ -41,13 +43,20 @@ type shortID struct {
 	Done  time.Time            `json:",omitzero"`
 }
 
-func shortKey(id gateway.MessageID) []byte { return store.Key(store.ShortIDs, id[:]) }
-
-// toldKey is there once the final receipt of a part was staged, for one
-// recipient: nobody hears twice what became of a message.
-func toldKey(id gateway.MessageID, n uint32) []byte {
-	return store.Key(store.ShortIDs, id[:], store.Uint32(n))
+// shortKey is the row of a part of a message; of one that waits for others the
+// message is zero.
+func shortKey(id, message gateway.MessageID) []byte {
+	return store.Key(store.ShortIDs, id[:], message[:])
 }
+
+// toldKey is there once the final receipt of a part was staged: nobody hears
+// twice what became of a message. about is the message, or stands for the
+// destination of a part without one.
+func toldKey(id gateway.MessageID, about []byte) []byte {
+	return store.Key(store.ShortIDs, id[:], about, []byte{toldMark})
+}
+
+const toldMark = 1
 
 // stageShortIDs stages what the ids lead to under which the parts of m were
 // acknowledged. It replaces what stageWaitingID wrote.
@@ -56,7 +65,13 @@ func (f *Flow) stageShortIDs(b *store.Batch, m *gateway.Message) error {
 		return nil
 	}
 	for i, p := range m.Ends.Parts {
-		if err := b.PutRecord(shortKey(p.ID), shortID{Account: m.Peer.Account, Message: m.ID, Part: i}); err != nil {
+		if p.ID == m.ID {
+			continue
+		}
+		if len(m.Ends.Parts) > 1 {
+			b.Delete(shortKey(p.ID, gateway.MessageID{}))
+		}
+		if err := b.PutRecord(shortKey(p.ID, m.ID), shortID{Account: m.Peer.Account, Message: m.ID, Part: i}); err != nil {
 			return err
 		}
 	}
@@ -68,25 +83,39 @@ func (f *Flow) stageShortIDs(b *store.Batch, m *gateway.Message) error {
 // cancelled by deleting that row: who assembles a text must require the
 // versions of the rows that it read.
 func (f *Flow) stageWaitingID(b *store.Batch, account string, ends gateway.Ends, row []byte) error {
-	return b.PutRecord(shortKey(ends.Parts[0].ID), shortID{Account: account, Ends: &ends, Row: row})
+	return b.PutRecord(shortKey(ends.Parts[0].ID, gateway.MessageID{}), shortID{Account: account, Ends: &ends, Row: row})
 }
 
-// stagePartReceipt stages the end of a part that never became part of a
-// message, and the receipt of it where one was asked for. errcode is err: of
-// the receipt, 3 characters.
-func (f *Flow) stagePartReceipt(ctx context.Context, b *store.Batch, account string, ends gateway.Ends, state gateway.ReceiptState, errcode string) error {
-	p := ends.Parts[0]
-	ended := shortID{Account: account, Ends: &ends, State: state, Done: f.Now()}
-	if err := b.PutRecord(shortKey(p.ID), ended); err != nil || !asks(p.Registered, state) {
-		return err
+// stagePartsEnd stages what an application hears of parts that were answered
+// and that no message came of: a receipt for each that asked for one. ends say
+// from where and to whom they were.
+func (f *Flow) stagePartsEnd(ctx context.Context, b *store.Batch, account string, ends gateway.Ends, parts []gateway.AcceptedPart, state gateway.ReceiptState) error {
+	for _, p := range parts {
+		alone := ends
+		alone.Parts = []gateway.AcceptedPart{p}
+		ended := shortID{Account: account, Ends: &alone, State: state, Done: f.Now()}
+		if err := b.PutRecord(shortKey(p.ID, gateway.MessageID{}), ended); err != nil {
+			return err
+		}
+		if !asks(p.Registered, state) {
+			continue
+		}
+		to := f.MAC("told", []byte(ends.Dest.Key()))
+		first, err := f.stageFirst(ctx, b, toldKey(p.ID, to[:16]))
+		if err != nil {
+			return err
+		}
+		if !first {
+			continue
+		}
+		err = f.stageDelivery(b, account, gateway.Delivery{Receipt: &gateway.Receipt{
+			ID: gateway.Sensitive(p.ID.String()), Source: ends.Source, Dest: ends.Dest, State: state, Submitted: p.At, Done: ended.Done,
+		}})
+		if err != nil {
+			return err
+		}
 	}
-	first, err := f.stageFirst(ctx, b, p.ID, 0)
-	if err != nil || !first {
-		return err
-	}
-	return f.stageDelivery(b, account, gateway.Delivery{Receipt: &gateway.Receipt{
-		ID: gateway.Sensitive(p.ID.String()), Source: ends.Source, Dest: ends.Dest, State: state, Error: errcode, Submitted: p.At, Done: ended.Done,
-	}})
+	return nil
 }
 
 // stageSMSReceipt stages what an application hears of an envelope that ended here
@@ -117,7 +146,8 @@ func (f *Flow) stageToldOnce(ctx context.Context, b *store.Batch, m *gateway.Mes
 	if !asks(p.Registered, r.State) {
 		return nil
 	}
-	first, err := f.stageFirst(ctx, b, p.ID, e.ID.N)
+	about := e.ID.Message
+	first, err := f.stageFirst(ctx, b, toldKey(p.ID, about[:]))
 	if err != nil || !first {
 		return err
 	}
@@ -128,8 +158,7 @@ func (f *Flow) stageToldOnce(ctx context.Context, b *store.Batch, m *gateway.Mes
 
 // stageFirst stages that the final receipt of a part is written; first is false
 // when it was before.
-func (f *Flow) stageFirst(ctx context.Context, b *store.Batch, id gateway.MessageID, n uint32) (first bool, err error) {
-	key := toldKey(id, n)
+func (f *Flow) stageFirst(ctx context.Context, b *store.Batch, key []byte) (first bool, err error) {
 	if _, err := f.Store.Get(ctx, key); !errors.Is(err, store.ErrNotFound) {
 		return false, err
 	}

@@ -120,8 +120,14 @@ func outboxJourney() journey {
 // recordsOf counts the evidence of one event.
 func recordsOf(ctx context.Context, t testing.TB, f *Flow, event gateway.Event) (n int) {
 	t.Helper()
-	if _, err := f.Audit.Fold(ctx); err != nil {
-		t.Fatal(err)
+	for {
+		folded, err := f.Audit.Fold(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if folded == 0 {
+			break
+		}
 	}
 	err := f.Audit.Each(ctx, func(e audit.Entry) error {
 		if e.Event == event {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -340,8 +341,25 @@ func (q *Queue) plan(st *settlement, before gateway.Envelope) gateway.Envelope {
 	if before.State != gateway.Queued && after.State != gateway.Delivered {
 		after.State, after.Next, after.Hold = before.State, before.Next, before.Hold // held or ended by somebody else: that stands
 	}
+	after.Last.Segments = withReceipts(after.Last.Segments, before.Last.Segments)
 	st.plan = &after
 	return after
+}
+
+// withReceipts returns segments with what receipts have said of them meanwhile,
+// which an attempt that began before knows nothing of.
+func withReceipts(segments, stored []gateway.SegmentResult) []gateway.SegmentResult {
+	cloned := false
+	for i, s := range stored[:min(len(stored), len(segments))] {
+		if s.State == "" || s.ID != segments[i].ID || !segments[i].Sent {
+			continue
+		}
+		if !cloned {
+			segments, cloned = slices.Clone(segments), true
+		}
+		segments[i].State, segments[i].Error, segments[i].Done = s.State, s.Error, s.Done
+	}
+	return segments
 }
 
 // storedAs reports whether the record shows that this settlement is stored.
