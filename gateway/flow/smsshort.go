@@ -86,36 +86,23 @@ func (f *Flow) stageWaitingID(b *store.Batch, account string, ends gateway.Ends,
 	return b.PutRecord(shortKey(ends.Parts[0].ID, gateway.MessageID{}), shortID{Account: account, Ends: &ends, Row: row})
 }
 
-// stagePartsEnd stages what an application hears of parts that were answered
-// and that no message came of: a receipt for each that asked for one. ends say
-// from where and to whom they were.
-func (f *Flow) stagePartsEnd(ctx context.Context, b *store.Batch, account string, ends gateway.Ends, parts []gateway.AcceptedPart, state gateway.ReceiptState) error {
-	for _, p := range parts {
-		alone := ends
-		alone.Parts = []gateway.AcceptedPart{p}
-		ended := shortID{Account: account, Ends: &alone, State: state, Done: f.Now()}
-		if err := b.PutRecord(shortKey(p.ID, gateway.MessageID{}), ended); err != nil {
-			return err
-		}
-		if !asks(p.Registered, state) {
-			continue
-		}
-		to := f.MAC("told", []byte(ends.Dest.Key()))
-		first, err := f.stageFirst(ctx, b, toldKey(p.ID, to[:16]))
-		if err != nil {
-			return err
-		}
-		if !first {
-			continue
-		}
-		err = f.stageDelivery(b, account, gateway.Delivery{Receipt: &gateway.Receipt{
-			ID: gateway.Sensitive(p.ID.String()), Source: ends.Source, Dest: ends.Dest, State: state, Submitted: p.At, Done: ended.Done,
-		}})
-		if err != nil {
-			return err
-		}
+// stagePartReceipt stages the end of a part that never became part of a
+// message, and the receipt of it where one was asked for. ends hold that part
+// alone; errcode is err: of the receipt, 3 characters.
+func (f *Flow) stagePartReceipt(ctx context.Context, b *store.Batch, account string, ends gateway.Ends, state gateway.ReceiptState, errcode string) error {
+	p := ends.Parts[0]
+	ended := shortID{Account: account, Ends: &ends, State: state, Done: f.Now()}
+	if err := b.PutRecord(shortKey(p.ID, gateway.MessageID{}), ended); err != nil || !asks(p.Registered, state) {
+		return err
 	}
-	return nil
+	to := f.MAC("told", []byte(ends.Dest.Key()))
+	first, err := f.stageFirst(ctx, b, toldKey(p.ID, to[:16]))
+	if err != nil || !first {
+		return err
+	}
+	return f.stageDelivery(b, account, gateway.Delivery{Receipt: &gateway.Receipt{
+		ID: gateway.Sensitive(p.ID.String()), Source: ends.Source, Dest: ends.Dest, State: state, Error: errcode, Submitted: p.At, Done: ended.Done,
+	}})
 }
 
 // stageSMSReceipt stages what an application hears of an envelope that ended here

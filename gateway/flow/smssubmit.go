@@ -240,11 +240,9 @@ func (x *shortText) commit(ctx context.Context, rows func(*store.Batch) error) e
 	ctx, cancel := recording(ctx)
 	defer cancel()
 	b := new(store.Batch)
-	var first *gateway.Message // whom the ids lead to
 	for _, a := range x.arrivals {
 		m, err := a.stageShort(ctx, b)
-		if err == nil && m != nil && first == nil {
-			first = m
+		if err == nil && m != nil {
 			err = x.in.flow.stageShortIDs(b, m)
 		}
 		if err != nil {
