@@ -184,7 +184,7 @@ func (l *link) estrange() {
 	if l.reason == "" && !l.dead {
 		l.reason = "stranger"
 		unbind := pdu.PDU{Command: pdu.Unbind, Sequence: l.nextLocked()}
-		l.parts.Go(func() { l.leave(context.Background(), "stranger", unbind) })
+		l.parts.Go(func() { l.part("stranger", unbind) })
 	}
 	l.mu.Unlock()
 }

@@ -79,7 +79,7 @@ func (l *link) unbind(yes pdu.PDU) {
 		return
 	}
 	l.leaving = true
-	l.parts.Go(func() { l.leave(context.Background(), "unbound", yes) })
+	l.parts.Go(func() { l.part("unbound", yes) })
 }
 
 // stray answers what has no place on our side of a link: outbind and
@@ -132,13 +132,18 @@ func (l *link) lastWord(p pdu.PDU) {
 	}
 }
 
+// part leaves a link after which another one is to be made soon.
+func (l *link) part(reason string, farewell pdu.PDU) {
+	ctx, cancel := context.WithTimeout(context.Background(), l.client.config.Timers.Response)
+	defer cancel()
+	l.leave(ctx, reason, farewell)
+}
+
 // leave ends the link in good order: no segment goes there any more, what is
-// unanswered is waited for as long as segments are or until ctx ends, then the
-// word of farewell is said, and the carrier closes.
+// unanswered is waited for until ctx ends, then the word of farewell is said,
+// and the carrier closes.
 func (l *link) leave(ctx context.Context, reason string, farewell pdu.PDU) {
 	l.retire(reason, -1)
-	ctx, cancel := context.WithTimeout(ctx, responses*l.client.config.Timers.Response)
-	defer cancel()
 	select {
 	case <-l.quiet:
 	case <-l.over:
