@@ -11,6 +11,7 @@
 #              harness, and what bounds each row; RUNS (1) and WINDOWS (1,10,100) go to it
 set -uo pipefail
 cd "$(dirname "$0")/.."
+. deploy/peers.sh
 work=$(mktemp -d)
 chmod 755 "$work" # Postfix runs as another user
 trap 'rm -rf "$work"' EXIT
@@ -55,15 +56,13 @@ postfix() {
 
 smpp() {
   harness "beside node-smpp and Kannel" || return 0
-  local modules
   if [ -z "${BENCH_PEERS:-}" ]; then # what test.sh --install fetched, where the harness looks for it
-    modules=$(printf '%s\n' "${GATEPOST_NODE_SMPP:-}"/node_modules "${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}"/gatepost/node-smpp-*/node_modules | while read -r m; do [ -e "$m/smpp" ] && echo "$m"; done | head -1)
-    if [ -z "$modules" ]; then
+    if ! smpp_is_here; then
       echo "SKIPPED: node-smpp is not there (deploy/test.sh --install fetches it)"
       return
     fi
     export BENCH_PEERS="$work/peers"
-    mkdir -p "$BENCH_PEERS/smpp" && ln -sfn "$modules" "$BENCH_PEERS/smpp/node_modules"
+    mkdir -p "$BENCH_PEERS/smpp" && ln -sfn "$GATEPOST_NODE_SMPP/node_modules" "$BENCH_PEERS/smpp/node_modules"
   fi
   (
     cd "$GATEPOST_BENCH" || exit 1
