@@ -227,6 +227,9 @@ type Ends struct {
 	// in order of the text; one for a message that came whole, none for a
 	// message of ours.
 	Parts []AcceptedPart `json:",omitempty"`
+	// Asked says that its reader asked for it, or that the law does: it leaves to
+	// a telephone that stopped messages, too.
+	Asked bool `json:",omitempty"`
 }
 
 // AcceptedPart is a segment that was acknowledged to the account that sent it.
@@ -324,5 +327,7 @@ const (
 	StatusInvalidESMClass = 0x43 // ESME_RINVESMCLASS
 	StatusSubmitFailed    = 0x45 // ESME_RSUBMITFAIL
 	StatusThrottled       = 0x58 // ESME_RTHROTTLED
+	StatusTemporaryApp    = 0x64 // ESME_RX_T_APPN
+	StatusPermanentApp    = 0x65 // ESME_RX_P_APPN
 	StatusQueryFailed     = 0x67 // ESME_RQUERYFAIL
 )

@@ -249,7 +249,7 @@ func (c contactImportCmd) Run(ctx context.Context, env environment) error {
 }
 
 type contactShowCmd struct {
-	Name string `arg:"" help:"Mail address."`
+	Name string `arg:"" help:"Mail address or telephone number."`
 }
 
 func (c contactShowCmd) Run(ctx context.Context, env environment) error {

@@ -19,7 +19,7 @@ column keeps the old value, and patient, once true, stays true.`
 }
 
 type contactExportCmd struct {
-	Name string `arg:"" help:"Mail address."`
+	Name string `arg:"" help:"Mail address or telephone number."`
 }
 
 // Run prints JSON with and without --json: an answer to a subject access
@@ -29,7 +29,7 @@ func (c contactExportCmd) Run(ctx context.Context, env environment) error {
 }
 
 type contactEraseCmd struct {
-	Name string `arg:"" help:"Mail address."`
+	Name string `arg:"" help:"Mail address or telephone number."`
 	Yes  bool   `help:"Really."`
 }
 

@@ -38,6 +38,7 @@ type cli struct {
 	Link     linkCmd     `cmd:"" help:"Links to secured messages."`
 	User     userCmd     `cmd:"" help:"Staff who may log in."`
 	Contact  contactCmd  `cmd:"" help:"Correspondents: second address, phone, language."`
+	Consent  consentCmd  `cmd:"" help:"Who wants no more SMS."`
 	Audit    auditCmd    `cmd:"" help:"Evidence."`
 	Key      keyCmd      `cmd:"" help:"Keys."`
 	Backup   backupCmd   `cmd:"" help:"Copy the data while the server runs. Holds no private key."`

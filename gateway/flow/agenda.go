@@ -25,6 +25,7 @@ const (
 	taskStatus taskKind = 3 // the sender is told of the first reading
 	taskErase  taskKind = 4 // what is left of an erased person goes
 	taskParts  taskKind = 5 // the missing part of a long text never came
+	taskPurge  taskKind = 6 // a telephone stopped messages: what waits for it ends
 )
 
 // task is one row of the agenda.
@@ -41,6 +42,7 @@ type task struct {
 	Address  gateway.Address     `json:",omitzero"`  // theirs
 	Urgent   bool                `json:",omitempty"` // the message was marked so
 	Text     []byte              `json:",omitempty"` // keyed hash of a long text
+	Line     gateway.Line        `json:",omitzero"`  // of ours, that messages were stopped from; zero: every line
 
 	Assurance gateway.Assurance `json:",omitempty"` // of the reading
 	Machine   bool              `json:",omitempty"` // a program seems to have read
@@ -244,6 +246,8 @@ func (f *Flow) perform(ctx context.Context, b *store.Batch, t task) error {
 		return f.eraseRest(ctx, b, t)
 	case taskParts:
 		return f.partsDue(ctx, b, t)
+	case taskPurge:
+		return f.purge(ctx, t)
 	}
 	return fmt.Errorf("agenda: unknown task %d", t.Kind)
 }

@@ -316,7 +316,7 @@ func TestSeveralInOneConversation(t *testing.T) {
 			return err
 		}
 		var b store.Batch
-		if err := f.Threads.Welcome(ctx, &b, m.Thread, gateway.MustAddress("bob@clinic.example"), gateway.MustAddress("eve@out.example")); err != nil {
+		if err := f.Threads.Secure(ctx, &b, m.Thread, gateway.MustAddress("bob@clinic.example"), gateway.MustAddress("eve@out.example")); err != nil {
 			return err
 		}
 		if err := store.Write(ctx, f.Store, &b); err != nil {

@@ -73,6 +73,11 @@ func (f *Flow) eraseOnce(ctx context.Context, a gateway.Address, actor string) (
 		f.People.StageErase(b, *second, v)
 		refs = append(refs, second.Ref)
 	}
+	if p.Address.IsPhone() {
+		if err := f.consents.StageForget(ctx, b, p.Address); err != nil {
+			return done, t, err
+		}
+	}
 	for _, ref := range refs {
 		n, err := f.eraseParts(ctx, b, ref)
 		if err != nil {

@@ -192,6 +192,9 @@ func New(p Parts, s Settings, j *Judge) *Flow {
 	f.outbox, f.receipts = newOutbox(), newReceiptMetrics(p.Metrics)
 	f.after.SetLimit(afterAtOnce)
 	f.consents = consent.New(p.Store, p.MAC, p.Audit, f.journalStop, p.Now)
+	if f.Codes == nil {
+		f.Codes = phoneCodes{f}
+	}
 	f.Configure(s, j)
 	f.queue = queue.New(p.Store, f, f, p.Queue, p.Now, p.Random, p.Metrics)
 	return f

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"gatepost/gateway"
@@ -46,6 +47,8 @@ func (f *Flow) amendMessage(ctx context.Context, b *store.Batch, id gateway.Mess
 		if err := f.Threads.Join(b, m.HeaderID, thread.Member{Thread: m.Thread, Message: m.ID}); err != nil {
 			return nil, err
 		}
+	} else if err := f.Threads.Secure(ctx, b, m.Thread); err != nil && !errors.Is(err, thread.ErrUnknown) {
+		return nil, err
 	}
 	if m.Staff.IsZero() && o.StaffCopy != "none" {
 		changed = true

@@ -6,6 +6,7 @@ import (
 
 	"gatepost/gateway"
 	"gatepost/gateway/people"
+	"gatepost/store"
 )
 
 // Answers to a log-in (RFC 4954 section 6). They say nothing of whether the
@@ -40,4 +41,22 @@ func (f *Flow) userName(user string) (gateway.Address, error) {
 		return a, nil
 	}
 	return gateway.ParseAddress(user + "@" + f.set().Domains[0])
+}
+
+// LoginSMS leaves the evidence of an application's bind; ok is false for a wrong
+// name or password. A name that no account has may be anybody's word and is not
+// kept.
+func (f *Flow) LoginSMS(ctx context.Context, p gateway.Peer, ok bool) error {
+	r := gateway.Record{At: f.Now(), Event: gateway.EventLoginPassed, Actor: "application", Detail: map[string]string{"listener": p.Listener}}
+	if !ok {
+		r.Event = gateway.EventLoginFailed
+	}
+	if a, known := f.set().SMS.account(p.Account); known {
+		r.Detail["account"] = a.SystemID
+	}
+	var b store.Batch
+	if err := f.Audit.Stage(&b, r); err != nil {
+		return err
+	}
+	return store.Write(ctx, f.Store, &b)
 }

@@ -66,6 +66,7 @@ func (f *Flow) Operations(more Operations) Operations {
 		"contact.import": f.contactImport, "contact.show": f.contactShow,
 		"contact.export": f.contactExport, "contact.erase": f.contactErase,
 		"contact.revoke": f.contactRevoke, "contact.drop_pin": f.contactDropPIN,
+		"consent.list": f.consentList, "consent.stop": f.consentStop, "consent.resume": f.consentResume,
 		"audit.show": f.auditShow,
 	}
 	maps.Copy(ops, more)

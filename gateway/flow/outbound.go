@@ -438,7 +438,9 @@ func (a *arrival) stageThread(ctx context.Context, b *store.Batch, m *gateway.Me
 	if staff := a.set.staff(append([]gateway.Address{m.From}, a.reading.To...)); m.Thread.IsZero() {
 		m.Thread, err = a.flow.Threads.Start(b, m.From, a.now, staff...)
 	} else if a.speaksForStaff() {
-		err = a.flow.Threads.Welcome(ctx, b, m.Thread, staff...)
+		err = a.flow.Threads.Secure(ctx, b, m.Thread, staff...)
+	} else {
+		err = a.flow.Threads.Secure(ctx, b, m.Thread)
 	}
 	if err != nil {
 		return err

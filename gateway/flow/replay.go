@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"gatepost/gateway"
+	"gatepost/gateway/consent"
 	"gatepost/gateway/queue"
 	"gatepost/gateway/seal"
 	"gatepost/store"
@@ -28,6 +29,7 @@ type Replayed struct {
 	Recalled int `json:"recalled"` // envelopes that had been taken back after the backup
 	Erased   int `json:"erased"`   // persons who had been erased after the backup
 	Moved    int `json:"moved"`    // wraps whose key group was destroyed after the backup
+	Consents int `json:"consents"` // words of telephones, STOP and START, that came after the backup
 }
 
 // Replay tells a restored store what happened after its backup was made: mail
@@ -37,7 +39,7 @@ type Replayed struct {
 func (f *Flow) Replay(ctx context.Context, visit func(func(seal.Entry) error) error) (Replayed, error) {
 	var done Replayed
 	frozen := make(map[freezeOf]string)
-	taken, chosen := make(takenBack), make(lastPINs)
+	taken, chosen, said := make(takenBack), make(lastPINs), make(consent.Journalled)
 	err := visit(func(e seal.Entry) error {
 		switch e.Kind {
 		case seal.JournalDelivered:
@@ -50,6 +52,8 @@ func (f *Flow) Replay(ctx context.Context, visit func(func(seal.Entry) error) er
 			return chosen.note(e)
 		case seal.JournalRecalled:
 			return taken.note(e)
+		case seal.JournalStop:
+			return said.Note(e.ID, e.Data)
 		case seal.JournalErased:
 			return f.replayErased(ctx, e, &done)
 		case seal.JournalWraps:
@@ -66,7 +70,11 @@ func (f *Flow) Replay(ctx context.Context, visit func(func(seal.Entry) error) er
 	if err := f.replayPINs(ctx, chosen, &done); err != nil {
 		return done, err
 	}
-	return done, f.replayRecalls(ctx, taken, &done)
+	if err := f.replayRecalls(ctx, taken, &done); err != nil {
+		return done, err
+	}
+	done.Consents, err = f.consents.Replay(ctx, said)
+	return done, err
 }
 
 // freezeOf names what was frozen: a link, or the PIN of a person.

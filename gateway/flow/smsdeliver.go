@@ -39,7 +39,14 @@ func (f *Flow) sendSMS(ctx context.Context, m *gateway.Message, e *gateway.Envel
 	if !e.Until.IsZero() && !f.Now().Before(e.Until) {
 		return gateway.Outcome{Result: gateway.Failed, At: f.Now(), Status: "5.4.7", Text: "its validity is over", Phase: "prepare", Segments: done}
 	}
-	segments, err := f.segments(ctx, m, e)
+	wanted, err := f.wanted(ctx, m, e)
+	if err == nil && !wanted {
+		return gateway.Outcome{Result: gateway.Failed, At: f.Now(), Status: "5.7.1", Text: "its recipient stopped messages", Phase: "prepare", Segments: done}
+	}
+	var segments []gateway.Segment
+	if err == nil {
+		segments, err = f.segments(ctx, m, e)
+	}
 	if err != nil {
 		o := f.internal(err)
 		o.Segments = done
@@ -51,6 +58,16 @@ func (f *Flow) sendSMS(ctx context.Context, m *gateway.Message, e *gateway.Envel
 	results, o := f.SMS.Send(ctx, segments, done)
 	o.Segments = results
 	return o
+}
+
+// wanted asks, before each attempt, whether the telephone still wants messages
+// from the line: STOP may have come since this one was accepted.
+func (f *Flow) wanted(ctx context.Context, m *gateway.Message, e *gateway.Envelope) (bool, error) {
+	if m.Ends != nil && m.Ends.Asked {
+		return true, nil
+	}
+	state, err := f.consents.Check(ctx, f.lineFrom(m), e.Recipient)
+	return state.Allows(), err
 }
 
 // segments is what leaves for an envelope: those of its notice, or the

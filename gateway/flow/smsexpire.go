@@ -30,6 +30,9 @@ func (f *Flow) partsDue(ctx context.Context, b *store.Batch, t task) error {
 	if due := first.Given.At.Add(timeout); f.Now().Before(due) {
 		return f.stageTask(b, task{Kind: taskParts, Text: x.key, At: first.Given.At, Due: due})
 	}
+	if first.Inbound {
+		return f.receiveWaiting(ctx, x)
+	}
 	if x.whole(first.Place.Total, 0) {
 		return f.assembleLate(ctx, b, x, first)
 	}

@@ -96,6 +96,7 @@ type ownText struct {
 	to     gateway.Address
 	thread gateway.ThreadID
 	text   string
+	asked  bool // its reader asked for it, or the law does: who stopped messages gets it, too
 }
 
 // stageText stages a short message of ours as message and envelope. Whether the
@@ -109,13 +110,14 @@ func (f *Flow) stageText(ctx context.Context, b *store.Batch, o ownText) error {
 	if err != nil {
 		return err
 	}
-	return f.stageShortOwn(ctx, b, like, o.to, o.thread, body)
+	return f.stageShortOwn(ctx, b, like, o, body)
 }
 
-func (f *Flow) stageShortOwn(ctx context.Context, b *store.Batch, like gateway.Segment, to gateway.Address, thread gateway.ThreadID, body []byte) error {
-	set := f.set()
-	m := gateway.Message{Channel: gateway.SMS, From: set.notices(), Thread: thread, Ends: &gateway.Ends{Source: like.Source, Dest: like.Dest, ServiceType: like.ServiceType}}
-	return f.stageInternal(ctx, b, m, to, body)
+func (f *Flow) stageShortOwn(ctx context.Context, b *store.Batch, like gateway.Segment, o ownText, body []byte) error {
+	m := gateway.Message{Channel: gateway.SMS, From: f.set().notices(), Thread: o.thread, Ends: &gateway.Ends{
+		Source: like.Source, Dest: like.Dest, ServiceType: like.ServiceType, Asked: o.asked,
+	}}
+	return f.stageInternal(ctx, b, m, o.to, body)
 }
 
 // stageShortReminder stages the short message that a secured one still waits.
@@ -134,5 +136,5 @@ func (f *Flow) stageShortReminder(ctx context.Context, b *store.Batch, u *unread
 	if err != nil {
 		return err
 	}
-	return f.stageShortOwn(ctx, b, like, u.envelope.Recipient, u.message.Thread, body)
+	return f.stageShortOwn(ctx, b, like, ownText{to: u.envelope.Recipient, thread: u.message.Thread}, body)
 }

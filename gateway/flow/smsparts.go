@@ -28,6 +28,7 @@ const maxTextParts = 255
 
 // waitingPart is a row of SMSParts.
 type waitingPart struct {
+	Inbound bool `json:",omitempty"` // from a telephone: it has no account and no answer
 	Account string
 	Peer    gateway.Peer
 	Place   gateway.SegmentPlace

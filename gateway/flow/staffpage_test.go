@@ -40,7 +40,7 @@ func TestStaffPage(t *testing.T) {
 			return err
 		}
 		var b store.Batch
-		if err := f.Threads.Welcome(ctx, &b, first.Thread, gateway.MustAddress("bob@clinic.example")); err != nil {
+		if err := f.Threads.Secure(ctx, &b, first.Thread, gateway.MustAddress("bob@clinic.example")); err != nil {
 			return err
 		}
 		if err := store.Write(ctx, f.Store, &b); err != nil {

@@ -93,7 +93,7 @@ func sweep(t *testing.T, j journey) {
 }
 
 func journeys() []journey {
-	return slices.Concat(mailJourneys(), readerJourneys(), conversationJourneys(), incomingJourneys(), proofJourneys(), operatorJourneys(), recallJourneys(), contactJourneys(), receiptJourneys(), shortJourneys())
+	return slices.Concat(mailJourneys(), readerJourneys(), conversationJourneys(), incomingJourneys(), proofJourneys(), operatorJourneys(), recallJourneys(), contactJourneys(), receiptJourneys(), shortJourneys(), receivedJourneys())
 }
 
 // messages counts the messages that are not our own.

@@ -109,6 +109,9 @@ func (d *AnswerData) displayName() string {
 		via = "Secure"
 	}
 	name, author := personName(d.FromName.Reveal()), invisibleless(d.Author.Wire())
+	if d.Author.IsPhone() {
+		author = invisibleless(d.Author.Phone().Reveal())
+	}
 	switch {
 	case name == "" && author == "":
 		return via

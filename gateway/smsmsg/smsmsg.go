@@ -139,6 +139,10 @@ func Help(r Reply) string {
 	return w.fit(r.Brand, text, 1)
 }
 
+// Tidings tells an application that a telephone wrote something that it does
+// not get itself.
+func Tidings(language string) string { return wordsFor(language).tidings }
+
 // reply leaves out whom to ask before it leaves a name too short to be known.
 func (w *words) reply(r Reply, text string) string {
 	if r.Help != "" {

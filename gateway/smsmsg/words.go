@@ -24,6 +24,8 @@ type words struct {
 	started string
 	help    string
 	ask     string // before whom to ask
+
+	tidings string // to the application
 }
 
 // wordsFor returns the texts of a BCP 47 language, English when there are none.
@@ -60,6 +62,7 @@ func english() *words {
 		started:   "You get SMS from this number again. To stop, reply STOP.",
 		help:      "You get SMS from this number. To stop, reply STOP.",
 		ask:       "Help: ",
+		tidings:   "A new message from this number is in the mailbox.",
 	}
 }
 
@@ -79,6 +82,7 @@ func german() *words {
 		started:   "Von dieser Nummer kommen wieder SMS. Ende mit STOP.",
 		help:      "Von dieser Nummer bekommen Sie SMS. Ende mit STOP.",
 		ask:       "Hilfe: ",
+		tidings:   "Eine neue Nachricht von dieser Nummer liegt im Postfach.",
 	}
 }
 
@@ -98,6 +102,7 @@ func french() *words {
 		started:   "Vous recevez à nouveau les SMS de ce numéro. Fin : STOP.",
 		help:      "Vous recevez des SMS de ce numéro. Fin : STOP.",
 		ask:       "Aide : ",
+		tidings:   "Un nouveau message de ce numéro est dans la messagerie.",
 	}
 }
 
@@ -117,6 +122,7 @@ func italian() *words {
 		started:   "Riceve di nuovo gli SMS da questo numero. Per fermarli: STOP.",
 		help:      "Riceve SMS da questo numero. Per fermarli: STOP.",
 		ask:       "Aiuto: ",
+		tidings:   "Un nuovo messaggio da questo numero è nella casella.",
 	}
 }
 
@@ -136,6 +142,7 @@ func spanish() *words {
 		started:   "Vuelve a recibir nuestros SMS. Para no recibirlos: STOP.",
 		help:      "Recibe nuestros SMS. Para no recibirlos: STOP.",
 		ask:       "Ayuda: ",
+		tidings:   "Hay un nuevo mensaje de este numero en el buzon.",
 	}
 }
 
@@ -157,5 +164,6 @@ func arabic() *words {
 		started:   "عادت رسائلنا إليكم. لإيقافها: STOP",
 		help:      "لإيقاف الرسائل: STOP",
 		ask:       "مساعدة: ",
+		tidings:   "رسالة جديدة من هذا الرقم في صندوق البريد.",
 	}
 }

@@ -89,7 +89,16 @@ func (k *Book) token() (string, error) {
 // Start stages a new secured thread that staff began, or that was begun with
 // them, and in which others take part.
 func (k *Book) Start(b *store.Batch, staff gateway.Address, now time.Time, others ...gateway.Address) (gateway.ThreadID, error) {
-	t := Thread{Created: now, Secured: true, Staff: staff}
+	return k.start(b, Thread{Created: now, Secured: true, Staff: staff}, others)
+}
+
+// Open stages a new thread that nothing makes a secured one yet: a telephone
+// began it.
+func (k *Book) Open(b *store.Batch, staff gateway.Address, now time.Time) (gateway.ThreadID, error) {
+	return k.start(b, Thread{Created: now, Staff: staff}, nil)
+}
+
+func (k *Book) start(b *store.Batch, t Thread, others []gateway.Address) (gateway.ThreadID, error) {
 	t.welcome(others)
 	if _, err := io.ReadFull(k.random, t.ID[:]); err != nil {
 		return gateway.ThreadID{}, fmt.Errorf("making a thread: %w", err)

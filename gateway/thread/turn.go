@@ -135,17 +135,19 @@ func (t Thread) Everybody() []gateway.Address {
 	return append(all, t.Others...)
 }
 
-// Welcome stages that more staff take part in the thread. It stages nothing
-// when all do already; a conflict says that the thread changed meanwhile.
-func (k *Book) Welcome(ctx context.Context, b *store.Batch, id gateway.ThreadID, staff ...gateway.Address) error {
+// Secure stages that the thread is a secured one from now on, and that more
+// staff take part in it. It stages nothing when all that is so already; a
+// conflict says that the thread changed meanwhile.
+func (k *Book) Secure(ctx context.Context, b *store.Batch, id gateway.ThreadID, staff ...gateway.Address) error {
 	key := store.Key(store.Threads, id[:])
 	t, version, err := store.GetRecord[Thread](ctx, k.store, key)
 	if err != nil {
 		return known(err)
 	}
-	if !t.welcome(staff) {
+	if more := t.welcome(staff); !more && t.Secured {
 		return nil
 	}
+	t.Secured = true
 	b.RequireVersion(key, version)
 	return b.PutRecord(key, t)
 }

@@ -81,8 +81,27 @@ func TestTurnsOfALongConversation(t *testing.T) {
 	}
 }
 
+// A conversation that a telephone begins is no secured one until something in it is.
+func TestOpen(t *testing.T) {
+	k, mem := newBook()
+	var id gateway.ThreadID
+	stage(t, mem, func(b *store.Batch) (err error) {
+		id, err = k.Open(b, gateway.MustAddress("desk@clinic.example"), time.Unix(1, 0))
+		return err
+	})
+	if th, err := k.Get(t.Context(), id); err != nil || th.Secured || len(th.Everybody()) != 1 {
+		t.Errorf("%+v, %v", th, err)
+	}
+	for range 2 {
+		stage(t, mem, func(b *store.Batch) error { return k.Secure(t.Context(), b, id) })
+	}
+	if th, err := k.Get(t.Context(), id); err != nil || !th.Secured || len(th.Everybody()) != 1 {
+		t.Errorf("%+v, %v", th, err)
+	}
+}
+
 // Staff take part once, however they are spelled, and not without end.
-func TestWelcome(t *testing.T) {
+func TestSecure(t *testing.T) {
 	k, mem := newBook()
 	at := gateway.MustAddress
 	var id gateway.ThreadID
@@ -93,7 +112,7 @@ func TestWelcome(t *testing.T) {
 	welcome := func(want int, staff ...gateway.Address) {
 		t.Helper()
 		stage(t, mem, func(b *store.Batch) error {
-			err := k.Welcome(t.Context(), b, id, staff...)
+			err := k.Secure(t.Context(), b, id, staff...)
 			if want == 0 && len(b.Ops) != 0 {
 				t.Error("nobody is new, and something is written")
 			}
@@ -112,13 +131,13 @@ func TestWelcome(t *testing.T) {
 		many = append(many, at(fmt.Sprintf("n%d@clinic.example", i)))
 	}
 	welcome(1+maxStaff, many...)
-	if err := k.Welcome(t.Context(), new(store.Batch), gateway.ThreadID{9}, many...); !errors.Is(err, ErrUnknown) {
+	if err := k.Secure(t.Context(), new(store.Batch), gateway.ThreadID{9}, many...); !errors.Is(err, ErrUnknown) {
 		t.Errorf("a thread that is not: %v", err)
 	}
 	var one, two store.Batch
 	other := start(t, k, mem, "x@x.example")
-	check(t, k.Welcome(t.Context(), &one, other, at("a@clinic.example")))
-	check(t, k.Welcome(t.Context(), &two, other, at("b@clinic.example")))
+	check(t, k.Secure(t.Context(), &one, other, at("a@clinic.example")))
+	check(t, k.Secure(t.Context(), &two, other, at("b@clinic.example")))
 	check(t, store.Write(t.Context(), mem, &one))
 	if err := store.Write(t.Context(), mem, &two); !errors.Is(err, store.ErrConflict) {
 		t.Errorf("two at once: %v", err)

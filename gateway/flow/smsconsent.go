@@ -1,0 +1,134 @@
+package flow
+
+import (
+	"context"
+	"errors"
+
+	"gatepost/gateway"
+	"gatepost/gateway/consent"
+	"gatepost/gateway/queue"
+	"gatepost/gateway/smsmsg"
+	"gatepost/store"
+)
+
+// stageConsent does what a word about consent demands: the ledger, the one
+// answer that is due, and the end of what waits for the telephone.
+func (r *received) stageConsent(ctx context.Context, b *store.Batch) (consent.Change, error) {
+	f := r.flow
+	if r.word.Means == consent.None || !r.phone.IsPhone() {
+		return consent.Change{Ordinary: true}, nil
+	}
+	change, err := f.consents.Stage(ctx, b, consent.Act{
+		Line: r.line, Phone: r.phone, Person: r.author.Ref, Word: r.word, Actor: "correspondent", Message: r.mail.id,
+	})
+	if err != nil || change.Ordinary {
+		return change, err
+	}
+	if change.Changed && change.Answer == consent.Stop {
+		if err := f.stagePurge(b, r.author.Ref, r.phone, r.line); err != nil {
+			return change, err
+		}
+	}
+	return change, r.stageConfirmation(ctx, b, change.Answer)
+}
+
+// stageConfirmation answers a word about consent in the language that it was
+// said in.
+func (r *received) stageConfirmation(ctx context.Context, b *store.Batch, what consent.Meaning) error {
+	brand := r.set.brand(r.inbox.Domain())
+	d := smsmsg.Reply{Brand: brand.Name, Help: brand.Help, Language: r.word.Language}
+	if d.Language == "" {
+		d.Language = r.set.language(r.author.Language)
+	}
+	var text string
+	switch what {
+	case consent.Stop:
+		text = smsmsg.Stopped(d)
+	case consent.Start:
+		text = smsmsg.Started(d)
+	case consent.Help:
+		text = smsmsg.Help(d)
+	default:
+		return nil
+	}
+	return r.flow.stageText(ctx, b, ownText{from: r.line, to: r.phone, text: text, asked: true})
+}
+
+// stagePurge stages the end of what waits for a telephone from a line; the zero
+// line is every line.
+func (f *Flow) stagePurge(b *store.Batch, person gateway.PersonRef, phone gateway.Address, line gateway.Line) error {
+	return f.stageTask(b, task{Kind: taskPurge, Due: f.Now(), Persons: []gateway.PersonRef{person}, At: f.Now(), Address: phone, Line: line})
+}
+
+// purge ends what waits for a telephone that stopped messages of a line.
+func (f *Flow) purge(ctx context.Context, t task) error {
+	var failed error
+	for _, state := range []gateway.State{gateway.Queued, gateway.Held} {
+		filter := queue.Filter{State: state, Limit: purgePage}
+		for more := true; more; {
+			page, err := f.queue.List(ctx, filter)
+			if err != nil {
+				return err
+			}
+			for i := range page {
+				if page[i].Recipient == t.Address {
+					failed = errors.Join(failed, f.purgeOne(ctx, t, &page[i]))
+				}
+			}
+			if more = len(page) == purgePage; more {
+				filter.After = &page[len(page)-1]
+			}
+		}
+	}
+	return failed
+}
+
+// purgePage is how many envelopes a purge looks at in one piece.
+const purgePage = 500
+
+func (f *Flow) purgeOne(ctx context.Context, t task, e *gateway.Envelope) error {
+	m, err := f.message(ctx, e.ID.Message)
+	if err != nil {
+		return err
+	}
+	if m.Ends != nil && m.Ends.Asked {
+		return nil
+	}
+	if state, err := f.consents.Check(ctx, f.lineFrom(m), t.Address); err != nil || state.Allows() {
+		return err
+	}
+	err = f.queue.Finish(ctx, e.ID, gateway.Refused, func(b *store.Batch, after gateway.Envelope) error {
+		return f.stageOptedOut(ctx, b, m, &after)
+	})
+	if errors.Is(err, queue.ErrBusy) || errors.Is(err, queue.ErrNotFound) {
+		return nil // it is on its way, or ended: the attempt asks the ledger itself
+	}
+	return err
+}
+
+// stageOptedOut leaves the evidence that a message did not leave because its
+// recipient stopped messages, and tells its application.
+func (f *Flow) stageOptedOut(ctx context.Context, b *store.Batch, m *gateway.Message, e *gateway.Envelope) error {
+	if n := e.Notice; n != nil {
+		f.Blobs.Delete(b, n.Body.Blob)
+	}
+	if err := f.stageSMSReceipt(ctx, b, m, e, gateway.StateRejected, errOptedOut); err != nil {
+		return err
+	}
+	return f.Audit.Stage(b, gateway.Record{
+		At: f.Now(), Event: gateway.EventRefused, Actor: "system", Message: m.ID, Envelope: e.ID.String(), Thread: m.Thread,
+		Persons: []gateway.PersonRef{e.Person}, Detail: map[string]string{"reason": "opted_out"},
+	})
+}
+
+// errOptedOut is err: of the receipt of a message that its recipient does not
+// want; the numbers are the gateway's own (SMPP v3.4 Appendix B).
+const errOptedOut = "255"
+
+// lineFrom is the line of ours that a message to a telephone leaves from.
+func (f *Flow) lineFrom(m *gateway.Message) gateway.Line {
+	if m.Ends != nil && !m.Ends.Source.IsZero() {
+		return m.Ends.Source
+	}
+	return f.set().SMS.sender()
+}

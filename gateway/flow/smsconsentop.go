@@ -1,0 +1,162 @@
+package flow
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"gatepost/gateway"
+	"gatepost/gateway/consent"
+	"gatepost/gateway/people"
+	"gatepost/store"
+)
+
+// personArg is the mailbox or telephone that an operator names.
+func personArg(c Call) (gateway.Address, error) {
+	name := c.Args.Get("name")
+	if strings.HasPrefix(name, "+") && !strings.Contains(name, "@") {
+		return phoneArg(c)
+	}
+	return addressArg(c)
+}
+
+func phoneArg(c Call) (gateway.Address, error) {
+	plain := strings.NewReplacer(" ", "", "-", "", "(", "", ")", "").Replace(c.Args.Get("name"))
+	a, err := gateway.PhoneAddress(plain)
+	if err != nil {
+		return a, usage("a telephone number is expected, such as +15551234567")
+	}
+	return a, nil
+}
+
+// lineArg is the line that an operator names; zero for every line.
+func lineArg(c Call) (gateway.Line, error) {
+	text := c.Args.Get("line")
+	if text == "" {
+		return gateway.Line{}, nil
+	}
+	l, err := gateway.ParseLine(text)
+	if err != nil {
+		return l, usage("--line names a source address, such as 15550001111 or CLINIC")
+	}
+	return l, nil
+}
+
+// consentLine is one word of the ledger as operators see it.
+type consentLine struct {
+	Phone    string    `json:"phone"` // "" for a person who was erased
+	Line     string    `json:"line"`  // "" for every line
+	State    string    `json:"state"`
+	Word     string    `json:"word"`
+	Language string    `json:"language"`
+	At       time.Time `json:"at"`
+	Message  string    `json:"message,omitempty"`
+	Ref      string    `json:"ref,omitempty"` // as evidence names the person
+}
+
+// consentList lists the ledger, of one telephone or of all.
+func (f *Flow) consentList(ctx context.Context, c Call) error {
+	var only gateway.Address
+	if c.Args.Get("name") != "" {
+		var err error
+		if only, err = phoneArg(c); err != nil {
+			return err
+		}
+	}
+	write := func(l consentLine) error { return c.line(l) }
+	if c.Args.Get("format") == "csv" {
+		out := csv.NewWriter(c.Out)
+		_ = out.Write([]string{"phone", "line", "state", "word", "language", "at", "message", "ref"}) // Flush tells its error
+		write = func(l consentLine) error {
+			return out.Write([]string{l.Phone, l.Line, l.State, l.Word, l.Language, l.At.UTC().Format(time.RFC3339), l.Message, l.Ref})
+		}
+		defer out.Flush()
+	}
+	return f.consents.Each(ctx, f.set().SMS.lines(), func(e consent.Entry) error {
+		l, phone, err := f.consentOf(ctx, e)
+		if err != nil || !only.IsNull() && phone != only {
+			return err
+		}
+		return write(l)
+	})
+}
+
+func (f *Flow) consentOf(ctx context.Context, e consent.Entry) (l consentLine, phone gateway.Address, err error) {
+	l = consentLine{Line: e.Line.Key(), State: e.State.String(), Word: e.Word, Language: e.Language, At: e.At}
+	if !e.Every && l.Line == "" {
+		l.Line = "unknown"
+	}
+	if !e.Message.IsZero() {
+		l.Message = e.Message.String()
+	}
+	if e.Person.IsZero() {
+		return l, phone, nil
+	}
+	l.Ref = e.Person.String()
+	p, err := f.People.Resolve(ctx, e.Person)
+	if errors.Is(err, people.ErrUnknown) {
+		return l, phone, nil
+	}
+	l.Phone = p.Address.Phone().Reveal()
+	return l, p.Address, err
+}
+
+// lines are the lines that the organization has.
+func (s *SMSSettings) lines() (all []gateway.Line) {
+	if s == nil {
+		return nil
+	}
+	for i := range s.Accounts {
+		all = append(all, s.Accounts[i].Senders...)
+	}
+	if !s.Sender.IsZero() {
+		all = append(all, s.Sender)
+	}
+	return slices.Clip(all)
+}
+
+func (f *Flow) consentStop(ctx context.Context, c Call) error {
+	return f.consentSet(ctx, c, consent.Stop)
+}
+
+func (f *Flow) consentResume(ctx context.Context, c Call) error {
+	return f.consentSet(ctx, c, consent.Start)
+}
+
+// consentSet says a word in the place of a telephone, for who asked by other
+// means.
+func (f *Flow) consentSet(ctx context.Context, c Call, what consent.Meaning) error {
+	phone, err := phoneArg(c)
+	if err != nil {
+		return err
+	}
+	line, err := lineArg(c)
+	if err != nil {
+		return err
+	}
+	refs, err := f.People.Ensure(ctx, phone)
+	if err != nil {
+		return err
+	}
+	err = store.ErrConflict
+	var change consent.Change
+	for try := 0; try < commitTries && errors.Is(err, store.ErrConflict); try++ {
+		b := new(store.Batch)
+		change, err = f.consents.Stage(ctx, b, consent.Act{Line: line, Phone: phone, Person: refs[0], Word: consent.ByOperator(what), Actor: c.Actor})
+		if err == nil && change.Changed && what == consent.Stop {
+			err = f.stagePurge(b, refs[0], phone, line)
+		}
+		if err == nil {
+			err = store.Write(ctx, f.Store, b)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return c.line(struct {
+		Changed bool `json:"changed"`
+	}{change.Changed})
+}

@@ -1,0 +1,328 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	"gatepost/gateway"
+	"gatepost/gateway/consent"
+	"gatepost/gateway/people"
+	"gatepost/gateway/policy"
+	"gatepost/gateway/smsmsg"
+	"gatepost/gateway/thread"
+	"gatepost/store"
+)
+
+// viaSMS stands behind the author's number in mails to staff: nothing proves
+// who sent a short message.
+const viaSMS = "unverified SMS"
+
+// missingPart ends a text of which not all parts came.
+const missingPart = " […]"
+
+// smsSubject is the subject of a conversation that a telephone begins.
+const smsSubject = "SMS"
+
+// faultNoInbox is what the carrier hears when no account could get a message.
+var faultNoInbox = &gateway.Fault{Code: 550, Status: "5.1.1", Text: "Nobody gets messages to this number", SMPP: gateway.StatusPermanentApp}
+
+// received is a message from a telephone on its way from the carrier to the
+// commit.
+type received struct {
+	flow     *Flow
+	set      *Settings
+	policy   *Judge
+	segments []gateway.Segment
+	missing  int // parts that never came
+	reading  *gateway.Reading
+
+	line    gateway.Line // ours
+	phone   gateway.Address
+	author  people.Person
+	account *SMSAccount // whose application hears of it; nil: none
+	inbox   gateway.Address
+	dialog  dialog
+	thread  thread.Thread
+	word    consent.Word
+	verdict gateway.Verdict
+
+	mail *toStaff
+}
+
+// receive takes over one whole message from a telephone: it goes to the staff
+// of the conversation that it belongs to, and to the application of the line. A
+// word about consent is acted upon. also stages what else the commit holds.
+func (f *Flow) receive(ctx context.Context, segments []gateway.Segment, also func(*store.Batch) error) error {
+	ctx, cancel := recording(ctx)
+	defer cancel()
+	set, judge := f.inForce()
+	r := &received{flow: f, set: set, policy: judge, segments: segments, reading: f.Texts.Read(segments), line: segments[0].Dest}
+	if place, err := f.Texts.Place(&segments[0]); err == nil && place.Total > len(segments) {
+		r.missing = place.Total - len(segments)
+	}
+	if err := r.place(ctx); err != nil {
+		return storage(err)
+	}
+	if err := r.judge(ctx); err != nil {
+		return err
+	}
+	err := r.compose(ctx)
+	if err == nil {
+		err = r.commit(ctx, also)
+	}
+	if err != nil {
+		if r.mail != nil {
+			r.mail.discard(err)
+		}
+		return storage(err)
+	}
+	f.Log.Info("received", "id", r.mail.id, "listener", listenerUpstream, "count", len(segments), "size", r.mail.size)
+	return nil
+}
+
+// listenerUpstream is where messages from telephones come in.
+const listenerUpstream = "upstream"
+
+// place finds out who wrote, to whom, and what it belongs to.
+func (r *received) place(ctx context.Context) (err error) {
+	f := r.flow
+	if r.phone, err = sender(r.segments[0].Source); err != nil {
+		return faultNoInbox.Because(err)
+	}
+	refs, err := f.People.Ensure(ctx, r.phone)
+	if err != nil {
+		return err
+	}
+	if r.author, err = f.People.Find(ctx, r.phone); err != nil && !errors.Is(err, people.ErrUnknown) {
+		return err
+	}
+	r.author.Ref, r.author.Address = refs[0], r.phone
+	if r.dialog, err = f.dialog(ctx, r.author.Ref, r.line); err != nil {
+		return err
+	}
+	r.account = r.set.SMS.whose(r.line, r.dialog.Account)
+	if r.inbox = r.set.SMS.inbox(r.account); r.inbox.IsNull() && !r.dialog.open(f.Now()) {
+		return faultNoInbox
+	}
+	r.word = consent.Keyword(r.text())
+	return nil
+}
+
+// sender is who is at the other end: a telephone, or a name that cannot be
+// answered.
+func sender(l gateway.Line) (gateway.Address, error) {
+	if a, err := l.Number(); err == nil {
+		return a, nil
+	}
+	return gateway.ParseAddress(strconv.Quote(l.Addr) + "@" + gateway.PhoneDomain)
+}
+
+// whose is the account that gets what is sent to a line: the one that last
+// wrote from it to this telephone, else the first that has it.
+func (s *SMSSettings) whose(line gateway.Line, last string) *SMSAccount {
+	if s == nil {
+		return nil
+	}
+	if a, ok := s.account(last); ok {
+		return a
+	}
+	for i := range s.Accounts {
+		for _, own := range s.Accounts[i].Senders {
+			if own.Same(line) {
+				return &s.Accounts[i]
+			}
+		}
+	}
+	return nil
+}
+
+// inbox is the mailbox for what belongs to no conversation: the account's, else
+// that of the first that may use any line.
+func (s *SMSSettings) inbox(a *SMSAccount) gateway.Address {
+	if a != nil {
+		return a.Inbox
+	}
+	if s == nil {
+		return gateway.Address{}
+	}
+	for i := range s.Accounts {
+		if s.Accounts[i].AnySender {
+			return s.Accounts[i].Inbox
+		}
+	}
+	if len(s.Accounts) > 0 {
+		return s.Accounts[0].Inbox
+	}
+	return gateway.Address{}
+}
+
+// text is what the message most likely says.
+func (r *received) text() string {
+	for _, p := range r.reading.Parts {
+		if p.Kind == gateway.PartText {
+			return p.Text.Reveal()
+		}
+	}
+	return ""
+}
+
+// judge asks policy how careful the application must be with it.
+func (r *received) judge(ctx context.Context) (err error) {
+	f := r.flow
+	if r.thread, err = f.conversationOf(ctx, &r.dialog); err != nil {
+		return err
+	}
+	size := 0
+	for i := range r.segments {
+		size += r.segments[i].Size()
+	}
+	facts := r.policy.facts(r.reading, r.phone, int64(size), f.Now().In(r.set.zone()), false)
+	facts.SMPP.SourceAddress = r.phone.Phone()
+	r.verdict = r.policy.policy.Prepare(facts).For(policy.Recipient{Address: r.inbox}, policy.Thread{Exists: !r.thread.ID.IsZero(), Secured: r.thread.Secured})
+	return nil
+}
+
+// compose makes the mail to staff.
+func (r *received) compose(ctx context.Context) error {
+	f := r.flow
+	staff := r.set.staff(r.thread.Everybody())
+	var begun store.Batch
+	begins := len(staff) == 0
+	if begins {
+		if r.inbox.IsNull() {
+			return faultNoInbox
+		}
+		staff = []gateway.Address{r.inbox}
+		id, err := f.Threads.Open(&begun, r.inbox, f.Now())
+		if err != nil {
+			return err
+		}
+		r.thread = thread.Thread{ID: id}
+	}
+	var err error
+	if r.mail, err = f.toStaff(r.set, r.thread, r.author, staff); err != nil {
+		return err
+	}
+	r.mail.parts.Append(&begun)
+	r.mail.unproven = r.thread.Secured // the number can be forged: not shown as theirs beside what was proven
+	headerIDs, answered, err := f.parents(ctx, r.thread.ID, r.author.Ref)
+	if err != nil {
+		return err
+	}
+	r.mail.follow(headerIDs, answered)
+	d := &r.mail.data
+	d.Begins, d.Via, d.Text = len(headerIDs) == 0, viaSMS, gateway.Sensitive(r.text())
+	if r.missing > 0 {
+		d.Text += missingPart
+	}
+	if d.Subject == "" {
+		d.Subject = smsSubject
+	}
+	return r.mail.compose(ctx)
+}
+
+// commit writes everything that follows from the message in one batch. A
+// conflict with what also adds is for who adds it.
+func (r *received) commit(ctx context.Context, also func(*store.Batch) error) error {
+	for range commitTries {
+		b := new(store.Batch)
+		if err := r.build(ctx, b); err != nil {
+			return err
+		}
+		if also != nil {
+			if err := also(b); err != nil {
+				return err
+			}
+		}
+		err := store.Write(ctx, r.flow.Store, b)
+		if errors.Is(err, store.ErrUnknown) {
+			if _, found := r.flow.Store.Get(ctx, messageKey(r.mail.id)); found == nil {
+				b.Done()
+				return nil
+			}
+		}
+		if !errors.Is(err, store.ErrConflict) || also != nil {
+			return err
+		}
+	}
+	return gateway.FaultInternal.Because(store.ErrConflict)
+}
+
+func (r *received) build(ctx context.Context, b *store.Batch) error {
+	f := r.flow
+	m, err := r.mail.record()
+	if err != nil {
+		return err
+	}
+	m.Channel, m.Peer = gateway.SMS, gateway.Peer{Listener: listenerUpstream}
+	m.Ends = &gateway.Ends{Source: r.segments[0].Source, Dest: r.line, ServiceType: r.segments[0].ServiceType}
+	if err := r.mail.stage(ctx, b, m); err != nil {
+		return err
+	}
+	d := dialog{Line: r.line, Account: r.dialog.Account, Thread: r.thread.ID, At: r.mail.at}
+	if err := f.stageDialog(b, r.author.Ref, d); err != nil {
+		return err
+	}
+	if err := r.stageApp(b); err != nil {
+		return err
+	}
+	change, err := r.stageConsent(ctx, b)
+	if err != nil {
+		return err
+	}
+	return r.stageEvidence(ctx, b, m, change)
+}
+
+// stageApp stages the message for the application of the line, octet by octet.
+// What is sensitive goes only where nobody listens; else it is told that there
+// is something.
+func (r *received) stageApp(b *store.Batch) error {
+	if r.account == nil {
+		return nil
+	}
+	d := gateway.Delivery{
+		Segments: r.segments, Plain: r.verdict.Action != gateway.Pass || r.thread.Secured, Message: r.mail.id, Person: r.author.Ref,
+	}
+	if d.Plain {
+		instead, err := r.flow.tidings(r.set, r.segments[0].Source, r.line)
+		if err != nil {
+			return err
+		}
+		d.Instead = instead
+	}
+	return r.flow.stageDelivery(b, r.account.SystemID, d)
+}
+
+func (r *received) stageEvidence(ctx context.Context, b *store.Batch, m *gateway.Message, change consent.Change) error {
+	persons, err := r.mail.persons(ctx)
+	if err != nil {
+		return err
+	}
+	d := map[string]string{"parts": strconv.Itoa(len(r.segments)), "bytes": strconv.FormatInt(m.Body.Size, 10), "verdict": r.verdict.Action.String(), "place": "thread"}
+	if r.missing > 0 {
+		d["missing"] = strconv.Itoa(r.missing)
+	}
+	if r.mail.data.Begins {
+		d["place"] = "inbox"
+	}
+	if r.account != nil {
+		d["account"] = r.account.SystemID
+	}
+	if change.Changed || change.Answer != consent.None {
+		d["word"] = r.word.Text
+	}
+	return r.flow.Audit.Stage(b, gateway.Record{
+		At: r.mail.at, Event: gateway.EventSMSReceived, Actor: "correspondent", Message: m.ID, Thread: m.Thread, Persons: persons, Detail: d,
+	})
+}
+
+// tidings is what an application gets in place of what a telephone wrote: that
+// there is something, as a message from the same telephone.
+func (f *Flow) tidings(set *Settings, from, to gateway.Line) ([]gateway.Segment, error) {
+	segments, err := f.Texts.Compose(smsmsg.Tidings(set.Language), 0)
+	for i := range segments {
+		segments[i].Source, segments[i].Dest = from, to
+	}
+	return segments, err
+}

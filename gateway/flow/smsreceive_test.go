@@ -1,0 +1,298 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	netmail "net/mail"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"gatepost/gateway"
+	"gatepost/gateway/audit"
+	"gatepost/gateway/mailmsg"
+	"gatepost/smppd/text"
+	"gatepost/store"
+	"gatepost/store/storetest"
+)
+
+// wrote makes the segments of what a telephone writes to a line.
+func wrote(t testing.TB, words, from, line string) []gateway.Segment {
+	t.Helper()
+	segments, err := text.Texts{}.Compose(words, 9)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to, err := gateway.ParseLine(line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range segments {
+		segments[i].Source, segments[i].Dest = destination(from), to
+	}
+	return segments
+}
+
+func receiveAll(ctx context.Context, f *Flow, segments []gateway.Segment) error {
+	for _, s := range segments {
+		if err := f.ReceiveSMS(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hears is a conversation by SMS: what the telephone wrote last is returned as
+// the staff's mail and the application's delivery.
+func (w *world) hears(t *testing.T, kv store.Store, words, from, line string) (mail string, app []gateway.Delivery) {
+	t.Helper()
+	w.hop.forget()
+	w.smsc.forget()
+	err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+		if err := receiveAll(ctx, f, wrote(t, words, from, line)); err != nil {
+			return err
+		}
+		deliverAll(ctx, f, time.Minute)
+		var err error
+		if app, err = f.Deliveries(ctx, "esme1", "", 100); err != nil {
+			return err
+		}
+		return drained(ctx, f)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all := w.hop.mail("desk@clinic.example"); len(all) > 0 {
+		mail = all[0]
+	}
+	return mail, app
+}
+
+// drained takes all that waits for the application.
+func drained(ctx context.Context, f *Flow) error {
+	waiting, err := f.Deliveries(ctx, "esme1", "", 100)
+	var keys []string
+	for _, d := range waiting {
+		keys = append(keys, d.Key)
+	}
+	return errors.Join(err, f.DeliveriesDone(ctx, "esme1", keys))
+}
+
+func readSegments(segments []gateway.Segment) string { return spoken(text.Texts{}.Read(segments)) }
+
+// TestReceived: what a telephone writes reaches the account's inbox by mail and
+// its application octet by octet.
+func TestReceived(t *testing.T) {
+	w, kv := newWorld(t), storetest.NewMemory()
+	for _, words := range []string{"I will be there at 3", "Grüße, 3 € [ok] 👍", strings.Repeat("Long äöü ", 60) + "."} {
+		mail, app := w.hears(t, kv, words, phonePass, "+15550001111")
+		if !strings.Contains(mail, phonePass+" via unverified SMS") || !strings.Contains(mail, "Content-Type: text/plain") {
+			t.Errorf("mail to the inbox: %q", mail)
+		}
+		if got := readMail(t, mail); got != words {
+			t.Errorf("staff read %q, written was %q", got, words)
+		}
+		if len(app) != 1 || readSegments(app[0].Segments) != words || app[0].Plain {
+			t.Errorf("the application got %d deliveries: %q, plain %t", len(app), readSegments(app[0].Segments), app[0].Plain)
+		}
+	}
+	w.sound(t, kv)
+}
+
+// TestReceivedThreads: what one telephone writes to one line is one
+// conversation for seven days.
+func TestReceivedThreads(t *testing.T) {
+	w, kv := newWorld(t), storetest.NewMemory()
+	first, _ := w.hears(t, kv, "one", phonePass, "+15550001111")
+	second, _ := w.hears(t, kv, "two", phonePass, "15550001111")
+	other, _ := w.hears(t, kv, "three", phonePass, "CLINIC")
+	if id := field(first, "Message-ID"); id == "" || !strings.Contains(field(second, "References"), id) || field(second, "Subject") != "Re: SMS" {
+		t.Errorf("the second does not stand under the first: %s", second)
+	}
+	if field(other, "References") != "" {
+		t.Error("another line's message stands under the first")
+	}
+}
+
+// TestReceivedSensitive: what may hurt goes to an application only where nobody
+// listens, and so does what belongs to a secured conversation.
+func TestReceivedSensitive(t *testing.T) {
+	w, kv := newWorld(t), storetest.NewMemory()
+	w.submitInto(t, kv, short(t, "harmless", phoneSecure))
+	w.settle(t, kv)
+	_, app := w.hears(t, kv, "the thing that I asked about", phoneSecure, "+15550001111")
+	if len(app) != 1 || !app[0].Plain || strings.Contains(readSegments(app[0].Instead), "thing") || len(app[0].Instead) == 0 {
+		t.Errorf("%d deliveries, %+v", len(app), app)
+	}
+	if app[0].Instead[0].Source != app[0].Segments[0].Source || app[0].Instead[0].Dest != app[0].Segments[0].Dest {
+		t.Error("the tidings come from somebody else")
+	}
+}
+
+// TestReceivedMissing: a part that never comes does not take the others with it.
+func TestReceivedMissing(t *testing.T) {
+	w, kv := newWorld(t), storetest.NewMemory()
+	words := strings.Repeat("a", 153) + strings.Repeat("b", 153) + strings.Repeat("c", 50)
+	segments := wrote(t, words, phonePass, "+15550001111")
+	err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+		for _, i := range []int{2, 0, 0} {
+			if err := f.ReceiveSMS(ctx, segments[i]); err != nil {
+				return err
+			}
+		}
+		f.agendaOnce(ctx)
+		deliverAll(ctx, f, time.Minute)
+		if len(w.hop.mail("desk@clinic.example")) > 0 {
+			t.Error("an incomplete text was not waited for")
+		}
+		time.Sleep(time.Minute)
+		f.agendaOnce(ctx)
+		deliverAll(ctx, f, time.Minute)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := w.hop.mail("desk@clinic.example")
+	if len(all) != 1 || readMail(t, all[0]) != strings.Repeat("a", 153)+strings.Repeat("c", 50)+" […]" {
+		t.Errorf("%d mails: %q", len(all), all)
+	}
+	w.sound(t, kv)
+}
+
+// TestStop: one word ends the messages, once confirmed, also those that wait;
+// HELP and START are answered always.
+func TestStop(t *testing.T) {
+	w, kv := newWorld(t), storetest.NewMemory()
+	w.smsc.down = true
+	w.submitInto(t, kv, short(t, "waiting", phonePass))
+	w.submitInto(t, kv, short(t, "not theirs", phoneTLS))
+	w.smsc.down = false
+	say := func(words string) []gateway.Segment {
+		t.Helper()
+		w.smsc.forget()
+		err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+			if err := receiveAll(ctx, f, wrote(t, words, phonePass, "+15550001111")); err != nil {
+				return err
+			}
+			f.agendaOnce(ctx)
+			deliverAll(ctx, f, time.Minute)
+			return drained(ctx, f)
+		})
+		if err != nil {
+			t.Fatalf("%q: %v", words, err)
+		}
+		return w.smsc.to(phonePass)
+	}
+	got := say("  stop. ")
+	if len(got) != 1 || !strings.Contains(readSegments(got), "no more SMS") || !got[0].Source.Same(gateway.Line{TON: 1, NPI: 1, Addr: "15550001111"}) {
+		t.Fatalf("after STOP %d segments: %q", len(got), readSegments(got))
+	}
+	if len(w.smsc.to(phoneTLS)) == 0 {
+		t.Error("another telephone's message did not leave")
+	}
+	if got = say("STOP"); len(got) != 0 {
+		t.Errorf("confirmed twice: %q", readSegments(got))
+	}
+	submitting := func() (err error) {
+		_ = w.in(t, kv, func(ctx context.Context, f *Flow) error {
+			_, err = submitAll(ctx, f, short(t, "again", phonePass))
+			return nil
+		})
+		return err
+	}
+	if err := submitting(); gateway.FaultOf(err).SMPP != gateway.StatusSubmitFailed {
+		t.Errorf("submitted to who stopped: %v", err)
+	}
+	if got = say("HELP"); len(got) != 1 {
+		t.Errorf("HELP is answered with %d segments", len(got))
+	}
+	if got = say("Please stop by at 3"); len(got) != 0 {
+		t.Errorf("an ordinary message is answered: %q", readSegments(got))
+	}
+	if got = say("Start"); len(got) != 1 || !strings.Contains(readSegments(got), "again") {
+		t.Errorf("START: %q", readSegments(got))
+	}
+	if err := submitting(); err != nil {
+		t.Errorf("after START: %v", err)
+	}
+	if got = say("yes"); len(got) != 1 || readSegments(got) != "again" { // the message, and no answer
+		t.Errorf("YES from who had not stopped: %q", readSegments(got))
+	}
+	w.sound(t, kv)
+	out := w.op(t, kv, "consent.list", nil)
+	if !strings.Contains(out, phonePass) || !strings.Contains(out, `"state":"resumed"`) || !strings.Contains(out, `"word":"START"`) {
+		t.Errorf("the ledger: %s", out)
+	}
+}
+
+// TestStopLeavesEvidence: refusals say why.
+func TestStopLeavesEvidence(t *testing.T) {
+	w, kv := newWorld(t), storetest.NewMemory()
+	w.smsc.down = true
+	w.submitInto(t, kv, short(t, "waiting", phonePass))
+	err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+		if err := receiveAll(ctx, f, wrote(t, "Unsubscribe", phonePass, "+15550001111")); err != nil {
+			return err
+		}
+		f.agendaOnce(ctx)
+		if _, err := f.Audit.Fold(ctx); err != nil {
+			return err
+		}
+		var events []string
+		var out strings.Builder
+		if _, err := f.Audit.Export(ctx, &out, audit.ExportOptions{Format: audit.JSON}); err != nil {
+			return err
+		}
+		for line := range strings.SplitSeq(out.String(), "\n") {
+			if strings.Contains(line, `"consent.changed"`) || strings.Contains(line, `"opted_out"`) || strings.Contains(line, `"sms.received"`) {
+				events = append(events, line)
+			}
+			if strings.Contains(line, strings.TrimPrefix(phonePass, "+")) || strings.Contains(line, "waiting") {
+				t.Errorf("evidence shows a person: %s", line)
+			}
+		}
+		if len(events) != 3 {
+			t.Errorf("evidence: %s", strings.Join(events, "\n"))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// field is the value of a header field.
+func field(mail, name string) string {
+	m, err := netmail.ReadMessage(strings.NewReader(mail))
+	if err != nil {
+		return ""
+	}
+	return m.Header.Get(name)
+}
+
+// readMail is the text of a mail of one part.
+func readMail(t *testing.T, raw string) string {
+	t.Helper()
+	for _, p := range mailmsg.Read([]byte(raw)).Parts {
+		if p.Kind == gateway.PartText {
+			return strings.TrimSuffix(p.Text.Reveal(), "\n")
+		}
+	}
+	t.Errorf("no text in %q", raw)
+	return ""
+}
+
+// op runs an operator's command.
+func (w *world) op(t *testing.T, kv store.Store, name string, args url.Values) (out string) {
+	t.Helper()
+	err := w.in(t, kv, func(ctx context.Context, f *Flow) (err error) {
+		out, err = operation(ctx, f, name, args, "")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
