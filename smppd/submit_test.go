@@ -223,6 +223,7 @@ func TestAnswersOutOfOrder(t *testing.T) {
 	s := start(t, g, nil)
 	c := dial(t, s.addr).bind(pdu.BindTransmitter)
 	slow := c.write(submitPDU("slow"))
+	eventually(t, "the slow one is there", func() bool { return len(g.taken()) == 1 })
 	fast := c.write(submitPDU("fast"))
 	equal(t, "first answer", c.read().Sequence, fast)
 	c.want(pdu.PDU{Command: pdu.EnquireLink}, pdu.OK)

@@ -18,6 +18,10 @@ const (
 // or ours is sent where it has sent none. One that has not bound is cut.
 func (c *session) unbind() {
 	c.leaving.Do(func() {
+		if !c.become(unbound) { // from here on nothing is begun
+			c.abort(reasonShutdown)
+			return
+		}
 		c.flow.helpers.Add(1)
 		go c.leave()
 	})
@@ -26,10 +30,6 @@ func (c *session) unbind() {
 // leave is the goroutine that unbind begins.
 func (c *session) leave() {
 	defer c.flow.helpers.Done()
-	if !c.become(unbound) {
-		c.abort(reasonShutdown)
-		return
-	}
 	if a := c.account.Load(); a != nil {
 		a.retire(c)
 	}
