@@ -44,6 +44,7 @@ func (f *Flow) housekeepOnce(ctx context.Context) {
 		{"bodies", func(ctx context.Context) (int, error) { return f.Blobs.Collect(ctx, f.Now().Add(-collectAge)) }},
 		{"spool", f.tidyAll},
 		{"short messages", f.forgetSMS},
+		{"rates", func(ctx context.Context) (int, error) { return f.consents.DropSent(ctx, f.Now().Add(-sentFor)) }},
 		{"keys", f.endKeys},
 	} {
 		n, err := job.run(ctx)

@@ -18,10 +18,13 @@ import (
 type Judge struct {
 	policy   *policy.Policy
 	detector *detect.Detector
+	counts   bool // a rule asks how many short messages somebody got
 }
 
 // NewJudge joins a policy and its detector.
-func NewJudge(p *policy.Policy, d *detect.Detector) *Judge { return &Judge{policy: p, detector: d} }
+func NewJudge(p *policy.Policy, d *detect.Detector) *Judge {
+	return &Judge{policy: p, detector: d, counts: p.Uses("recipient.sent_today")}
+}
 
 // Policy returns the policy.
 func (j *Judge) Policy() *policy.Policy { return j.policy }
@@ -51,7 +54,7 @@ func (j *Judge) facts(r *gateway.Reading, sender gateway.Address, size int64, no
 
 // judgement judges the recipients of one message.
 type judgement struct {
-	flow     *Flow
+	arrival  *arrival
 	prepared *policy.Judge
 	thread   policy.Thread
 }
@@ -74,7 +77,7 @@ func (f *Flow) prepare(ctx context.Context, a *arrival) (*judgement, error) {
 	}
 	f.metrics.judging.Observe(f.Now().Sub(start).Seconds())
 	return &judgement{
-		flow: f, prepared: j.policy.Prepare(facts),
+		arrival: a, prepared: j.policy.Prepare(facts),
 		thread: policy.Thread{Exists: !a.conversation.ID.IsZero(), Secured: a.conversation.Secured},
 	}, nil
 }
@@ -96,12 +99,23 @@ func (f *Flow) group(ctx context.Context, account string) (string, error) {
 }
 
 func (j *judgement) forRecipient(ctx context.Context, e *gateway.Envelope) (gateway.Verdict, error) {
-	r, err := j.flow.recipient(ctx, e.Recipient)
+	f := j.arrival.flow
+	r, err := f.recipient(ctx, e.Recipient)
 	if err != nil {
 		return gateway.Verdict{}, err
 	}
+	if j.arrival.policy.counts && e.Recipient.IsPhone() {
+		r.SentToday, err = f.consents.SentSince(ctx, j.arrival.line(), e.Recipient, j.arrival.now.Add(-sentFor))
+		if err != nil {
+			return gateway.Verdict{}, fmt.Errorf("counting messages: %w", err)
+		}
+	}
 	return j.prepared.For(r, j.thread), nil
 }
+
+// sentFor is how long a short message counts for rules that limit how many
+// there are.
+const sentFor = 24 * time.Hour
 
 // recipient is what is known of whom a message goes to.
 func (f *Flow) recipient(ctx context.Context, a gateway.Address) (policy.Recipient, error) {

@@ -353,6 +353,9 @@ func (a *arrival) build(ctx context.Context) (*store.Batch, *gateway.Message, er
 		if err := f.queue.Stage(b, e); err != nil {
 			return nil, nil, err
 		}
+		if a.policy.counts && e.Recipient.IsPhone() && e.State != gateway.Refused {
+			f.consents.StageSent(b, a.line(), e.Recipient, m.ID, a.now)
+		}
 	}
 	b.RequireAbsent(messageKey(m.ID))
 	if err := b.PutRecord(messageKey(m.ID), m); err != nil {

@@ -12,22 +12,6 @@ import (
 	"gatepost/gateway/policy"
 )
 
-// waitingJudge lets mail to two domains wait for one o'clock.
-func waitingJudge(t *testing.T) *Judge {
-	t.Helper()
-	p, err := policy.Load("test.yaml", []byte(strings.Replace(testPolicy, "rules:\n", `rules:
-  - {id: night, reason: by day, when: 'recipient.domain in ["night.example", "secure.example", "hold.example"]', then: {until: 1}}
-`, 1)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, err := detect.New(detect.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return NewJudge(p, d)
-}
-
 // TestMailWaitsForItsHour: what a rule lets wait leaves when the hour has
 // come, passed or secured; what is for others leaves at once, and under
 // observe all of it does.
@@ -37,7 +21,8 @@ func TestMailWaitsForItsHour(t *testing.T) {
 		w.mode = mode
 		kv := emptyStore()
 		w.must(t, kv, func(ctx context.Context, f *Flow) error {
-			f.Configure(w.settings(), waitingJudge(t))
+			f.Configure(w.settings(), judgeWith(t, `  - {id: night, reason: by day, when: 'recipient.domain in ["night.example", "secure.example", "hold.example"]', then: {until: 1}}
+`))
 			id, err := accept(ctx, f, submissionTo("a@night.example", "s@secure.example", "b@out.example", "h@hold.example"), testMail)
 			if err != nil {
 				return err
@@ -60,4 +45,59 @@ func TestMailWaitsForItsHour(t *testing.T) {
 		})
 		w.sound(t, kv)
 	}
+}
+
+// judgeWith is the test's policy with rules more.
+func judgeWith(t *testing.T, rules string) *Judge {
+	t.Helper()
+	p, err := policy.Load("test.yaml", []byte(strings.Replace(testPolicy, "rules:\n", "rules:\n"+rules, 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := detect.New(detect.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return NewJudge(p, d)
+}
+
+// TestQuietHoursAndRates of short messages: at night they wait, and one more
+// than a rule allows within a day is refused; by another line it is not.
+func TestQuietHoursAndRates(t *testing.T) {
+	w := newWorld(t)
+	kv := emptyStore()
+	w.must(t, kv, func(ctx context.Context, f *Flow) error {
+		f.Configure(w.settings(), judgeWith(t, `  - {id: quiet, reason: Q, when: 'channel == "sms" && local_time < 8 && !kind("one_time_code")', then: {until: 8}}
+  - {id: rate, reason: R, when: 'recipient.sent_today >= 2', then: reject}
+`))
+		say := func(from, to string) error {
+			s := short(t, "Your table is ready.", to)[0]
+			s.Source = destination(from)
+			_, err := submit(ctx, f, s)
+			return err
+		}
+		for range 2 {
+			if err := say("+15550001111", phonePass); err != nil {
+				return err
+			}
+		}
+		deliverAll(ctx, f, 7*time.Hour)
+		if n := len(w.smsc.to(phonePass)); n != 0 {
+			t.Errorf("%d at night", n)
+		}
+		if err := say("+15550001111", phonePass); err == nil || gateway.FaultOf(err).Code < 500 {
+			t.Errorf("a third one: %v", err)
+		}
+		if err := say("+15550001111", phoneTLS); err != nil {
+			t.Errorf("to another: %v", err)
+		}
+		deliverAll(ctx, f, 2*time.Hour)
+		if n := len(w.smsc.to(phonePass)); n != 2 {
+			t.Errorf("%d in the morning", n)
+		}
+		time.Sleep(16 * time.Hour) // more than a day after the first two
+		f.housekeepOnce(ctx)
+		return say("+15550001111", phonePass)
+	})
+	w.sound(t, kv)
 }
