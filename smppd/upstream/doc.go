@@ -10,7 +10,7 @@
 //
 //   - A segment that was answered with status 0 is never sent again, whatever
 //     the answer holds otherwise, if its link lived and it came within six
-//     response times, or before the caller's context ended.
+//     response times and before the caller's context ended.
 //   - A segment that may have left and has no answer is SegmentResult.Unknown.
 //     One that never left for the socket is not, and is sent over the next link.
 //   - The segments of one message go in order, each after the one before it was
