@@ -60,7 +60,7 @@ func (f *Flow) composeReport(set *Settings, m *gateway.Message, about []gateway.
 		EnvID: m.EnvID, Arrived: m.Accepted, Now: f.Now().In(set.zone()), Random: f.Random,
 	}
 	for _, e := range about {
-		r := mailmsg.ReportedRecipient{Address: e.Recipient, Requested: e.Original, Outcome: e.Last}
+		r := mailmsg.ReportedRecipient{Address: set.mailed(e.Recipient), Requested: e.Original, Outcome: e.Last}
 		if action == mailmsg.ActionDelayed {
 			r.Until = e.Accepted.Add(f.Parts.Queue.MaxAge).In(set.zone())
 		}

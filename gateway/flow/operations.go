@@ -99,7 +99,7 @@ type envelopeLine struct {
 func lineOf(e *gateway.Envelope) envelopeLine {
 	l := envelopeLine{
 		ID: e.ID.String(), State: string(e.State), Action: e.Action.String(), Decided: e.Decided.String(), Rules: e.Rules,
-		Sender: e.Sender.Wire(), Recipient: e.Recipient.Wire(), Content: "original", Hold: e.Hold, Accepted: e.Accepted,
+		Sender: e.Sender.Wire(), Recipient: shownTo(e.Recipient), Content: "original", Hold: e.Hold, Accepted: e.Accepted,
 		Next: e.Next, Attempts: e.Attempts, Code: e.Last.Code, Status: e.Last.Status, Reply: e.Last.Text.Reveal(), Host: e.Last.Host,
 		Review: e.Review.Reveal(),
 	}

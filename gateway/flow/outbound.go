@@ -49,6 +49,9 @@ func (f *Flow) Recipient(ctx context.Context, s *gateway.Submission, r gateway.R
 	if r.Address.Domain() == set.ReplyDomain {
 		return f.replyRecipient(ctx, s, r.Address)
 	}
+	if set.bridges(r.Address) || r.Address.Domain() == gateway.PhoneDomain || r.Address.Domain() == gateway.AppDomain {
+		return f.phoneRecipient(set, s, r.Address)
+	}
 	if inside(s.Peer) {
 		return nil
 	}
@@ -96,6 +99,7 @@ func (f *Flow) Accept(ctx context.Context, s gateway.Submission, body io.Reader)
 func (f *Flow) accept(ctx context.Context, s gateway.Submission, t *taken) (gateway.MessageID, error) {
 	reading := mailmsg.Read(t.raw)
 	set, judge := f.inForce()
+	s.Recipients = set.telephones(s.Recipients)
 	if err := f.admissible(s, t, reading); err != nil {
 		return gateway.MessageID{}, err
 	}
@@ -355,6 +359,9 @@ func (a *arrival) build(ctx context.Context) (*store.Batch, *gateway.Message, er
 		}
 		if a.policy.counts && e.Recipient.IsPhone() && e.State != gateway.Refused {
 			f.consents.StageSent(b, a.line(), e.Recipient, m.ID, a.now)
+		}
+		if err := a.stageBridged(ctx, b, m, e); err != nil {
+			return nil, nil, err
 		}
 	}
 	b.RequireAbsent(messageKey(m.ID))

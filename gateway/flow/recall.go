@@ -175,7 +175,7 @@ func (f *Flow) lock(ctx context.Context, id gateway.MessageID, who gateway.Addre
 			continue
 		}
 		reach := reachOf(e)
-		r.Envelopes = append(r.Envelopes, RecalledEnvelope{e.ID, e.Recipient.Wire(), reach, e.Opened, e.Answered, e.Shredded})
+		r.Envelopes = append(r.Envelopes, RecalledEnvelope{e.ID, shownTo(e.Recipient), reach, e.Opened, e.Answered, e.Shredded})
 		if reach != ReachLocked && reach != ReachWithdrawn {
 			continue
 		}

@@ -108,7 +108,7 @@ func (f *Flow) stageReceipt(ctx context.Context, b *store.Batch, m *gateway.Mess
 		if e.Reach == ReachEnded {
 			continue // it never got there: the sender has a report of that
 		}
-		a, err := gateway.ParseAddress(e.Recipient)
+		a, err := parseShown(e.Recipient)
 		if err != nil {
 			return err
 		}

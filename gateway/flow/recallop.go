@@ -48,8 +48,8 @@ func recallArgs(c Call) (id gateway.MessageID, who gateway.Address, err error) {
 		return id, who, usage("a message id is the 26 characters of the queue id")
 	}
 	if text := c.Args.Get("recipient"); text != "" {
-		if who, err = gateway.ParseAddress(text); err != nil || who.IsNull() {
-			return id, who, usage("a recipient is a mail address")
+		if who, err = parseShown(text); err != nil || who.IsNull() {
+			return id, who, usage("a recipient is a mail address or a telephone number")
 		}
 	}
 	return id, who, nil

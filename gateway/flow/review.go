@@ -65,6 +65,9 @@ func (f *Flow) released(ctx context.Context, b *store.Batch, m *gateway.Message,
 	if after.Action = withoutHold(verdictOf(m, before)); before.Turn {
 		after.Action = gateway.Secure
 	}
+	if err := f.releasedPhone(ctx, b, m, after); err != nil {
+		return err
+	}
 	if after.Action != gateway.Secure {
 		return nil
 	}

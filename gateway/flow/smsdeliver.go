@@ -91,7 +91,10 @@ func (f *Flow) segments(ctx context.Context, m *gateway.Message, e *gateway.Enve
 	if err != nil {
 		return nil, err
 	}
-	return smsSegments(raw)
+	if m.Channel == gateway.SMS {
+		return smsSegments(raw)
+	}
+	return f.bridged(raw, m, e)
 }
 
 // leaving is the original of a message that passes.

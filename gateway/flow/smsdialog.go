@@ -23,6 +23,7 @@ const dialogStep = time.Hour
 type dialog struct {
 	Line    gateway.Line
 	Account string           `json:",omitempty"` // system_id that last sent from the line; "" for staff
+	Staff   gateway.Address  `json:",omitzero"`  // who did, for staff
 	Thread  gateway.ThreadID `json:",omitzero"`  // newest conversation
 	At      time.Time        // of the last message, either way
 }

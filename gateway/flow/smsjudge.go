@@ -49,10 +49,15 @@ func (a *arrival) judgeShort(ctx context.Context) error {
 }
 
 // telephone turns what no telephone can be reached by into what it can: there
-// is no TLS on the way there.
+// is no TLS on the way there, and most of what a mail may hold does not go.
 func (a *arrival) telephone(e *gateway.Envelope) {
-	if e.Action == gateway.TLS {
+	switch {
+	case e.Action == gateway.TLS:
 		e.Action = gateway.Secure
+	case e.Action == gateway.Pass && a.sms == nil:
+		if _, err := a.flow.bridge(a.taken.raw, a.taken.id); err != nil {
+			e.Action = gateway.Secure
+		}
 	}
 }
 
@@ -89,7 +94,7 @@ func (a *arrival) stageTalk(b *store.Batch, person gateway.PersonRef, old, now d
 			now.Thread = gateway.ThreadID{}
 		}
 	}
-	if old.Account == now.Account && old.Thread == now.Thread && a.now.Sub(old.At) < dialogStep {
+	if old.Account == now.Account && old.Staff == now.Staff && old.Thread == now.Thread && a.now.Sub(old.At) < dialogStep {
 		return nil
 	}
 	return a.flow.stageDialog(b, person, now)

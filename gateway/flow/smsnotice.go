@@ -41,7 +41,9 @@ func (f *Flow) composeShortNotice(kind smsmsg.NoticeKind, like gateway.Segment, 
 // likeOf is what a short message of ours about m has in common with m.
 func (f *Flow) likeOf(m *gateway.Message, to gateway.Address) gateway.Segment {
 	if m.Ends == nil {
-		return f.likeOurs(f.set().SMS.sender(), to)
+		like := f.likeOurs(f.set().SMS.sender(), to)
+		like.Registered = 1 // whoever wrote the mail hears when it does not arrive
+		return like
 	}
 	like := gateway.Segment{ServiceType: m.Ends.ServiceType, Source: m.Ends.Source, Dest: m.Ends.Dest}
 	if slices.ContainsFunc(m.Ends.Parts, func(p gateway.AcceptedPart) bool { return p.Registered != 0 }) {

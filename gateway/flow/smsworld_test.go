@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"gatepost/gateway"
+	"gatepost/gateway/consent"
 	"gatepost/smppd/text"
 	"gatepost/store"
 )
@@ -189,4 +190,21 @@ func (w *world) submitInto(t *testing.T, kv store.Store, segments []gateway.Segm
 
 func reviewed(id gateway.EnvelopeID) url.Values {
 	return url.Values{"id": {id.String()}, "reason": {"looked at"}}
+}
+
+// stopAll lets a telephone want no messages of any line.
+func (f *Flow) stopAll(ctx context.Context, number string) error {
+	phone, err := gateway.PhoneAddress(number)
+	if err != nil {
+		return err
+	}
+	refs, err := f.People.Ensure(ctx, phone)
+	if err != nil {
+		return err
+	}
+	var b store.Batch
+	if _, err := f.consents.Stage(ctx, &b, consent.Act{Phone: phone, Person: refs[0], Word: consent.ByOperator(consent.Stop), Actor: "uid:0"}); err != nil {
+		return err
+	}
+	return store.Write(ctx, f.Store, &b)
 }

@@ -71,7 +71,7 @@ func (f *Flow) unlock(ctx context.Context, id gateway.MessageID, who gateway.Add
 		if !who.IsNull() && e.Recipient.Key() != who.Key() || e.Recalled.IsZero() || !e.Shredded.IsZero() {
 			continue
 		}
-		r.Envelopes = append(r.Envelopes, RecalledEnvelope{e.ID, e.Recipient.Wire(), ReachLocked, e.Opened, e.Answered, e.Shredded})
+		r.Envelopes = append(r.Envelopes, RecalledEnvelope{e.ID, shownTo(e.Recipient), ReachLocked, e.Opened, e.Answered, e.Shredded})
 		b.RequireVersion(envelopeKey(e.ID), versions[i])
 		if err := f.stageUnlock(b, &m, e, actor); err != nil {
 			return r, err
