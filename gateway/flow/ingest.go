@@ -65,6 +65,34 @@ func (f *Flow) take(ctx context.Context, body io.Reader) (*taken, error) {
 	return t, nil
 }
 
+// takeOctets is take for a body that is in memory already, of at most
+// smallMessage octets or a little more.
+func (f *Flow) takeOctets(ctx context.Context, raw []byte) (*taken, error) {
+	id, err := gateway.NewMessageID(f.Now(), f.Random)
+	if err != nil {
+		return nil, err
+	}
+	key, err := f.Sealer.NewKey()
+	if err != nil {
+		return nil, err
+	}
+	t := &taken{id: id, key: key, size: int64(len(raw)), raw: raw}
+	w, err := f.Blobs.Create()
+	if err != nil {
+		return nil, storage(err)
+	}
+	sealed := f.Sealer.Encrypt(w, key, id)
+	_, err = sealed.Write(raw)
+	if err = errors.Join(err, sealed.Close()); err != nil {
+		w.Abort()
+		return nil, err
+	}
+	if t.ref, err = w.Commit(ctx, &t.body); err != nil {
+		return nil, storage(fmt.Errorf("keeping the body: %w", err))
+	}
+	return t, nil
+}
+
 // pour streams the body through the seal into w and keeps the first
 // smallMessage octets.
 func (t *taken) pour(f *Flow, w io.Writer, body io.Reader) (head []byte, err error) {

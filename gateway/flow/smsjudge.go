@@ -23,10 +23,15 @@ func (x *shortText) judge(ctx context.Context) error {
 // conversation that its telephone has with the line that it comes from.
 func (a *arrival) judgeShort(ctx context.Context) error {
 	a.envelopes, a.verdicts, a.once = nil, nil, store.Batch{}
-	if err := a.parties(ctx); err != nil {
+	sender, err := a.flow.People.Ensure(ctx, a.sub.From)
+	if err != nil {
 		return err
 	}
-	var err error
+	phone, err := a.flow.People.EnsureIn(ctx, &a.once, a.sub.Recipients[0].Address)
+	if err != nil {
+		return err
+	}
+	a.persons = append(sender, phone)
 	if a.sms.dialog, err = a.flow.dialog(ctx, a.persons[1], a.sms.ends.Source); err != nil {
 		return err
 	}

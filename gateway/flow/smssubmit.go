@@ -1,7 +1,6 @@
 package flow
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -189,7 +188,7 @@ func (in *submitted) text(ctx context.Context, segments []gateway.Segment, parts
 		body, err := smsBody(spoken(reading), mine, in.now)
 		var t *taken
 		if err == nil {
-			t, err = in.flow.take(ctx, bytes.NewReader(body))
+			t, err = in.flow.takeOctets(ctx, body)
 		}
 		if err != nil {
 			x.done(err)

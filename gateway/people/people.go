@@ -127,19 +127,47 @@ func (d *Directory) ensure(ctx context.Context, a gateway.Address) (gateway.Pers
 	}
 }
 
+// EnsureIn is Ensure for one address, with a person that does not exist yet
+// made in b, which fails with store.ErrConflict when somebody else makes it
+// meanwhile. Only evidence of the same batch may speak of the ref before b is
+// durable.
+func (d *Directory) EnsureIn(ctx context.Context, b *store.Batch, a gateway.Address) (gateway.PersonRef, error) {
+	if ref, ok := d.cached(a); ok || a.IsNull() {
+		return ref, nil
+	}
+	before := d.erased()
+	p, _, err := d.get(ctx, a)
+	if errors.Is(err, ErrUnknown) {
+		if p, err = d.stage(b, a); err == nil {
+			b.After(func() { d.remember(a, p.Ref, before) })
+		}
+		return p.Ref, err
+	}
+	if err == nil {
+		d.remember(a, p.Ref, before)
+	}
+	return p.Ref, err
+}
+
 func (d *Directory) create(ctx context.Context, a gateway.Address) (Person, error) {
+	var b store.Batch
+	p, err := d.stage(&b, a)
+	if err != nil {
+		return p, err
+	}
+	return p, d.store.Commit(ctx, &b)
+}
+
+// stage makes a person in b.
+func (d *Directory) stage(b *store.Batch, a gateway.Address) (Person, error) {
 	p := Person{Address: a, Created: d.now()}
 	if _, err := io.ReadFull(d.random, p.Ref[:]); err != nil {
 		return Person{}, fmt.Errorf("making a person: %w", err)
 	}
-	var b store.Batch
 	key := d.key(a)
 	b.RequireAbsent(key)
 	b.Put(store.Key(store.PersonRefs, p.Ref[:]), key)
-	if err := b.PutRecord(key, p); err != nil {
-		return Person{}, err
-	}
-	return p, d.store.Commit(ctx, &b)
+	return p, b.PutRecord(key, p)
 }
 
 func (d *Directory) cached(a gateway.Address) (gateway.PersonRef, bool) {
