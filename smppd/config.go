@@ -56,8 +56,8 @@ type Timers struct {
 // Limits bounds what peers can use up. A zero field has the default that its
 // comment names.
 type Limits struct {
-	Sessions     int           // open connections; 1024
-	Unbound      int           // of them not bound yet: the oldest gives way to a new one; 256
+	Sessions     int           // open connections; 4096
+	Unbound      int           // of them not bound yet: the oldest gives way to a new one; 512
 	PerPeer      int           // open from one address (IPv4 address, IPv6 /64) that is not loopback; 256
 	PerAccount   int           // bound to one account, where Account.Sessions is 0; 64
 	Logins       int           // wrong passwords on one connection before it is closed; 3
@@ -91,7 +91,7 @@ func (l Limits) withDefaults() Limits {
 		field *int
 		value int
 	}{
-		{&l.Sessions, 1024}, {&l.Unbound, 256}, {&l.PerPeer, 256}, {&l.PerAccount, 64}, {&l.Logins, 3},
+		{&l.Sessions, 4096}, {&l.Unbound, 512}, {&l.PerPeer, 256}, {&l.PerAccount, 64}, {&l.Logins, 3},
 		{&l.AuthFailures, 100}, {&l.PDU, pdu.MaxFrame}, {&l.InFlight, 1 << 20}, {&l.Output, 64 << 10},
 	} {
 		if *f.field == 0 {

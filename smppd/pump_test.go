@@ -76,7 +76,10 @@ func TestUnansweredIsRedelivered(t *testing.T) {
 func TestSessionsTakeTurns(t *testing.T) {
 	g := newFake()
 	undisturbed(t, g, nil, func(t *testing.T, b *bubble) {
-		one, two := b.dial().bindAs(pdu.BindReceiver), b.dial().bindAs(pdu.BindTransceiver)
+		one := b.dial().bindAs(pdu.BindReceiver)
+		synctest.Wait()
+		two := b.dial().bindAs(pdu.BindTransceiver)
+		synctest.Wait()
 		for i := range 4 {
 			g.put("esme1", mo(fmt.Sprint("k", i), fmt.Sprint("hello ", i)))
 			synctest.Wait()
@@ -223,13 +226,13 @@ func TestPlainPrefersTheSecureSession(t *testing.T) {
 func TestReceipts(t *testing.T) {
 	g := newFake()
 	undisturbed(t, g, nil, func(t *testing.T, b *bubble) {
-		for _, version := range []byte{0x34, 0x33} {
+		for i, version := range []byte{0x34, 0x33} {
 			a := b.dial()
 			p := bindPDU(pdu.BindReceiver, "esme1", "secret1")
 			p.Body.(*pdu.Bind).InterfaceVersion = version
 			a.write(p)
 			a.get(time.Second, pdu.BindReceiverResp)
-			g.put("esme1", gateway.Delivery{Key: fmt.Sprint("k", version), Receipt: &gateway.Receipt{ID: "m17", State: gateway.StateSent}})
+			g.put("esme1", gateway.Delivery{Key: fmt.Sprint("k", i), Receipt: &gateway.Receipt{ID: "m17", State: gateway.StateSent}})
 			d := a.get(time.Second, pdu.DeliverSM)
 			s := d.Body.(*pdu.Message).Segment
 			equal(t, "text", string(s.Short), "id:m17")
