@@ -223,6 +223,12 @@ type Ends struct {
 	Source      Line
 	Dest        Line
 	ServiceType string `json:",omitempty"`
+	// ESMClass, ProtocolID, Priority and DataCoding are those of the first
+	// segment: a text that replaces it is read by them.
+	ESMClass   byte `json:",omitempty"`
+	ProtocolID byte `json:",omitempty"`
+	Priority   byte `json:",omitempty"`
+	DataCoding byte `json:",omitempty"`
 	// Parts are the ids under which the parts were acknowledged to the account,
 	// in order of the text; one for a message that came whole, none for a
 	// message of ours.

@@ -48,6 +48,8 @@ type messageShown struct {
 	Recalled  time.Time         `json:"recalled,omitzero"` // from everybody
 	Verdicts  []gateway.Verdict `json:"verdicts"`
 	Envelopes []trackedLine     `json:"envelopes"`
+	Account   string            `json:"account,omitempty"`     // system_id of the application that sent it
+	Parts     []string          `json:"parts,omitempty"`       // ids that the application was given
 	Staff     []time.Time       `json:"staff_views,omitempty"` // readings by staff, through their page
 }
 
@@ -67,6 +69,12 @@ func (f *Flow) messageShow(ctx context.Context, c Call) error {
 	s := messageShown{
 		ID: m.ID.String(), Accepted: m.Accepted, Listener: m.Peer.Listener, Sender: m.Sender.Wire(), From: m.From.Wire(),
 		Subject: m.Subject.Reveal(), HeaderID: m.HeaderID, Bytes: m.Body.Size, Retain: m.Retain, Recalled: m.Recalled, Verdicts: m.Verdicts,
+	}
+	if m.Ends != nil {
+		s.Account = m.Peer.Account
+		for _, p := range m.Ends.Parts {
+			s.Parts = append(s.Parts, p.ID.String())
+		}
 	}
 	copies, _, err := f.copies(ctx, id)
 	if err != nil {

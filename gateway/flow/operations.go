@@ -94,6 +94,29 @@ type envelopeLine struct {
 	TLS       string    `json:"tls,omitempty"`
 	Link      string    `json:"link,omitempty"`
 	Review    string    `json:"review,omitempty"`
+	// Segments are how far those of a short message came.
+	Segments []segmentLine `json:"segments,omitempty"`
+}
+
+// segmentLine is a segment of a short message as operators see it.
+type segmentLine struct {
+	Sent   bool      `json:"sent"`
+	ID     string    `json:"id,omitempty"`     // that the carrier gave
+	Status string    `json:"status,omitempty"` // command_status of its last refusal
+	State  string    `json:"state,omitempty"`  // of its receipt
+	Error  string    `json:"error,omitempty"`
+	Done   time.Time `json:"done,omitzero"`
+}
+
+func segmentLines(segments []gateway.SegmentResult) (lines []segmentLine) {
+	for _, s := range segments {
+		l := segmentLine{Sent: s.Sent, ID: s.ID.Reveal(), State: string(s.State), Error: s.Error, Done: s.Done}
+		if s.Status != 0 {
+			l.Status = fmt.Sprintf("0x%02X", s.Status)
+		}
+		lines = append(lines, l)
+	}
+	return lines
 }
 
 func lineOf(e *gateway.Envelope) envelopeLine {
@@ -101,7 +124,7 @@ func lineOf(e *gateway.Envelope) envelopeLine {
 		ID: e.ID.String(), State: string(e.State), Action: e.Action.String(), Decided: e.Decided.String(), Rules: e.Rules,
 		Sender: e.Sender.Wire(), Recipient: shownTo(e.Recipient), Content: "original", Hold: e.Hold, Accepted: e.Accepted,
 		Next: e.Next, Attempts: e.Attempts, Code: e.Last.Code, Status: e.Last.Status, Reply: e.Last.Text.Reveal(), Host: e.Last.Host,
-		Review: e.Review.Reveal(),
+		Review: e.Review.Reveal(), Segments: segmentLines(e.Last.Segments),
 	}
 	if e.Notice != nil {
 		l.Content = "notice"
@@ -272,6 +295,9 @@ func (f *Flow) queueDrop(ctx context.Context, c Call) error {
 			f.Blobs.Delete(b, e.Notice.Body.Blob)
 		}
 		b.After(func() { f.finished(ctx, after, false) })
+		if err := f.stageDeleted(ctx, b, &after); err != nil {
+			return err
+		}
 		return f.stage(c, gateway.EventDropped, "")(b, after)
 	}))
 }

@@ -102,7 +102,7 @@ func (f *Flow) endWithdrawn(ctx context.Context, t task) error {
 				f.Blobs.Delete(b, after.Notice.Body.Blob)
 			}
 			b.After(func() { f.finished(ctx, after, false) })
-			return nil
+			return f.stageDeleted(ctx, b, &after)
 		})
 		if !errors.Is(one, queue.ErrNotFound) {
 			err = errors.Join(err, one)

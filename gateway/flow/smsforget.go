@@ -67,12 +67,13 @@ func (f *Flow) forgetCarrierIDs(ctx context.Context) (int, error) {
 // forgetIDs removes the rows of a table whose keys begin with message ids, once
 // those are older than age: they begin with their time.
 func (f *Flow) forgetIDs(ctx context.Context, t store.Table, age time.Duration) (int, error) {
-	var id gateway.MessageID
-	copy(id[:], store.Uint64(uint64(max(f.Now().Add(-age).UnixMilli(), 0)))[2:])
 	r := store.Prefix(t)
-	r.To = store.Key(t, id[:])
+	r.To = store.Key(t, idsFrom(f.Now().Add(-age)))
 	return f.forgetRows(ctx, r, func(store.Item) bool { return true })
 }
+
+// idsFrom is what ids that were made at a time, or later, sort behind.
+func idsFrom(at time.Time) []byte { return store.Uint64(uint64(max(at.UnixMilli(), 0)))[2:] }
 
 // forgetRows removes the rows of r that are over, in commits of sweepAtOnce.
 func (f *Flow) forgetRows(ctx context.Context, r store.Range, over func(store.Item) bool) (n int, err error) {

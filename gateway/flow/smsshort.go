@@ -38,9 +38,12 @@ type shortID struct {
 	Part    int               `json:",omitempty"`
 	Ends    *gateway.Ends     `json:",omitempty"` // of a part without a message
 	Row     []byte            `json:",omitempty"` // in SMSParts, of a part that waits
-	// State and Done are what became of a part without a message.
+	// State and Done are what became of a part without a message, or of one
+	// that its application cancelled.
 	State gateway.ReceiptState `json:",omitempty"`
 	Done  time.Time            `json:",omitzero"`
+	// Replaced says that another message has taken the place of this one.
+	Replaced bool `json:",omitempty"`
 }
 
 // shortKey is the row of a part of a message; of one that waits for others the
@@ -124,6 +127,16 @@ func (f *Flow) stageSMSReceipt(ctx context.Context, b *store.Batch, m *gateway.M
 		}
 	}
 	return nil
+}
+
+// stageDeleted stages what an application hears of an envelope that somebody
+// here took out of the queue.
+func (f *Flow) stageDeleted(ctx context.Context, b *store.Batch, e *gateway.Envelope) error {
+	m, err := f.message(ctx, e.ID.Message)
+	if err != nil || m.Channel != gateway.SMS {
+		return err
+	}
+	return f.stageSMSReceipt(ctx, b, m, e, gateway.StateDeleted, "000")
 }
 
 // stageToldOnce stages the final receipt of one part, unless it did not ask for

@@ -199,6 +199,7 @@ func (in *submitted) text(ctx context.Context, segments []gateway.Segment, parts
 			sub: gateway.Submission{Peer: in.peer, From: in.account.Inbox, Recipients: []gateway.Recipient{{Address: in.phones[i]}}},
 			sms: &shortMessage{account: in.account, like: mine[0], until: until, ends: gateway.Ends{
 				Source: segments[0].Source, Dest: line, ServiceType: segments[0].ServiceType, Parts: parts,
+				ESMClass: segments[0].ESMClass, ProtocolID: segments[0].ProtocolID, Priority: segments[0].Priority, DataCoding: segments[0].DataCoding,
 			}},
 		})
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"gatepost/gateway"
 	"gatepost/gateway/audit"
@@ -13,7 +14,68 @@ import (
 
 // receiptJourneys are what carriers say of messages and what applications take.
 func receiptJourneys() []journey {
-	return []journey{receiptJourney(), earlyJourney(), outboxJourney()}
+	return []journey{
+		receiptJourney(), earlyJourney(), outboxJourney(),
+		cancelJourney("cancel a short message", phoneSecure), cancelJourney("cancel what waits for parts", phonePass), replaceJourney(),
+	}
+}
+
+// cancelJourney takes back what waits for a telephone: a secured message, or
+// one part of a longer text.
+func cancelJourney(name, to string) journey {
+	var ids []string
+	return journey{
+		name: name, covers: []string{"CancelSMS", "QuerySMS"},
+		prepare: func(t *testing.T, w *world, kv store.Store) {
+			segments := asked(t, secretBody, to)
+			if to == phonePass {
+				segments = asked(t, longWords, to)[:1]
+			}
+			ids = w.submitInto(t, kv, segments)
+		},
+		run: func(ctx context.Context, _ *testing.T, _ *world, f *Flow) error {
+			if _, err := f.QuerySMS(ctx, testApp, ids[0], gateway.Line{}); err != nil {
+				return err
+			}
+			return f.CancelSMS(ctx, testApp, "", "", destination(shortSource), destination(to))
+		},
+		check: func(t *testing.T, w *world, kv store.Store, answer error) {
+			_ = w.in(t, kv, func(ctx context.Context, f *Flow) error {
+				over := queryState(ctx, t, f, ids[0]) == gateway.StateDeleted
+				told := len(toTell(ctx, t, f)) == 1
+				if answer == nil && !over || over != told || over != (recordsOf(ctx, t, f, gateway.EventCancelled) == 1) {
+					t.Errorf("answer %v, it is over: %v, its application hears of it: %v", answer, over, told)
+				}
+				deliverAll(ctx, f, 30*time.Second)
+				if left := len(w.smsc.to(to)); over && left > 0 || !over && to == phoneSecure && left != 1 {
+					t.Errorf("it is over: %v, and %d segments left", over, left)
+				}
+				w.smsc.forget()
+				return nil
+			})
+		},
+	}
+}
+
+func replaceJourney() journey {
+	var ids []string
+	return journey{
+		name: "replace a short message", covers: []string{"ReplaceSMS"},
+		prepare: func(t *testing.T, w *world, kv store.Store) {
+			ids = w.submitInto(t, kv, asked(t, "the old text", phonePass))
+		},
+		run: func(ctx context.Context, _ *testing.T, _ *world, f *Flow) error {
+			return f.ReplaceSMS(ctx, testApp, ids[0], gateway.Segment{Source: destination(shortSource), Short: []byte("the new text")})
+		},
+		check: func(t *testing.T, w *world, kv store.Store, answer error) {
+			w.settle(t, kv)
+			got := w.smsc.told(phonePass)
+			if answer == nil && got != "the new text" || got != "the new text" && got != "the old text" || len(w.smsc.to(phonePass)) != 1 {
+				t.Errorf("answer %v, and %q left in %d segments", answer, got, len(w.smsc.to(phonePass)))
+			}
+			w.smsc.forget()
+		},
+	}
 }
 
 func (w *world) sentInto(t *testing.T, kv store.Store, s sentSMS) (m *gateway.Message) {

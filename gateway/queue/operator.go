@@ -96,6 +96,15 @@ func (q *Queue) Drop(ctx context.Context, id gateway.EnvelopeID, stage func(b *s
 	})
 }
 
+// Withdraw ends a queued or held envelope that its sender took back. stage may
+// change what the record says besides.
+func (q *Queue) Withdraw(ctx context.Context, id gateway.EnvelopeID, stage func(b *store.Batch, after *gateway.Envelope) error) error {
+	return q.act(ctx, id, "", func(b *store.Batch, e *gateway.Envelope) error {
+		e.State, e.Next = gateway.Withdrawn, time.Time{}
+		return stage(b, e)
+	})
+}
+
 // Finish ends an unfinished envelope in the state that is known from elsewhere:
 // a journal that outlived the store.
 func (q *Queue) Finish(ctx context.Context, id gateway.EnvelopeID, state gateway.State, stage func(b *store.Batch, after gateway.Envelope) error) error {

@@ -1,0 +1,109 @@
+package flow
+
+import (
+	"context"
+	"errors"
+
+	"gatepost/gateway"
+	"gatepost/gateway/queue"
+	"gatepost/store"
+)
+
+const esmHeader = 0x40 // of esm_class: a user data header leads, SMPP v3.4 section 5.2.12
+
+var (
+	faultNotReplaced = shortFault(550, "5.5.0", gateway.StatusReplaceFailed, "That message cannot be replaced any more")
+	faultRefusedAnew = shortFault(550, "5.7.1", gateway.StatusReplaceFailed, "The new text is refused by the organization's policy; the old one stays")
+	errRefusedAnew   = errors.New("flow: policy refuses the text that would replace another")
+)
+
+// ReplaceSMS puts the text of s in the place of that of a message which waits
+// and was never attempted (SMPP v3.4 section 4.10): another message takes its
+// place, under the same id, and is judged as any other. One commit ends the old
+// one and accepts the new one, so that one of them leaves and never both. What
+// policy refuses changes nothing. A message of several parts, or with a user
+// data header, is not replaced.
+func (f *Flow) ReplaceSMS(ctx context.Context, account, id string, s gateway.Segment) error {
+	ctx, cancel := recording(ctx)
+	defer cancel()
+	found, err := f.findShort(ctx, account, id, s.Source)
+	if err != nil {
+		return err
+	}
+	old := &found[0]
+	if len(found) != 1 || !old.replaceable(&old.envelope) {
+		return faultNotReplaced
+	}
+	x, err := f.replacing(ctx, old, s)
+	if err != nil {
+		return shortError(err)
+	}
+	err = f.queue.Withdraw(ctx, old.envelope.ID, func(b *store.Batch, e *gateway.Envelope) error {
+		if !old.replaceable(e) {
+			return faultNotReplaced
+		}
+		return x.stageInstead(ctx, b, old, e)
+	})
+	if errors.Is(err, errRefusedAnew) {
+		err = errors.Join(faultRefusedAnew, x.commit(ctx, nil)) // the evidence of it
+		x.done(nil)
+		return shortError(err)
+	}
+	x.done(err)
+	if errors.Is(err, queue.ErrBusy) || errors.Is(err, queue.ErrNotFound) {
+		return faultNotReplaced
+	}
+	return shortError(err)
+}
+
+// replaceable reports whether nothing of a message has left or is about to, and
+// its parts are those of the application. e may be younger than what was found.
+func (s *foundShort) replaceable(e *gateway.Envelope) bool {
+	return s.message != nil && len(s.ends.Parts) == 1 && s.ends.ESMClass&esmHeader == 0 &&
+		(s.envelope.State == gateway.Queued || s.envelope.State == gateway.Held) &&
+		e.Attempts == 0 && len(e.Last.Segments) == 0 && e.Recalled.IsZero()
+}
+
+// replacing is the text that replaces another, sealed. What replace_sm does not
+// say stays as it was submitted.
+func (f *Flow) replacing(ctx context.Context, old *foundShort, s gateway.Segment) (*shortText, error) {
+	m, ends := old.message, old.ends
+	s.ServiceType, s.Source, s.Dest = ends.ServiceType, ends.Source, ends.Dest
+	s.ESMClass, s.ProtocolID, s.Priority, s.DataCoding = ends.ESMClass, ends.ProtocolID, ends.Priority, ends.DataCoding
+	in, refused, err := f.admitShort(m.Peer, s, gateway.SegmentPlace{}, []gateway.Line{ends.Dest})
+	if err != nil {
+		return nil, err
+	}
+	if len(in.to) == 0 {
+		return nil, refused[0].Fault
+	}
+	part := gateway.AcceptedPart{ID: old.id, Registered: s.Registered, At: ends.Parts[0].At}
+	x, err := in.text(ctx, []gateway.Segment{s}, []gateway.AcceptedPart{part})
+	if err == nil && s.Validity == "" {
+		x.arrivals[0].sms.until = old.envelope.Until
+	}
+	return x, err
+}
+
+// stageInstead judges the text and stages it in the place of an envelope.
+func (x *shortText) stageInstead(ctx context.Context, b *store.Batch, old *foundShort, e *gateway.Envelope) error {
+	f := x.in.flow
+	if err := x.judge(ctx); err != nil {
+		return err
+	}
+	if len(x.refused()) > 0 {
+		return errRefusedAnew
+	}
+	m, err := x.arrivals[0].stageShort(ctx, b)
+	if err != nil {
+		return err
+	}
+	if err := f.stageShortIDs(b, m); err != nil {
+		return err
+	}
+	replaced := shortID{Account: old.Account, Message: old.message.ID, Replaced: true}
+	if err := b.PutRecord(shortKey(old.id, old.message.ID), replaced); err != nil {
+		return err
+	}
+	return f.stageTakenBack(ctx, b, old.message, e, gateway.EventReplaced, map[string]string{"by": m.ID.String()})
+}
