@@ -49,6 +49,10 @@ func (s *server) reload(ctx context.Context) error {
 	if err := new(carrier).load(next); err != nil {
 		return err
 	}
+	accounts, err := smppAccounts(next)
+	if err != nil {
+		return err
+	}
 	if err := s.record(ctx, gateway.Record{Event: gateway.EventConfigLoaded, Actor: "system", Detail: map[string]string{
 		"mode": next.Mode.String(), "policy": judge.Policy().Digest(),
 	}}); err != nil {
@@ -60,6 +64,11 @@ func (s *server) reload(ctx context.Context) error {
 	}
 	for _, server := range s.smtp {
 		server.SetTrusted(next.Relay.Trusted)
+	}
+	if s.smpp != nil {
+		if err := s.smpp.SetAccounts(accounts); err != nil {
+			return err // cannot be: the configuration was checked
+		}
 	}
 	s.flow.Configure(settings, judge)
 	s.config = next

@@ -22,6 +22,7 @@ import (
 	"gatepost/gateway/config"
 	"gatepost/gateway/mailmsg"
 	"gatepost/gateway/observe"
+	"gatepost/smppd"
 	"gatepost/smtpd"
 	"gatepost/viewer"
 	"gatepost/viewer/library"
@@ -48,6 +49,7 @@ type server struct {
 	*system
 	env      environment
 	smtp     []*smtpd.Server
+	smpp     *smppd.Server // nil: nothing listens for applications
 	closers  []func()
 	draining sync.WaitGroup
 	keys     keyWatch
@@ -133,7 +135,11 @@ func (s *server) start(ctx context.Context) error {
 		return exit{exitCantCreate, err}
 	}
 	s.closers = append(s.closers, closeControl)
+	s.startSMS(ctx)
 	if err := s.listenSMTP(); err != nil {
+		return err
+	}
+	if err := s.listenSMPP(); err != nil {
 		return err
 	}
 	if err := s.listenViewer(); err != nil {
@@ -304,8 +310,20 @@ func (s *server) halt(stopWork context.CancelFunc, last func(context.Context)) {
 			}
 		})
 	}
+	if s.smpp != nil {
+		sessions.Go(func() {
+			if err := s.smpp.Shutdown(ctx); err != nil {
+				s.log.Warn("sessions were cut off", "error", err)
+			}
+		})
+	}
 	sessions.Wait()
 	s.flow.Work().Drain(ctx)
+	if s.smsc != nil {
+		if err := s.smsc.Shutdown(ctx); err != nil {
+			s.log.Warn("the carrier's line was cut", "error", err)
+		}
+	}
 	s.closeListeners()
 	last(ctx)
 	stopWork()

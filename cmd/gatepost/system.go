@@ -29,6 +29,7 @@ import (
 	"gatepost/gateway/queue"
 	"gatepost/gateway/seal"
 	"gatepost/gateway/thread"
+	"gatepost/smppd/upstream"
 	"gatepost/store"
 	"gatepost/store/blob"
 	"gatepost/store/pebblestore"
@@ -59,6 +60,7 @@ type system struct {
 	audit    *audit.Log
 	people   *people.Directory
 	carrier  *carrier
+	smsc     *upstream.Client // nil: no carrier is configured
 	flow     *flow.Flow
 	cert     *certificate
 	detector [16]byte               // key of the detector's value hashes
@@ -302,7 +304,7 @@ func (s *system) openParts(ctx context.Context) error {
 	}
 	c := s.config
 	s.people = people.New(s.store, s.keyring.MAC, s.audit, time.Now, rand.Reader)
-	s.flow = flow.New(flow.Parts{
+	parts := flow.Parts{
 		Store: s.store, Blobs: s.blobs, Sealer: s.keyring.Sealer(), Spool: s.keyring.Spool(), Wraps: s.keyring.Rewrapper(), MAC: s.keyring.MAC,
 		Journal: s.keyring.Journal(), Keys: s.keyring, Audit: s.audit, People: s.people,
 		Threads: thread.New(s.store, s.keyring.MAC, rand.Reader),
@@ -313,7 +315,11 @@ func (s *system) openParts(ctx context.Context) error {
 		Verifier: mailauth.NewVerifier(resolver(c.DNS.Server), time.Now),
 		Queue:    queue.Config{FirstRetry: c.Queue.FirstRetry, MaxRetry: c.Queue.MaxRetry, MaxAge: c.Queue.MaxAge, DelayNotice: c.Queue.DelayNotice, Logger: s.log},
 		Now:      time.Now, Random: rand.Reader, Log: s.log, Metrics: s.registry, MemoryBytes: memoryBudget,
-	}, settings, judge)
+	}
+	if err := s.openSMS(&parts); err != nil {
+		return err
+	}
+	s.flow = flow.New(parts, settings, judge)
 	s.closers = append(s.closers, func() error { s.flow.Settled(); return nil })
 	return s.cert.Load(c)
 }
@@ -337,10 +343,14 @@ func (s *system) configure(c *config.Config) (*flow.Judge, flow.Settings, error)
 	if err != nil {
 		return nil, flow.Settings{}, exit{exitConfig, err}
 	}
+	sms, err := smsSettings(c)
+	if err != nil {
+		return nil, flow.Settings{}, exit{exitConfig, err}
+	}
 	return judge, flow.Settings{
 		Brands: brands, Mode: c.Mode, Organization: c.Organization.Name, Help: c.Organization.Help, Language: c.Organization.Language, Domains: c.Organization.Domains,
 		Hostname: c.Hostname, ReplyDomain: c.Replies.Domain, ViewerURL: strings.TrimSuffix(c.Viewer.URL, "/"), InboundRelay: c.Inbound.Relay, HandsOn: c.Relay.HandsOn,
-		LinkExpires: c.Links.Expires, DefaultPIN: c.Pins.Default, Retain: c.Retention.Secured, RecallGrace: c.Recall.Grace, Reminders: flow.Reminders(c.Reminders), MaxHops: maxHops, Signer: sign, Location: zone,
+		LinkExpires: c.Links.Expires, DefaultPIN: c.Pins.Default, Retain: c.Retention.Secured, RecallGrace: c.Recall.Grace, Reminders: flow.Reminders(c.Reminders), MaxHops: maxHops, SMS: sms, Signer: sign, Location: zone,
 	}, nil
 }
 

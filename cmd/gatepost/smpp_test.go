@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fiorix/go-smpp/smpp"
+	"github.com/fiorix/go-smpp/smpp/pdu/pdutext"
+)
+
+// TestServesSMPP: an application binds at the served listener, with a password
+// longer than the eight octets of the specification, and its message is
+// accepted while the carrier is away.
+func TestServesSMPP(t *testing.T) {
+	dir := t.TempDir()
+	ports, err := freePorts(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := fmt.Sprintf(`organization: {name: Clinic, domains: [clinic.example]}
+data_dir: %[1]s/data
+key_dir: %[1]s/keys
+listen: {smpp: "127.0.0.1:%[2]d"}
+sms:
+  accounts: [{system_id: esme1, password: {file: secret}, senders: ["15550001111"], inbox: desk@clinic.example}]
+  upstream: {addr: "127.0.0.1:%[3]d", system_id: gw, password: {file: secret}}
+`, dir, ports[0], ports[1])
+	for name, content := range map[string]string{"g.yaml": config, "secret": "a long password\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	env := environment{out: new(strings.Builder), err: new(strings.Builder), config: filepath.Join(dir, "g.yaml")}
+	c, err := loadConfig(env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, end := context.WithCancel(t.Context())
+	ready, done := make(chan struct{}), make(chan error, 1)
+	go func() { done <- serve(ctx, c, env, func() { close(ready) }) }()
+	select {
+	case <-ready:
+	case err := <-done:
+		t.Fatal(err)
+	}
+	app := &smpp.Transceiver{Addr: c.Listen.SMPP, User: "esme1", Passwd: "a long password", RespTimeout: 10 * time.Second}
+	if s := <-app.Bind(); s.Status() != smpp.Connected {
+		t.Fatalf("bind: %v", s.Error())
+	}
+	sent, err := app.Submit(&smpp.ShortMessage{Src: "15550001111", Dst: "15552220000", Text: pdutext.GSM7("See you on Tuesday at 10")})
+	if err != nil || len(sent.RespID()) != 26 {
+		t.Errorf("submitted: %v", err)
+	}
+	if _, err := app.Submit(&smpp.ShortMessage{Src: "15559999999", Dst: "15552220000", Text: pdutext.GSM7("not mine")}); err == nil {
+		t.Error("a source address of somebody else is taken")
+	}
+	if err := app.Close(); err != nil {
+		t.Error(err)
+	}
+	end()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
