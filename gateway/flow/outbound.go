@@ -405,7 +405,7 @@ func (a *arrival) message() (*gateway.Message, error) {
 		m.From = r.From[0]
 	}
 	if m.Authentication = a.auth; a.sms != nil {
-		m.Channel, m.Ends = gateway.SMS, &a.sms.ends
+		m.Channel, m.From, m.Ends = gateway.SMS, a.sub.From, &a.sms.ends
 	}
 	if !a.keepsBody() {
 		m.Body.Blob = ""

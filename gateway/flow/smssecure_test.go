@@ -88,6 +88,31 @@ func TestSecuredTextTellsTheCarrierNothing(t *testing.T) {
 	}
 }
 
+// The mailbox of the account takes part in the conversation, so that the
+// reader can answer.
+func TestSecuredTextCanBeAnswered(t *testing.T) {
+	w, kv := newWorld(t), emptyStore()
+	w.submitInto(t, kv, short(t, secretBody, phoneSecure))
+	err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+		phone, err := gateway.PhoneAddress(phoneSecure)
+		if err != nil {
+			return err
+		}
+		p, err := f.People.Find(ctx, phone)
+		if err != nil {
+			return err
+		}
+		threads, err := f.Threads.Of(ctx, p.Ref)
+		if len(threads) != 1 || !slices.Equal(f.answering(threads[0]), []gateway.Address{gateway.MustAddress("desk@clinic.example")}) {
+			t.Errorf("an answer reaches nobody, or others: %d conversations", len(threads))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // A message that failed is told once: by a receipt where one was asked for,
 // else by a report to the account's mailbox.
 func TestFailureIsToldOnce(t *testing.T) {
