@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"gatepost/gateway"
+	"gatepost/store"
 )
 
 func mailOf(subject, body string) string {
@@ -151,5 +152,51 @@ func TestStoppedTelephone(t *testing.T) {
 		if len(w.smsc.got) > 0 {
 			t.Errorf("%s: a stopped telephone got a message", mode)
 		}
+	}
+}
+
+// Who answers a mail that came as a short message reaches who wrote it.
+func TestAnswersToBridgedMailReachItsAuthor(t *testing.T) {
+	w, kv := newWorld(t), emptyStore()
+	w.acceptInto(t, kv, submissionTo(smsAddress(phonePass)), mailOf("x", "\r\nCome at 10\r\n"))
+	w.settle(t, kv)
+	w.hop.forget()
+	answer := short(t, "I shall be there", "+15550009999")[0]
+	answer.Source = destination(phonePass)
+	if err := w.in(t, kv, func(ctx context.Context, f *Flow) error { return f.ReceiveSMS(ctx, answer) }); err != nil {
+		t.Fatal(err)
+	}
+	w.settle(t, kv)
+	if got := w.hop.mail("ann@clinic.example"); len(got) != 1 || !strings.Contains(got[0], "I shall be there") {
+		t.Errorf("%d mails to the author: %q", len(got), got)
+	}
+	if got := w.hop.mail("desk@clinic.example"); len(got) > 0 {
+		t.Error("the mailbox of an application got the answer")
+	}
+}
+
+// Without a carrier messages to telephones wait, and are not lost.
+func TestWithoutACarrierShortMessagesWait(t *testing.T) {
+	w, kv := newWorld(t), emptyStore()
+	w.submitInto(t, kv, short(t, "Hello", phonePass))
+	err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+		f.SMS = nil
+		deliverAll(ctx, f, 3*time.Hour)
+		var e gateway.Envelope
+		if err := each(ctx, f.Store, store.Prefix(store.Envelopes), func(x *gateway.Envelope) { e = *x }); err != nil {
+			return err
+		}
+		if e.State != gateway.Queued || e.Last.Result != gateway.Unroutable || e.Attempts != 0 {
+			t.Errorf("%s, %v, %d attempts", e.State, e.Last.Result, e.Attempts)
+		}
+		f.SMS = w.smsc
+		deliverAll(ctx, f, 3*time.Hour)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w.smsc.told(phonePass) != "Hello" {
+		t.Error("it never left")
 	}
 }

@@ -51,6 +51,12 @@ func (f *Flow) stageDialog(b *store.Batch, person gateway.PersonRef, d dialog) e
 // open reports whether the conversation goes on: an answer belongs to it.
 func (d *dialog) open(now time.Time) bool { return !d.Thread.IsZero() && now.Sub(d.At) < dialogTime }
 
+// mailedBy reports whether it was a member of staff who wrote last, by mail and
+// not long ago: they get what the telephone writes.
+func (d *dialog) mailedBy(now time.Time, domains []string) bool {
+	return d.Account == "" && d.Staff.In(domains) && now.Sub(d.At) < dialogTime
+}
+
 // lineOf is the line of ours that a conversation with a telephone goes over:
 // the one that was used last in it. false when there was none.
 func (f *Flow) lineOf(ctx context.Context, person gateway.PersonRef, id gateway.ThreadID) (gateway.Line, bool, error) {

@@ -102,7 +102,10 @@ func (r *received) place(ctx context.Context) (err error) {
 		return err
 	}
 	r.account = r.set.SMS.whose(r.line, r.dialog.Account)
-	if r.inbox = r.set.SMS.inbox(r.account); r.inbox.IsNull() && !r.dialog.open(f.Now()) {
+	if r.inbox = r.set.SMS.inbox(r.account); r.dialog.mailedBy(f.Now(), r.set.Domains) {
+		r.inbox = r.dialog.Staff
+	}
+	if r.inbox.IsNull() && !r.dialog.open(f.Now()) {
 		return faultNoInbox
 	}
 	r.word = consent.Keyword(r.text())
