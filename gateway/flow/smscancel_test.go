@@ -382,7 +382,7 @@ func TestOperatorsSeeShortMessages(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, want := range append(ids, `"account":"esme1"`, `{"sent":true,"id":"00000002","state":"EXPIRED","error":"001"}`, phonePass+"@phone.invalid") {
+		for _, want := range append(ids, `"account":"esme1"`, `{"sent":true,"id":"00000002","state":"EXPIRED","error":"001"}`, `"recipient":"`+phonePass+`"`) {
 			if !strings.Contains(out, want) {
 				t.Errorf("message show lacks %s: %s", want, out)
 			}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"pgregory.net/rapid"
 
 	"gatepost/gateway"
@@ -338,4 +339,60 @@ func TestOutboxEnds(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestOutboxWhileManyWrite: a reader that waits, reads on and settles gets what
+// many writers stage meanwhile, each once.
+func TestOutboxWhileManyWrite(t *testing.T) {
+	f := running(t, emptyStore())
+	const writers, each = 8, 50
+	var g errgroup.Group
+	for w := range writers {
+		g.Go(func() error {
+			for n := range each {
+				b := new(store.Batch)
+				if err := f.stageDelivery(b, testApp, numbered(w*each+n)); err != nil {
+					return err
+				}
+				if err := store.Write(t.Context(), f.Store, b); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	seen := map[string]bool{}
+	for after := ""; len(seen) < writers*each; {
+		wait := f.DeliveriesWait(testApp)
+		page, err := f.Deliveries(ctx, testApp, after, 7)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range page {
+			id := d.Receipt.ID.Reveal()
+			if seen[id] {
+				t.Fatalf("%s came twice", id)
+			}
+			seen[id], after = true, d.Key
+			if err := f.DeliveriesDone(ctx, testApp, []string{d.Key}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if len(page) > 0 {
+			continue
+		}
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			t.Fatalf("only %d came", len(seen))
+		}
+	}
+	if err := g.Wait(); err != nil {
+		t.Error(err)
+	}
+	if n := rowsOf(t.Context(), t, f, store.Outbox); n != 0 {
+		t.Errorf("%d are left", n)
+	}
 }

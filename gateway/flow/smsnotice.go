@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
-	"slices"
 
 	"gatepost/gateway"
 	"gatepost/gateway/mailmsg"
@@ -46,8 +45,10 @@ func (f *Flow) likeOf(m *gateway.Message, to gateway.Address) gateway.Segment {
 		return like
 	}
 	like := gateway.Segment{ServiceType: m.Ends.ServiceType, Source: m.Ends.Source, Dest: m.Ends.Dest}
-	if slices.ContainsFunc(m.Ends.Parts, func(p gateway.AcceptedPart) bool { return p.Registered != 0 }) {
-		like.Registered = 1 // the application is told what became of the notice
+	for _, p := range m.Ends.Parts {
+		if p.Registered != 0 {
+			like.Registered |= 1 | p.Registered&registeredIntermediate // the application is told what became of the notice
+		}
 	}
 	return like
 }
