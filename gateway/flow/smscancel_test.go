@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"gatepost/gateway"
 	"gatepost/gateway/detect"
 	"gatepost/gateway/policy"
@@ -266,16 +268,20 @@ func TestCancelRacesDelivery(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			f.Parts.Queue.SettleWindow = 20 * time.Millisecond
 			w.smsc.answer = func(gateway.Segment) (uint32, bool) { time.Sleep(5 * time.Millisecond); return 0, false }
-			done := make(chan error)
-			go func() {
-				time.Sleep(time.Duration(wait) * time.Millisecond)
-				done <- f.CancelSMS(ctx, "esme1", ids[0], "", destination(shortSource), gateway.Line{})
-			}()
-			time.Sleep(10 * time.Millisecond)
-			deliverAll(ctx, f, time.Minute)
-			err = <-done
+			running, stop := context.WithCancel(ctx)
+			var g errgroup.Group
+			g.Go(func() error {
+				time.Sleep(10 * time.Millisecond)
+				return f.queue.Run(running)
+			})
+			time.Sleep(time.Duration(wait) * time.Millisecond)
+			err = f.CancelSMS(ctx, "esme1", ids[0], "", destination(shortSource), gateway.Line{})
+			time.Sleep(time.Minute)
+			stop()
+			if err := g.Wait(); err != nil {
+				t.Error(err)
+			}
 			n := len(w.smsc.to(phonePass))
 			if (err == nil) != (n == 0) || err != nil && answerOf(err) != gateway.StatusCancelFailed {
 				t.Errorf("after %d ms: %v, and %d left", wait, err, n)
