@@ -143,7 +143,11 @@ func (f *Flow) scrub(ctx context.Context, t task) (open bool, err error) {
 		return false, err
 	}
 	wrote, err := f.scrubMessages(ctx, t)
-	return sends || wrote, err
+	if err != nil {
+		return false, err
+	}
+	short, err := f.scrubShort(ctx, t)
+	return sends || wrote || short, err
 }
 
 // scrubBatch bounds the records of one commit.
