@@ -100,7 +100,8 @@ type Message struct {
 	Under EnvelopeID `json:",omitzero"`
 	// Authentication is what was verified of a mail from outside.
 	Authentication *Authentication `json:",omitempty"`
-	// Ends are set for a message of channel SMS, whose body is its segments.
+	// Ends are set for a message of channel SMS, whose body is its segments; of
+	// a mail of staff to a telephone, Source is the line that it leaves from.
 	Ends *Ends `json:",omitempty"`
 }
 
@@ -153,7 +154,7 @@ type Envelope struct {
 	Judged       int       `json:",omitempty"` // its place in Message.Verdicts, from 1; 0: nothing judged it
 
 	// Turn says that it was written to a capability: it leaves secured or not at
-	// all.
+	// all, but to a telephone in a conversation that nothing has secured.
 	Turn bool `json:",omitempty"`
 
 	More     []LinkID    `json:",omitempty"` // links beside Link, newest last: those of reminders

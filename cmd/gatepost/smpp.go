@@ -40,7 +40,7 @@ func smsSettings(c *config.Config) (*flow.SMSSettings, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.Accounts = append(s.Accounts, flow.SMSAccount{SystemID: a.SystemID, Inbox: inbox, Senders: lines, AnySender: any, Campaigns: a.Campaign})
+		s.Accounts = append(s.Accounts, flow.SMSAccount{SystemID: a.SystemID, Inbox: inbox, Senders: lines, AnySender: any, Answers: a.Answers, Campaigns: a.Campaign})
 	}
 	return s, nil
 }

@@ -168,6 +168,7 @@ type SMSAccount struct {
 	Senders  []string `yaml:"senders" doc:"source addresses it may use, \"+\" before an international number; the first stands in where it names none; \"*\" is any"`
 	Inbox    string   `yaml:"inbox" doc:"staff address that its messages come from and answers go to"`
 	Campaign []string `yaml:"campaign" doc:"service_types of declared campaigns"`
+	Answers  bool     `yaml:"answers" doc:"true: it hears, without the words, when a reader of its messages answers in the viewer"`
 	Window   int      `yaml:"window" doc:"unanswered PDUs of one session; more are not read before"`
 	Rate     int      `yaml:"rate" doc:"messages a second, above which it hears ESME_RTHROTTLED; 0: no limit"`
 	Sessions int      `yaml:"sessions" doc:"binds at once"`

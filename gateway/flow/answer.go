@@ -239,6 +239,9 @@ func (w *written) build(ctx context.Context, b *store.Batch) error {
 		return err
 	}
 	w.remember(b)
+	if err := w.stageTidings(ctx, b); err != nil {
+		return err
+	}
 	persons, err := w.mail.persons(ctx)
 	if err != nil {
 		return err

@@ -164,7 +164,9 @@ type arrival struct {
 	passed       []passed             // the messages of ours that this one may be
 	back         map[string]bool      // recipients whose one return is used up by this mail
 
-	sms     *shortMessage           // nil for a mail
+	sms      *shortMessage // nil for a mail
+	turnLine gateway.Line  // of ours, that a conversation with a telephone goes over
+
 	in      *incoming               // what it brings to a conversation; nil when it belongs to none
 	auth    *gateway.Authentication // nil: it was not asked for
 	outward []gateway.Edit          // make the mail that came of the body that is sealed; nil when it is that mail
@@ -406,6 +408,8 @@ func (a *arrival) message() (*gateway.Message, error) {
 	}
 	if m.Authentication = a.auth; a.sms != nil {
 		m.Channel, m.From, m.Ends = gateway.SMS, a.sub.From, &a.sms.ends
+	} else if !a.turnLine.IsZero() {
+		m.Ends = &gateway.Ends{Source: a.turnLine}
 	}
 	if !a.keepsBody() {
 		m.Body.Blob = ""

@@ -48,6 +48,7 @@ type SMSAccount struct {
 	Inbox     gateway.Address // staff mailbox for what belongs to no thread, and sender of its messages
 	Senders   []gateway.Line  // source addresses that are its own; the first is its standard
 	AnySender bool            // it may use any source address
+	Answers   bool            // it hears of answers that are written in the viewer
 	// Campaigns are the service_types of declared campaigns.
 	Campaigns []string
 }

@@ -220,7 +220,7 @@ func (a *arrival) stageBridged(ctx context.Context, b *store.Batch, m *gateway.M
 	if err != nil {
 		return err
 	}
-	return a.stageTalk(b, e.Person, old, dialog{Line: line, Staff: m.From, Thread: m.Thread, At: a.now})
+	return a.stageTalk(b, e.Person, old, dialog{Line: line, Staff: m.From, Mail: m.ID, Thread: m.Thread, At: a.now})
 }
 
 // releasedPhone sets what a released envelope to a telephone becomes. Who has

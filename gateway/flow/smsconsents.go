@@ -27,6 +27,9 @@ func (a *arrival) line() gateway.Line {
 	if a.sms != nil {
 		return a.sms.ends.Source
 	}
+	if !a.turnLine.IsZero() {
+		return a.turnLine
+	}
 	return a.set.SMS.sender()
 }
 

@@ -22,10 +22,12 @@ const dialogStep = time.Hour
 // all that tells where an answer belongs.
 type dialog struct {
 	Line    gateway.Line
-	Account string           `json:",omitempty"` // system_id that last sent from the line; "" for staff
-	Staff   gateway.Address  `json:",omitzero"`  // who did, for staff
-	Thread  gateway.ThreadID `json:",omitzero"`  // newest conversation
-	At      time.Time        // of the last message, either way
+	Account string          `json:",omitempty"` // system_id that last sent from the line; "" for staff
+	Staff   gateway.Address `json:",omitzero"`  // who did, for staff
+	// Mail is the mail that staff wrote last, which an answer stands under.
+	Mail   gateway.MessageID `json:",omitzero"`
+	Thread gateway.ThreadID  `json:",omitzero"` // newest conversation
+	At     time.Time         // of the last message, either way
 }
 
 func (f *Flow) dialogKey(person gateway.PersonRef, line gateway.Line) []byte {

@@ -99,7 +99,7 @@ func (a *arrival) stageTalk(b *store.Batch, person gateway.PersonRef, old, now d
 			now.Thread = gateway.ThreadID{}
 		}
 	}
-	if old.Account == now.Account && old.Staff == now.Staff && old.Thread == now.Thread && a.now.Sub(old.At) < dialogStep {
+	if old.Account == now.Account && old.Staff == now.Staff && old.Mail == now.Mail && old.Thread == now.Thread && a.now.Sub(old.At) < dialogStep {
 		return nil
 	}
 	return a.flow.stageDialog(b, person, now)

@@ -45,6 +45,9 @@ func (f *Flow) likeOf(m *gateway.Message, to gateway.Address) gateway.Segment {
 		return like
 	}
 	like := gateway.Segment{ServiceType: m.Ends.ServiceType, Source: m.Ends.Source, Dest: m.Ends.Dest}
+	if like.Dest.IsZero() { // of a mail
+		like.Dest, like.Registered = f.likeOurs(like.Source, to).Dest, 1
+	}
 	for _, p := range m.Ends.Parts {
 		if p.Registered != 0 {
 			like.Registered |= 1 | p.Registered&registeredIntermediate // the application is told what became of the notice

@@ -103,7 +103,7 @@ func (r *received) place(ctx context.Context) (err error) {
 	}
 	r.account = r.set.SMS.whose(r.line, r.dialog.Account)
 	if r.inbox = r.set.SMS.inbox(r.account); r.dialog.mailedBy(f.Now(), r.set.Domains) {
-		r.inbox = r.dialog.Staff
+		r.inbox, r.account = r.dialog.Staff, nil // no application knows of it
 	}
 	if r.inbox.IsNull() && !r.dialog.open(f.Now()) {
 		return faultNoInbox
@@ -213,9 +213,14 @@ func (r *received) compose(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if answered == nil && !r.dialog.Mail.IsZero() {
+		if answered, err = f.message(ctx, r.dialog.Mail); err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+	}
 	r.mail.follow(headerIDs, answered)
 	d := &r.mail.data
-	d.Begins, d.Via, d.Text = len(headerIDs) == 0, viaSMS, gateway.Sensitive(r.text())
+	d.Begins, d.Via, d.Text = len(headerIDs) == 0 && answered == nil, viaSMS, gateway.Sensitive(r.text())
 	if r.missing > 0 {
 		d.Text += missingPart
 	}
@@ -263,7 +268,8 @@ func (r *received) build(ctx context.Context, b *store.Batch) error {
 	if err := r.mail.stage(ctx, b, m); err != nil {
 		return err
 	}
-	d := dialog{Line: r.line, Account: r.dialog.Account, Thread: r.thread.ID, At: r.mail.at}
+	d := r.dialog
+	d.Line, d.Thread, d.At = r.line, r.thread.ID, r.mail.at
 	if err := f.stageDialog(b, r.author.Ref, d); err != nil {
 		return err
 	}
@@ -328,4 +334,23 @@ func (f *Flow) tidings(set *Settings, from, to gateway.Line) ([]gateway.Segment,
 		segments[i].Source, segments[i].Dest = from, to
 	}
 	return segments, err
+}
+
+// stageTidings tells the application whose message was answered in the viewer
+// that there is an answer, when it wants to know.
+func (w *written) stageTidings(ctx context.Context, b *store.Batch) error {
+	f := w.flow
+	m, err := f.message(ctx, w.caller.link.Envelope.Message)
+	if err != nil || m.Channel != gateway.SMS || m.Ends == nil {
+		return err
+	}
+	account, ok := w.mail.set.SMS.account(m.Peer.Account)
+	if !ok || !account.Answers {
+		return nil
+	}
+	segments, err := f.tidings(w.mail.set, m.Ends.Dest, m.Ends.Source)
+	if err != nil {
+		return err
+	}
+	return f.stageDelivery(b, account.SystemID, gateway.Delivery{Segments: segments, Message: w.mail.id, Person: w.caller.link.Person})
 }

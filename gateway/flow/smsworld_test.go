@@ -125,7 +125,7 @@ func testSMS() *SMSSettings {
 	return &SMSSettings{
 		Domain: "sms.clinic.example", Sender: line("+15550009999"), PartTimeout: time.Minute,
 		Accounts: []SMSAccount{
-			{SystemID: "esme1", Inbox: gateway.MustAddress("desk@clinic.example"), Senders: []gateway.Line{line("+15550001111"), line("CLINIC")}, Campaigns: []string{"NEWS"}},
+			{SystemID: "esme1", Answers: true, Inbox: gateway.MustAddress("desk@clinic.example"), Senders: []gateway.Line{line("+15550001111"), line("CLINIC")}, Campaigns: []string{"NEWS"}},
 			{SystemID: "esme2", Inbox: gateway.MustAddress("lab@clinic.example"), AnySender: true},
 		},
 	}

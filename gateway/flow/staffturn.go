@@ -12,6 +12,7 @@ import (
 	"gatepost/gateway"
 	"gatepost/gateway/mailmsg"
 	"gatepost/gateway/people"
+	"gatepost/gateway/thread"
 	"gatepost/store"
 )
 
@@ -29,11 +30,18 @@ func (a *arrival) decideTurn(ctx context.Context, e *gateway.Envelope, j *judgem
 		return err
 	}
 	e.Turn, e.Person, e.Recipient = true, c.Person, p.Address
+	if stopped, err := a.turnsToPhone(ctx, e, c); err != nil || stopped {
+		return err
+	}
 	v, err := j.forRecipient(ctx, e)
 	if err != nil {
 		return err
 	}
 	e.Decided, e.Rules, e.Judged, e.Action = v.Action, v.Rules, a.keep(v), gateway.Secure
+	if v.Action == gateway.Pass && e.Recipient.IsPhone() && !a.in.thread.Secured {
+		e.Action = gateway.Pass
+		a.telephone(e)
+	}
 	a.flow.metrics.judged(v, a.set.Mode)
 	if a.set.Mode == gateway.Observe {
 		return nil
@@ -45,6 +53,22 @@ func (a *arrival) decideTurn(ctx context.Context, e *gateway.Envelope, j *judgem
 		e.Action, e.State = gateway.Reject, gateway.Refused
 	}
 	return nil
+}
+
+// turnsToPhone finds the line that a conversation with a telephone goes over,
+// and reports whether the telephone stopped messages of it.
+func (a *arrival) turnsToPhone(ctx context.Context, e *gateway.Envelope, c thread.Capability) (stopped bool, err error) {
+	if !e.Recipient.IsPhone() {
+		return false, nil
+	}
+	line, known, err := a.flow.lineOf(ctx, c.Person, c.Thread)
+	if err != nil {
+		return false, err
+	}
+	if known && a.turnLine.IsZero() {
+		a.turnLine = line
+	}
+	return a.stopped(ctx, e)
 }
 
 // composeTurn seals what correspondents read of a staff turn in place of the
