@@ -22,6 +22,17 @@ import (
 // and one of which a part comes twice and says something else. Nothing of
 // either leaves, since nobody could judge what a telephone would put together.
 
+// maxTextOctets is how much the parts of a text may be together, as they are
+// kept: 255 parts of 140 octets take less than half.
+const maxTextOctets = smallMessage
+
+func (x *longText) octets() (n int) {
+	for _, p := range x.parts {
+		n += int(p.Sealed.Body.Size)
+	}
+	return n
+}
+
 // maxTextParts is as many as the references of 3GPP TS 23.040 section
 // 9.2.3.24.1 can tell apart.
 const maxTextParts = 255
@@ -171,6 +182,9 @@ func (in *submitted) keepPart(ctx context.Context, x *longText, packed []byte, p
 	f := in.flow
 	ctx, cancel := recording(ctx)
 	defer cancel()
+	if x.octets()+len(packed) > maxTextOctets {
+		return faultShortSize
+	}
 	if err := f.waiting.admit(ctx, f, p.Account, len(packed)); err != nil {
 		return err
 	}

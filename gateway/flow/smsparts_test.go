@@ -270,6 +270,17 @@ func TestWaitingPartsAreBounded(t *testing.T) {
 		if _, err := submitAll(ctx, f, s); err != nil {
 			return err
 		}
+		for seq := 1; ; seq++ { // and nobody makes one text as large as many
+			big := s[0]
+			big.TLVs = []gateway.TLV{{Tag: 0x1400, Value: make([]byte, 60<<10)}}
+			_, _, err := f.SubmitSMS(ctx, app("esme1"), big, gateway.SegmentPlace{Kind: "sar", Ref: 5, Total: 200, Seq: seq}, []gateway.Line{big.Dest})
+			if statusOf(err) == gateway.StatusInvalidLength && seq > 1 && seq < 10 {
+				break
+			}
+			if err != nil || seq > 10 {
+				t.Fatalf("part %d: %v", seq, err)
+			}
+		}
 		deliverAll(ctx, f, time.Minute)
 		return nil
 	})

@@ -300,3 +300,23 @@ func TestRemindersAndRecallOfTelephones(t *testing.T) {
 	w.tellsNothing(t)
 	w.sound(t, kv)
 }
+
+// A validity that says nothing to us is the carrier's to judge.
+func TestOddValidityIsLeftToTheCarrier(t *testing.T) {
+	w, kv := newWorld(t), emptyStore()
+	odd := []string{"000000000000000R", "990101", "000101000000000+", "nonsense in here"}
+	for _, v := range odd {
+		s := short(t, "Hello", phonePass)
+		s[0].Validity = v
+		w.submitInto(t, kv, s)
+	}
+	w.settle(t, kv)
+	var got []string
+	for _, s := range w.smsc.to(phonePass) {
+		got = append(got, s.Validity)
+	}
+	slices.Sort(got)
+	if slices.Sort(odd); !slices.Equal(got, odd) {
+		t.Errorf("left: %q", got)
+	}
+}

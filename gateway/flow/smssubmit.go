@@ -179,7 +179,10 @@ type shortMessage struct {
 func (in *submitted) text(ctx context.Context, segments []gateway.Segment, parts []gateway.AcceptedPart) (*shortText, error) {
 	x := &shortText{in: in, parts: parts}
 	reading := in.flow.Texts.Read(segments)
-	until, _ := gateway.ParseSMPPTime(segments[0].Validity, in.now) // what is no time the carrier judges
+	until, ok := gateway.ParseSMPPTime(segments[0].Validity, in.now)
+	if !ok || !until.After(in.now) {
+		until = time.Time{} // what is no time, or over before it began, the carrier judges
+	}
 	for i, line := range in.to {
 		mine := slices.Clone(segments)
 		for n := range mine {

@@ -93,6 +93,27 @@ func shortJourneys() []journey {
 			},
 		},
 		{
+			name: "mail to telephones", covers: []string{"Accept", "Recipient"},
+			run: func(ctx context.Context, _ *testing.T, _ *world, f *Flow) error {
+				s := submissionTo(smsAddress(phonePass), smsAddress(phoneSecure), smsAddress(phoneReject))
+				for _, r := range s.Recipients {
+					if err := f.Recipient(ctx, &s, r); err != nil {
+						return err
+					}
+				}
+				_, err := accept(ctx, f, s, testMail)
+				return err
+			},
+			check: func(t *testing.T, w *world, kv store.Store, answer error) {
+				n := messages(t, w, kv)
+				w.smsc.forget()
+				w.settle(t, kv)
+				if len(w.smsc.to(phonePass)) != n || len(w.smsc.to(phoneSecure)) != n || len(w.smsc.to(phoneReject)) > 0 || len(w.hop.mail("ann@clinic.example")) != n {
+					t.Errorf("answer %v: %d messages, %d segments, %d reports", answer, n, len(w.smsc.got), len(w.hop.mail("ann@clinic.example")))
+				}
+			},
+		},
+		{
 			name: "deliver to telephones", covers: []string{"Deliver", "Settle"},
 			prepare: func(t *testing.T, w *world, kv store.Store) {
 				w.submitInto(t, kv, short(t, secretBody, phonePass))
