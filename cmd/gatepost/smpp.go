@@ -113,7 +113,7 @@ func (s *system) openSMS(p *flow.Parts) error {
 	if err != nil {
 		return exit{exitConfig, err}
 	}
-	k.Logger, k.Metrics = s.log, s.registry
+	k.Logger, k.Metrics, k.Ready = s.log, s.registry, func() { s.flow.ResumeSMS() }
 	s.smsc = upstream.New(k)
 	p.SMS = s.smsc
 	return nil

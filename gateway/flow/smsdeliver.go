@@ -14,6 +14,10 @@ import (
 // them all.
 const destinationSMS = "sms"
 
+// ResumeSMS lets what waits for the carrier leave at once: it is there again. It
+// changes nothing that is stored.
+func (f *Flow) ResumeSMS() { f.queue.Reopen(destinationSMS) }
+
 // deliverSMS makes one attempt with each of the envelopes, which are to
 // telephones.
 func (f *Flow) deliverSMS(ctx context.Context, m *gateway.Message, envelopes []gateway.Envelope) []gateway.Outcome {

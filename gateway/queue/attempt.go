@@ -107,7 +107,7 @@ func (q *Queue) postponeLocked(d *destination) []*settlement {
 // that they do not come due in one instant.
 func (q *Queue) postponedLocked(d *destination, e *entry) *settlement {
 	e.where = landing
-	spread := time.Duration(q.random.draw() * 0.25 * float64(q.config.FirstRetry))
+	spread := time.Duration(q.random.draw() * 0.25 * float64(q.config.pause(1, d.known)))
 	return &settlement{entry: e, until: d.until.Add(spread), outcome: d.last}
 }
 

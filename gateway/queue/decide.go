@@ -76,12 +76,36 @@ const HoldUndeliverable = "undeliverable"
 // FirstRetry to MaxRetry, up to a fifth of it taken off at random so that what
 // failed together does not come back together.
 func (c *Config) backoff(n int, chance float64) time.Duration {
-	delay := c.FirstRetry
-	for i := 1; i < n && delay < c.MaxRetry; i++ {
+	return doubled(c.FirstRetry, c.MaxRetry, n, chance)
+}
+
+func doubled(first, most time.Duration, n int, chance float64) time.Duration {
+	delay := first
+	for i := 1; i < n && delay < most; i++ {
 		delay *= 2
 	}
-	delay = min(delay, c.MaxRetry)
+	delay = min(delay, most)
 	return delay - time.Duration(float64(delay)*0.2*chance)
+}
+
+// pause is the n-th pause in a row of a destination.
+func (c *Config) pause(n int, known bool) time.Duration {
+	if !known {
+		return c.backoff(n, 0)
+	}
+	return doubled(min(c.FirstKnown, c.FirstRetry), min(c.MaxKnown, c.MaxRetry), n, 0)
+}
+
+// sooner is when an attempt with outcome o at a destination whose limit is known
+// is made again: soon where it says nothing of the message. What may have
+// arrived already waits longer each time, for each repetition may be one more
+// that a person reads.
+func (c *Config) sooner(e *gateway.Envelope, o gateway.Outcome, now time.Time, chance float64) time.Time {
+	most := min(c.MaxKnown, c.MaxRetry)
+	if o.Unknown {
+		most = c.MaxRetry
+	}
+	return c.within(e, now.Add(doubled(min(c.FirstKnown, c.FirstRetry), most, e.Attempts, chance)))
 }
 
 // end is when e has waited long enough to bounce.

@@ -26,7 +26,8 @@ type destination struct {
 	size   int // entries in groups
 
 	running int
-	limit   int // of window
+	limit   int  // of window
+	known   bool // the courier knows the limit
 	window  int
 	fails   int // to get as far as MAIL, since the last success
 	pauses  int // in a row
@@ -44,7 +45,7 @@ type group struct {
 // newDestination makes a destination; known is its limit, 0 when it has to be
 // found out.
 func newDestination(name string, known int, c *Config) *destination {
-	d := &destination{name: name, byKey: map[groupKey]*group{}, limit: known, window: known}
+	d := &destination{name: name, byKey: map[groupKey]*group{}, limit: known, known: known > 0, window: known}
 	if known <= 0 {
 		d.limit, d.window = c.PerDestination, min(firstWindow, c.PerDestination)
 	}
@@ -140,8 +141,22 @@ func (d *destination) learn(o gateway.Outcome, c *Config, now time.Time) (dead b
 	d.window = 1
 	d.last = o
 	d.last.Segments = nil // how far one message came says nothing of the others
-	d.until = now.Add(c.backoff(d.pauses, 0))
+	d.until = now.Add(c.pause(d.pauses, d.known))
 	return true
+}
+
+// reopen ends a pause.
+func (d *destination) reopen() {
+	d.until = time.Time{}
+	if d.known {
+		d.fails, d.window = 0, d.limit
+	}
+}
+
+// ofTheLink reports whether an outcome speaks of the way there rather than of
+// the message: the destination was not reached, or lost before it answered.
+func ofTheLink(o gateway.Outcome) bool {
+	return o.Result == gateway.Deferred && (o.Unknown || unreachable(o))
 }
 
 // unreachable reports whether an outcome speaks of the host rather than of the

@@ -271,7 +271,7 @@ func (q *Queue) reopen(name string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if d := q.destinations[name]; d != nil {
-		d.until = time.Time{}
+		d.reopen()
 		q.listLocked(d)
 	}
 }

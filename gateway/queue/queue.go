@@ -57,6 +57,13 @@ type Config struct {
 	MaxAge      time.Duration // 120 h; then an envelope bounces
 	DelayNotice time.Duration // 4 h; negative: none
 
+	// Where the courier knows a destination's limit, these bound the wait after
+	// its link failed or it asked for less: 5 s, doubled up to 30 s, where the
+	// waits above are not shorter. Such a destination is one partner with whom
+	// that is agreed, and what waits for it is for people who wait.
+	FirstKnown time.Duration
+	MaxKnown   time.Duration
+
 	Workers        int           // attempts at once: 200
 	PerDestination int           // attempts at once to one destination: 20
 	GroupSize      int           // envelopes in one attempt: 100
@@ -86,6 +93,8 @@ func (c *Config) setDefaults() {
 	c.MaxRetry = max(c.MaxRetry, c.FirstRetry)
 	or(&c.MaxAge, 120*time.Hour)
 	or(&c.DelayNotice, 4*time.Hour)
+	or(&c.FirstKnown, 5*time.Second)
+	or(&c.MaxKnown, 30*time.Second)
 	or(&c.Workers, 200)
 	or(&c.PerDestination, 20)
 	or(&c.GroupSize, 100)

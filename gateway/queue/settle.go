@@ -336,7 +336,11 @@ func (q *Queue) plan(st *settlement, before gateway.Envelope) gateway.Envelope {
 	case !st.until.IsZero():
 		after = q.config.postpone(before, st.until, st.outcome, q.now())
 	default:
-		after = q.config.decide(before, st.outcome, q.now(), q.random.draw())
+		now, chance := q.now(), q.random.draw()
+		after = q.config.decide(before, st.outcome, now, chance)
+		if after.State == gateway.Queued && ofTheLink(st.outcome) && q.courier.Limit(st.entry.destination) > 0 {
+			after.Next = q.config.sooner(&after, st.outcome, now, chance)
+		}
 	}
 	if before.State != gateway.Queued && after.State != gateway.Delivered {
 		after.State, after.Next, after.Hold = before.State, before.Next, before.Hold // held or ended by somebody else: that stands

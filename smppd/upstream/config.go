@@ -45,11 +45,15 @@ type Config struct {
 	// ParseReceipt reads a delivery receipt (SMPP v3.4 Appendix B); false when
 	// the segment holds none. It is called for what says it is one.
 	ParseReceipt func(*gateway.Segment) (gateway.Receipt, bool)
-	Dial         func(ctx context.Context, network, addr string) (net.Conn, error)
-	Now          func() time.Time // for outcomes; time.Now
-	Chance       func() float64   // in [0, 1), for jitter; math/rand/v2
-	Logger       *slog.Logger     // nil: silent
-	Metrics      prometheus.Registerer
+	// Ready is called when segments can leave again: a bind that sends is up, or
+	// the carrier took one after it had asked for a pause. It must be quick; nil:
+	// nobody wants to know.
+	Ready   func()
+	Dial    func(ctx context.Context, network, addr string) (net.Conn, error)
+	Now     func() time.Time // for outcomes; time.Now
+	Chance  func() float64   // in [0, 1), for jitter; math/rand/v2
+	Logger  *slog.Logger     // nil: silent
+	Metrics prometheus.Registerer
 }
 
 // Timers of the sessions; the first two are those of SMPP v3.4 section 7.2.
@@ -101,6 +105,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.ParseReceipt == nil {
 		c.ParseReceipt = func(*gateway.Segment) (gateway.Receipt, bool) { return gateway.Receipt{}, false }
+	}
+	if c.Ready == nil {
+		c.Ready = func() {}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -63,6 +63,9 @@ func (c *Client) once(ctx context.Context, r *role, in *inbox) error {
 		_ = l.conn.Close()
 		return errors.New("the client ends")
 	}
+	if r.sends {
+		c.config.Ready()
+	}
 	c.log.Info("bound to the carrier", "name", r.name(), "host", c.config.Addr, "tls", l.tls.Version)
 	l.serve(ctx)
 	l.mu.Lock()

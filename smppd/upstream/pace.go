@@ -71,11 +71,14 @@ func (p *pause) crowded(written, now time.Time) bool {
 	return true
 }
 
-// taken takes note of a segment, written at that time, that the carrier took.
-func (p *pause) taken(written time.Time) {
+// taken takes note of a segment, written at that time, that the carrier took. It
+// reports whether this is the end of pauses.
+func (p *pause) taken(written time.Time) (over bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !written.Before(p.until) {
-		p.in = 0
+	if p.in == 0 || written.Before(p.until) {
+		return false
 	}
+	p.in = 0
+	return true
 }

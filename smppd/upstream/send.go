@@ -152,7 +152,9 @@ func (s *sending) judge(l *link, a answer, r *gateway.SegmentResult) *trouble {
 	}
 	switch v.class {
 	case taken:
-		c.pause.taken(a.at)
+		if c.pause.taken(a.at) {
+			c.config.Ready()
+		}
 		r.Sent, r.Unknown, r.ID = true, false, gateway.Sensitive(a.id)
 	case crowded:
 		if now := time.Now(); c.pause.crowded(a.at, now) {
