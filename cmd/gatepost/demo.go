@@ -55,6 +55,7 @@ func (d demoCmd) Run(ctx context.Context, env environment) error {
 // run serves until ctx ends, or once until the samples have been dealt with.
 func (w *demo) run(ctx context.Context, env environment, once bool) error {
 	go w.box.serve(ctx, w.smtp, w.web)
+	go w.box.network.serve(ctx, w.sms)
 	done := make(chan error, 1)
 	ctx, end := context.WithCancel(ctx)
 	defer end()
@@ -82,6 +83,8 @@ func (w *demo) run(ctx context.Context, env environment, once bool) error {
 type demo struct {
 	box       *mailbox
 	smtp, web net.Listener
+	sms       net.Listener // of the carrier
+	pat, kim  string       // telephone numbers
 	config    *config.Config
 	env       environment
 	out       io.Writer
@@ -90,19 +93,21 @@ type demo struct {
 }
 
 func newDemo(dir string, env environment) (*demo, error) {
-	d := &demo{box: new(mailbox), out: env.out, dir: dir, patience: 15 * time.Second}
-	var err error
-	if d.smtp, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-		return nil, err
+	d := &demo{box: &mailbox{network: new(centre)}, out: env.out, dir: dir, patience: 15 * time.Second}
+	for _, l := range []*net.Listener{&d.smtp, &d.web, &d.sms} {
+		var err error
+		if *l, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			return nil, err
+		}
 	}
-	if d.web, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-		return nil, err
-	}
-	ports, err := freePorts(4)
+	_, err := os.Stat(filepath.Join(dir, "data"))
+	d.pat, d.kim = telephones(err == nil)
+	ports, err := freePorts(5)
 	if err != nil {
 		return nil, err
 	}
-	text := fmt.Sprintf(demoConfig, dir, dir, dir, ports[0], ports[1], ports[2], ports[3], d.smtp.Addr(), d.smtp.Addr(), d.smtp.Addr(), ports[2])
+	text := fmt.Sprintf(demoConfig, dir, dir, dir, ports[0], ports[1], ports[2], ports[3], ports[4], d.smtp.Addr(), d.smtp.Addr(), d.smtp.Addr(), ports[2],
+		demoEsme, dir, demoLine, demoDesk, d.sms.Addr(), dir)
 	d.env = env
 	d.env.config = filepath.Join(dir, "gatepost.yaml")
 	log, err := os.OpenFile(filepath.Join(dir, "gatepost.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
@@ -111,7 +116,7 @@ func newDemo(dir string, env environment) (*demo, error) {
 	}
 	d.env.err = log
 	for name, content := range map[string]string{
-		"gatepost.yaml": text, "policy.yaml": demoPolicy(), "contacts.csv": demoContacts, "ann.password": demoPassword + "\n", "mail.eml": samples()[1].body,
+		"gatepost.yaml": text, "policy.yaml": demoPolicy(), "contacts.csv": fmt.Sprintf(demoContacts, d.pat), "ann.password": demoPassword + "\n", "esme.password": demoEsmePass + "\n", "mail.eml": samples()[1].body,
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			return nil, err
@@ -161,6 +166,22 @@ func (d *demo) play(ctx context.Context) error {
 	if n := d.waitForMail(ctx); n != expectedOutside {
 		wrong = append(wrong, fmt.Sprintf("%d mails arrived outside, not %d", n, expectedOutside))
 	}
+	story, err := d.playSMS(ctx)
+	if err != nil {
+		wrong = append(wrong, err.Error())
+	}
+	fmt.Fprintf(d.out, demoNext, d.web.Addr(), d.config.Viewer.URL, d.pat,
+		d.commands("held list", "queue list --state delivered", "explain "+filepath.Join(d.dir, "mail.eml"), "message show "+ids[1], "audit verify"),
+		d.commands("audit show "+story.secured, "consent list", "audit show "+story.refused),
+		d.config.Listen.Relay, d.config.Listen.Admin, d.config.Listen.SMPP, demoEsme, demoEsmePass)
+	if len(wrong) > 0 {
+		return exit{exitSoftware, fmt.Errorf("the demo did not go as told: %s (log: %s)", strings.Join(wrong, "; "), filepath.Join(d.dir, "gatepost.log"))}
+	}
+	return nil
+}
+
+// commands spells commands as they are typed, a line each.
+func (d *demo) commands(list ...string) string {
 	say := "gatepost"
 	if program, err := os.Executable(); err == nil {
 		say = program
@@ -168,12 +189,11 @@ func (d *demo) play(ctx context.Context) error {
 			say = "go run ./cmd/gatepost"
 		}
 	}
-	say += " --config " + d.env.config
-	fmt.Fprintf(d.out, demoNext, d.web.Addr(), d.config.Viewer.URL, say, say, say, filepath.Join(d.dir, "mail.eml"), say, ids[1], say, d.config.Listen.Admin, d.config.Listen.Relay)
-	if len(wrong) > 0 {
-		return exit{exitSoftware, fmt.Errorf("the demo did not go as told: %s (log: %s)", strings.Join(wrong, "; "), filepath.Join(d.dir, "gatepost.log"))}
+	var b strings.Builder
+	for _, c := range list {
+		fmt.Fprintf(&b, "  %s --config %s %s\n", say, d.env.config, c)
 	}
-	return nil
+	return b.String()
 }
 
 // send sends the samples and shows what the gateway answered. It returns what

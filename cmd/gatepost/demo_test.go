@@ -33,7 +33,7 @@ func TestDemo(t *testing.T) {
 			t.Errorf("a line of %d characters: %s", len(line), line)
 		}
 	}
-	page := regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(text)
+	page := regexp.MustCompile(`arrived outside: +(http://127\.0\.0\.1:\d+)`).FindStringSubmatch(text)[1]
 	code, box := fetch(t, http.DefaultClient, page)
 	if code != 200 || strings.Count(box, "<article>") < expectedOutside || !strings.Contains(box, "Open the secure message") || strings.Contains(box, "benign") {
 		t.Errorf("the mailbox page: %d\n%s", code, box)
@@ -50,16 +50,23 @@ func TestDemo(t *testing.T) {
 	if _, gate := fetch(t, http.DefaultClient, link[1]); !strings.Contains(gate, "p•••@h•••.example") {
 		t.Errorf("the page does not say that the code goes to another address than the link:\n%s", gate)
 	}
-	tried := 0
+	checkPhones(t, page, box)
+	tried, said := 0, ""
 	for _, m := range regexp.MustCompile(`(?m)--config (\S+) (.+)$`).FindAllStringSubmatch(text, -1) {
 		tried++
 		var o, e bytes.Buffer
 		if code := run(t.Context(), append([]string{"--config", m[1]}, strings.Fields(m[2])...), environment{out: &o, err: &e}); code != 0 || o.Len() == 0 || o.String() == "none\n" {
 			t.Errorf("%s: exit %d\n%s%s", m[2], code, o.String(), e.String())
 		}
+		said += o.String()
 	}
-	if tried != 5 {
-		t.Errorf("%d commands were told, not 5", tried)
+	if tried != 8 {
+		t.Errorf("%d commands were told, not 8", tried)
+	}
+	for _, want := range []string{"rules=stop", " stopped ", "opens_by=other_channel"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("the commands do not show %q", want)
+		}
 	}
 	end()
 	if code := <-done; code != 0 {

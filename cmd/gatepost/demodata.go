@@ -22,7 +22,7 @@ organization: {name: Example Clinic, domains: [clinic.example], help: "+1 555 01
 data_dir: %s/data
 key_dir: %s/keys
 policy: %s/policy.yaml
-listen: {relay: "127.0.0.1:%d", submission: "127.0.0.1:%d", viewer: "127.0.0.1:%d", admin: "127.0.0.1:%d"}
+listen: {relay: "127.0.0.1:%d", submission: "127.0.0.1:%d", viewer: "127.0.0.1:%d", admin: "127.0.0.1:%d", smpp: "127.0.0.1:%d"}
 tls: {viewer: false}
 relay: {trusted: [127.0.0.0/8]}
 routes:
@@ -31,6 +31,10 @@ routes:
   - {domain: "*", via: "%s", tls: none}
 viewer: {url: "http://127.0.0.1:%d"}
 queue: {first_retry: 2s}
+sms:
+  accounts:
+    - {system_id: %s, password: {file: "%s/esme.password"}, senders: ["%s"], inbox: %s}
+  upstream: {addr: "%s", system_id: clinic, password: {file: "%s/esme.password"}}
 `
 
 // demoPolicy is the shipped policy with two partners who have forced TLS.
@@ -40,8 +44,10 @@ func demoPolicy() string {
 
 const demoPassword = "demo-ann-password"
 
-const demoContacts = `email,email2,language,name,patient
-pat@out.example,pat@home.example,en,Pat Jones,true
+const demoDesk = "frontdesk@clinic.example"
+
+const demoContacts = `email,email2,phone,language,name,patient
+pat@out.example,pat@home.example,%s,en,Pat Jones,true
 `
 
 // sample is a mail of the demo.
@@ -203,17 +209,18 @@ Look at what arrived outside:   http://%s
   There you can answer, choose a PIN and have the browser remembered; the next
   message then opens more easily. "message recall ID" takes a message back.
 
-Simulated here: hospital.example gets its mail in the clear, because the route
-promises TLS (enforces_tls) and the demo's mailbox has none; and the viewer
-speaks plain HTTP, which it does on loopback only.
+  Beside the mails are the telephones. The link on %s asks for a code,
+  too, which goes by mail. "write from this telephone" answers, stops and resumes.
 
-Then, in another terminal:
-  %s held list
-  %s queue list --state delivered
-  %s explain %s
-  %s message show %s
-  %s audit verify
-  metrics: http://%s/metrics      SMTP for your own tries: %s
+Simulated here: the carrier; the viewer's plain HTTP, which it speaks on loopback
+only; and hospital.example gets its mail in the clear, because the route promises
+TLS (enforces_tls) and the demo's mailbox has none.
+
+Then, in another terminal, of the mails:
+%sand of the short messages the one that became a link, who said STOP, and what was
+refused after that:
+%sFor your own tries: SMTP %s, metrics http://%s/metrics,
+SMPP %s as %s with the password %s
 
 Ctrl-C ends the demo.
 `

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"html/template"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -27,6 +26,8 @@ import (
 // everything and a web page that shows what arrived. It is an independent
 // peer on purpose: it shares no code with the gateway.
 type mailbox struct {
+	network *centre // whose telephones are shown, too; nil: none
+
 	mu    sync.Mutex
 	mails []captured
 }
@@ -157,17 +158,12 @@ func (m *mailbox) serve(ctx context.Context, smtpListener, webListener net.Liste
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", m.page)
 	mux.HandleFunc("GET /raw/{n}", m.raw)
-	web := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	mux.HandleFunc("GET /phone/{number}", m.phone)
+	mux.HandleFunc("POST /phone/{number}", m.write)
+	web := &http.Server{Handler: http.NewCrossOriginProtection().Handler(mux), ReadHeaderTimeout: 5 * time.Second}
 	go func() { _ = web.Serve(webListener) }()
 	<-ctx.Done()
 	_ = errors.Join(s.Close(), web.Close())
-}
-
-func (m *mailbox) page(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
-	if err := mailboxPage.Execute(w, m.list()); err != nil {
-		return // the browser went away
-	}
 }
 
 func (m *mailbox) raw(w http.ResponseWriter, r *http.Request) {
@@ -181,14 +177,3 @@ func (m *mailbox) raw(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	fmt.Fprint(w, list[n].Raw)
 }
-
-var mailboxPage = template.Must(template.New("mailbox").Parse(`<!doctype html><html lang="en"><meta charset="utf-8">
-<meta name="viewport" content="width=device-width,initial-scale=1"><meta http-equiv="refresh" content="5"><title>What arrived outside</title>
-<style>body{font:16px/1.5 system-ui,sans-serif;max-width:50rem;margin:1rem auto;padding:0 1rem;color:#1b1f24;background:#fff}
-article{border:1px solid #d0d7de;border-radius:8px;padding:.5rem 1rem;margin:1rem 0}h2{font-size:1.1rem;margin:.2rem 0}
-pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#f6f8fa;padding:.6rem;border-radius:6px}a{color:#0a58ca}small{color:#57606a}
-.code{font-size:1.6rem;letter-spacing:.15em}</style>
-<h1>What arrived outside</h1><p>This is the mailbox of everybody outside the organization, and the next hop of the gateway. The page renews itself.</p>
-{{range $i, $m := .}}<article><h2>{{.Subject}}</h2><small>to {{range .To}}{{.}} {{end}}· envelope sender &lt;{{.From}}&gt; from {{.Hello}} · {{.At.Format "15:04:05"}} · <a href="/raw/{{$i}}">every octet</a></small>
-{{if .Link}}<p><a href="{{.Link}}">Open the secure message</a></p>{{end}}{{if .Code}}<p class="code">{{.Code}}</p>{{end}}<pre>{{.Text}}</pre></article>
-{{else}}<p>Nothing yet.</p>{{end}}</html>`))
