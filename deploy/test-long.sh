@@ -2,7 +2,8 @@
 # What takes too long for test.sh. Parts, all of them without an argument:
 #
 #   fuzz     each fuzz target for FUZZ_SECONDS (300)
-#   kills    KILLS (200) times kill -9 of the binary under load
+#   kills    KILLS (200) times kill -9 of the binary under load of mail, SMS_KILLS (20) times of short messages
+#   carrier  STORM (60s) of each trouble that a carrier of short messages can make, under load
 #   probes   crash and next-hop probes from outside, where GATEPOST_TOOLS names their folder
 #   repeat   the stories with real peers TIMES (10) times under the race detector
 #   soak     SOAK_MINUTES (30) of mixed traffic; memory and open files must not grow
@@ -10,6 +11,7 @@
 # Ends with "N passed, N failed".
 set -uo pipefail
 cd "$(dirname "$0")/.."
+. deploy/peers.sh
 work=$(mktemp -d)
 children=()
 cleanup() {
@@ -31,7 +33,7 @@ part() { # name, command…
     echo "FAIL  $name ($((SECONDS - start)) s)"
     tail -60 "$work/part.log"
   fi
-  grep -hE 'accepted over|MEASURED' "$work/part.log" | head -3
+  grep -hE 'accepted over|again because|MEASURED' "$work/part.log" | head -8
 }
 
 fuzz() {
@@ -43,7 +45,12 @@ fuzz() {
   done < <(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u)
 }
 
-kills() { part "${KILLS:-200} kills" env GATEPOST_KILLS="${KILLS:-200}" go test -count=1 -timeout 60m -run '^TestKilledServerLosesNothing$' -v ./deploy/e2e; }
+kills() {
+  part "${KILLS:-200} kills" env GATEPOST_KILLS="${KILLS:-200}" go test -count=1 -timeout 60m -run '^TestKilledServerLosesNothing$' -v ./deploy/e2e
+  part "${SMS_KILLS:-20} kills, short messages" env GATEPOST_PEERS=required GATEPOST_KILLS="${SMS_KILLS:-20}" go test -count=1 -timeout 60m -run '^TestSMSKilledServerLosesNothing$' -v ./deploy/e2e
+}
+
+carrier() { part "a carrier in trouble for ${STORM:-60s} each" env GATEPOST_PEERS=required GATEPOST_SMS_STORM="${STORM:-60s}" go test -count=1 -timeout 60m -run '^TestSMSBrokenCarrier$' -v ./deploy/e2e; }
 
 repeat() { part "stories ${TIMES:-10} times" env GATEPOST_PEERS=required go test -race -count="${TIMES:-10}" -timeout 5h ./deploy/e2e; }
 
@@ -90,9 +97,9 @@ probes() {
 }
 
 case "${1:-all}" in
-fuzz | kills | probes | repeat | soak) "$1" ;;
-all) fuzz; kills; probes; repeat; soak ;;
-*) sed -n '2,11p' "$0"; exit 64 ;;
+fuzz | kills | carrier | probes | repeat | soak) "$1" ;;
+all) fuzz; kills; carrier; probes; repeat; soak ;;
+*) sed -n '2,12p' "$0"; exit 64 ;;
 esac
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -193,7 +193,7 @@ packages=$(go list ./... | grep -v '/deploy/e2e$')
 suite "packages" -timeout 15m $packages
 # shellcheck disable=SC2086
 suite "packages with the race detector" -race -timeout 20m $packages
-suite "stories of the binary with real peers, with the race detector" -race -timeout 20m ./deploy/e2e
+suite "stories of the binary with real peers, with the race detector" -race -timeout 30m ./deploy/e2e
 fuzz
 
 echo "took $((SECONDS / 60)) min $((SECONDS % 60)) s"

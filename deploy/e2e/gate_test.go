@@ -22,7 +22,7 @@ type gate struct {
 	t                                         *testing.T
 	dir, data, keys, file, logFile            string
 	relay, inbound, submission, viewer, admin string
-	smpp                                      string // where applications bind; "" without short messages
+	smpp, smpps                               string // where applications bind; "" without short messages
 	process                                   *process
 }
 
@@ -47,7 +47,7 @@ func newGate(t *testing.T, s settings) *gate {
 		g.data = filepath.Join(dir, "data")
 	}
 	if s.smsc != "" {
-		g.smpp = freeAddr(t)
+		g.smpp, g.smpps = freeAddr(t), freeAddr(t)
 	}
 	g.configure(s)
 	t.Cleanup(g.finish)
@@ -70,7 +70,8 @@ func (g *gate) configure(s settings) {
 		write(g.t, filepath.Join(g.dir, "policy.yaml"), s.policy)
 		line("policy: policy.yaml")
 	}
-	line("listen: {relay: %q, inbound: %q, submission: %q, viewer: %q, admin: %q, smpp: %q}", g.relay, g.inbound, g.submission, g.viewer, g.admin, g.smpp)
+	line("listen: {relay: %q, inbound: %q, submission: %q, viewer: %q, admin: %q, smpp: %q, smpps: %q}",
+		g.relay, g.inbound, g.submission, g.viewer, g.admin, g.smpp, g.smpps)
 	line("tls: {viewer: false}")
 	line("relay: {trusted: [127.0.0.0/8]}")
 	line("viewer: {url: \"http://%s\"}", g.viewer)

@@ -7,6 +7,7 @@
 //   port            0 takes a free one; the event listening {port} says which
 //   system_id, password
 //                   of the only account; empty lets everybody in
+//   key, cert       files of PEM: it speaks TLS
 //   ids, receipt_ids  spelling of a message_id in the response and in the
 //                   receipt: hex | HEX | dec | zeros (decimal, 10 digits)
 //   receipt         after | before (its response) | none; where one was asked for
@@ -20,7 +21,8 @@
 //   nack, count     the next are answered with generic_nack of this status
 //   hang            nothing is answered, and nothing is read any more
 //   silent          submit_sm are read and never answered
-//   drop            after that many further submit_sm, unanswered, the link is cut
+//   drop            after that many further submit_sm, unanswered, the link is cut;
+//                   drops: half of them are answered, and the next link is cut, too
 //   deny            binds are refused with this status
 //
 // Commands: {do: "set", …settings}; {do: "close"} cuts every link;
@@ -30,12 +32,13 @@
 //
 // Events: listening, bind {link, system_id, mode, status}, submit {link, number, id, status, …},
 // answered {id: number, link, status} once its response was written, delivered {tag, status}, closed {link}.
+const fs = require('fs')
 const smpp = require('smpp')
 const { commands, ends, segments, told, ...text } = require('./text')
 
 const s = {
   port: 0, system_id: '', password: '', ids: 'hex', receipt_ids: '', receipt: 'after', form: 'both', times: 1, intermediate: false,
-  state: 'DELIVRD', err: '000', late: 0, turn: 0, status: 0, nack: 0, count: 0, hang: false, silent: false, drop: 0, deny: 0,
+  state: 'DELIVRD', err: '000', late: 0, turn: 0, status: 0, nack: 0, count: 0, hang: false, silent: false, drop: 0, drops: false, deny: 0,
   ...JSON.parse(process.argv[2] || '{}')
 }
 const states = { ENROUTE: 1, DELIVRD: 2, EXPIRED: 3, DELETED: 4, UNDELIV: 5, ACCEPTD: 6, UNKNOWN: 7, REJECTD: 8 }
@@ -117,13 +120,17 @@ function submitted (session, pdu) {
     status = s.status
     nack = s.nack
   }
-  const unanswered = s.silent || s.hang || s.drop > 0
+  const unanswered = s.silent || s.hang || (s.drop > 0 && !(s.drops && m.number % 2))
   say({ event: 'submit', link: session.link, number: m.number, id: spell(m.number, s.ids), status: unanswered ? -1 : nack || status, ...t })
-  if (s.drop > 0 && --s.drop === 0) return session.destroy()
+  if (s.drop > 0 && --s.drop === 0) {
+    if (s.drops) s.drop = 5
+    return session.destroy()
+  }
   if (!unanswered) respond(session, pdu, m, status, nack)
 }
 
-const server = smpp.createServer({}, session => {
+const tls = s.key ? { key: fs.readFileSync(s.key), cert: fs.readFileSync(s.cert) } : {}
+const server = smpp.createServer(tls, session => {
   session.setMaxListeners(0)
   session.link = ++links
   session.on('error', () => session.destroy())
