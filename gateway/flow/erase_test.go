@@ -122,3 +122,52 @@ func TestEraseWaitsForWhatIsOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestEraseTelephone: a contact is forgotten with the telephone that is theirs
+// alone; one that others have, too, stays.
+func TestEraseTelephone(t *testing.T) {
+	w, kv := newWorld(t), emptyStore()
+	w.submitInto(t, kv, short(t, secretBody, phoneSecure))
+	w.settle(t, kv)
+	w.hears(t, kv, "an answer", phoneSecure, "+15550001111")
+	err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+		if _, err := operation(ctx, f, "contact.import", nil, "email,phone\npat@home.example,"+phoneSecure+"\nkim@home.example,"+phonePass+"\nlee@home.example,"+phonePass+"\n"); err != nil {
+			return err
+		}
+		for _, name := range []string{"pat@home.example", "kim@home.example"} {
+			if _, err := operation(ctx, f, "contact.erase", url.Values{"name": {name}}, ""); err != nil {
+				return err
+			}
+		}
+		time.Sleep(time.Hour)
+		f.agendaOnce(ctx)
+		if _, err := operation(ctx, f, "contact.show", url.Values{"name": {phoneSecure}}, ""); err == nil {
+			t.Error("the telephone is still known")
+		}
+		if _, err := operation(ctx, f, "contact.show", url.Values{"name": {phonePass}}, ""); err != nil {
+			t.Errorf("a telephone that others have is gone: %v", err)
+		}
+		for _, table := range []store.Table{store.Dialogs, store.Links, store.Envelopes, store.Outbox} {
+			if err := f.Store.Scan(ctx, store.Prefix(table), func(it store.Item) bool {
+				if strings.Contains(string(it.Value), strings.TrimPrefix(phoneSecure, "+")) {
+					t.Errorf("table %c still holds the number", table)
+				}
+				return true
+			}); err != nil {
+				return err
+			}
+		}
+		err := each(ctx, f.Store, store.Prefix(store.Messages), func(m *gateway.Message) {
+			if m.Ends != nil && (m.Ends.Dest.Addr == phoneSecure[1:] || m.Ends.Source.Addr == phoneSecure[1:]) || m.From.IsPhone() {
+				t.Errorf("message %v still has the number", m.ID)
+			}
+		})
+		if err != nil {
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -34,7 +34,7 @@ type contactLine struct {
 
 func contactOf(p people.Person) contactLine {
 	return contactLine{
-		Kind: "contact", Email: p.Address.Wire(), Email2: p.Second.Wire(), Phone: p.Phone.Reveal(), Language: p.Language, Name: p.Name.Reveal(),
+		Kind: "contact", Email: shownTo(p.Address), Email2: p.Second.Wire(), Phone: p.Phone.Reveal(), Language: p.Language, Name: p.Name.Reveal(),
 		PIN: p.PIN != nil, Chosen: p.Chosen != nil, Patient: p.Patient, Consents: append([]string{}, p.Consents...), Ref: p.Ref.String(),
 		Created: p.Created, Updated: p.Updated,
 	}
@@ -182,7 +182,7 @@ func (f *Flow) exportWritten(ctx context.Context, c Call, p people.Person, refs 
 	err := each(ctx, f.Store, store.Prefix(store.Messages), func(m *gateway.Message) {
 		if slices.Contains(refs, m.Author) { // not what only claims to be theirs
 			lines = append(lines, exportedMessage{
-				Kind: "message", ID: m.ID.String(), Thread: shownThread(m.Thread), Wrote: true, At: m.Accepted, From: p.Address.Wire(),
+				Kind: "message", ID: m.ID.String(), Thread: shownThread(m.Thread), Wrote: true, At: m.Accepted, From: shownTo(p.Address),
 				Subject: m.Subject.Reveal(), Bytes: m.Body.Size, Retain: m.Retain,
 			})
 		}
@@ -221,6 +221,9 @@ func (f *Flow) contactErase(ctx context.Context, c Call) error {
 	if a.In(f.set().Domains) {
 		return usage("that is an address of the organization: user disable ends its log-ins, and its mail stays staff's")
 	}
+	if err := f.eraseTelephone(ctx, a, c.Actor); err != nil {
+		return err
+	}
 	done, err := f.erase(ctx, a, c.Actor)
 	if errors.Is(err, people.ErrUnknown) {
 		return notFound("contact")
@@ -229,4 +232,28 @@ func (f *Flow) contactErase(ctx context.Context, c Call) error {
 		return err
 	}
 	return c.line(done)
+}
+
+// eraseTelephone forgets the telephone that is a contact's alone. It goes
+// first: whoever repeats what was cut off finds the contact still.
+func (f *Flow) eraseTelephone(ctx context.Context, a gateway.Address, actor string) error {
+	p, err := f.People.Find(ctx, a)
+	if errors.Is(err, people.ErrUnknown) || err == nil && p.Phone == "" {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	phone, err := gateway.PhoneAddress(p.Phone.Reveal())
+	if err != nil {
+		return nil
+	}
+	is, err := f.People.Find(ctx, phone)
+	if errors.Is(err, people.ErrUnknown) || err == nil && is.Second.Key() != a.Key() {
+		return nil
+	}
+	if err == nil {
+		_, err = f.erase(ctx, phone, actor)
+	}
+	return err
 }

@@ -144,7 +144,7 @@ func (f *Flow) contactShow(ctx context.Context, c Call) error {
 		Ref      string       `json:"ref"`
 		Created  time.Time    `json:"created"`
 	}{
-		p.Address.Wire(), p.Second.Wire(), p.Phone.Reveal(), p.Language, p.Name.Reveal(), kind != gateway.PINNone, string(kind), string(status.State),
+		shownTo(p.Address), p.Second.Wire(), p.Phone.Reveal(), p.Language, p.Name.Reveal(), kind != gateway.PINNone, string(kind), string(status.State),
 		p.Patient, append([]string{}, p.Consents...), devices, p.Ref.String(), p.Created,
 	})
 }
