@@ -379,14 +379,17 @@ func (a *arrival) build(ctx context.Context) (*store.Batch, *gateway.Message, er
 	if err := a.stageIncoming(ctx, b, m); err != nil {
 		return nil, nil, err
 	}
-	if a.outward == nil && f.fresh.wants(a.taken.size) && slices.ContainsFunc(envelopes, leavesNow) {
+	if a.outward == nil && f.fresh.wants(a.taken.size) && slices.ContainsFunc(envelopes, a.leavesNow) {
 		b.After(func() { f.fresh.put(m, a.taken.raw) })
 	}
 	return b, m, nil
 }
 
-// leavesNow reports whether the original is about to leave for an envelope.
-func leavesNow(e gateway.Envelope) bool { return e.State == gateway.Queued && e.Notice == nil }
+// leavesNow reports whether the original is about to leave for an envelope. What
+// waits for its hour does not wait in memory.
+func (a *arrival) leavesNow(e gateway.Envelope) bool {
+	return e.State == gateway.Queued && e.Notice == nil && e.Next.Before(a.now.Add(time.Minute))
+}
 
 func messageKey(id gateway.MessageID) []byte { return store.Key(store.Messages, id[:]) }
 

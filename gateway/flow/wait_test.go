@@ -101,3 +101,24 @@ func TestQuietHoursAndRates(t *testing.T) {
 	})
 	w.sound(t, kv)
 }
+
+// TestWhatWaitsIsNotKeptInMemory: its clear text lies sealed until its hour.
+func TestWhatWaitsIsNotKeptInMemory(t *testing.T) {
+	w, kv := newWorld(t), emptyStore()
+	w.must(t, kv, func(ctx context.Context, f *Flow) error {
+		f.Configure(w.settings(), judgeWith(t, `  - {id: night, reason: by day, when: 'recipient.domain == "night.example"', then: {until: 1}}
+`))
+		late, err := accept(ctx, f, submissionTo("a@night.example"), testMail)
+		if err != nil {
+			return err
+		}
+		soon, err := accept(ctx, f, submissionTo("b@out.example"), testMail)
+		if _, _, ok := f.fresh.get(late); ok {
+			t.Error("a mail that waits for hours is in memory")
+		}
+		if _, _, ok := f.fresh.get(soon); !ok {
+			t.Error("a mail that leaves now is read again")
+		}
+		return err
+	})
+}
