@@ -24,7 +24,7 @@ func smsSettings(c *config.Config) (*flow.SMSSettings, error) {
 	if c.SMS == nil {
 		return nil, nil
 	}
-	s := &flow.SMSSettings{Domain: c.SMS.Domain, PartTimeout: c.SMS.Timers.PartTimeout}
+	s := &flow.SMSSettings{Domain: c.SMS.Domain, Country: c.SMS.Country, PartTimeout: c.SMS.Timers.PartTimeout}
 	if c.SMS.Sender != "" {
 		var err error
 		if s.Sender, err = gateway.ParseLine(c.SMS.Sender); err != nil {

@@ -18,6 +18,9 @@ func (k *checker) sms() {
 	if k.SMS.Domain != "" && (k.SMS.Domain == k.Replies.Domain || slices.Contains(k.Organization.Domains, k.SMS.Domain)) {
 		k.bad("sms.domain", "%s has mailboxes: numbers need a domain of their own", quote(k.SMS.Domain))
 	}
+	if c := k.SMS.Country; c != "" && (len(c) != 2 || strings.Trim(c, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "") {
+		k.bad("sms.country", "%s is no country: two capital letters, such as US or DE", quote(c))
+	}
 	if k.SMS.Sender != "" {
 		k.smsSender("sms.sender", k.SMS.Sender)
 	}

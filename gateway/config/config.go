@@ -156,6 +156,7 @@ const AnySender = "*"
 type SMS struct {
 	Domain   string       `yaml:"domain" doc:"mail to +number@domain becomes SMS. Absent: sms.<first domain>"`
 	Accounts []SMSAccount `yaml:"accounts" doc:"applications that may bind"`
+	Country  string       `yaml:"country" doc:"home of numbers without a country code, such as US (ISO 3166-1): STOP then holds however a number is spelled. Empty: such numbers are taken as they are"`
 	Sender   string       `yaml:"sender" doc:"source address of Gatepost's own messages: codes, and notices for mail to a number. Empty: the first that an account names"`
 	Upstream *Upstream    `yaml:"upstream" doc:"the carrier's SMSC. Absent: messages wait"`
 	Timers   Timers       `yaml:"timers" doc:"of SMPP sessions"`

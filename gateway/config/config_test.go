@@ -229,6 +229,7 @@ func TestRefused(t *testing.T) {
 		{"sms inbox", org + "sms: {accounts: [{system_id: e, password: {file: ok}, senders: [\"*\"], inbox: a@out.example}]}\n", ":2:78: sms.accounts[0].inbox: is in no domain of organization.domains: answers would leave the organization"},
 		{"sms sender", org + "sms: {sender: \"a name too long\"}\n", `:2:15: sms.sender: "a name too long" is no source address: digits, "+" and digits, or a name of at most 11 characters`},
 		{"sms domain", org + "sms: {domain: Clinic.example}\n", `:2:15: sms.domain: "clinic.example" has mailboxes: numbers need a domain of their own`},
+		{"sms country", org + "sms: {country: usa}\n", `:2:16: sms.country: "usa" is no country: two capital letters, such as US or DE`},
 		{"sms ca", org + "sms: {upstream: {addr: \"127.0.0.1:1\", system_id: g, password: {file: ok}, ca: x.pem}}\n", ":2:79: sms.upstream.ca: needs tls: verify"},
 		{"sms account", org + "sms: {accounts: [{system_id: e}]}\n", ":2:18: sms.accounts[0].password: is missing: {file: NAME} or {env: NAME}"},
 	} {

@@ -78,7 +78,7 @@ sms: {accounts: [{system_id: e}], upstream: {addr: "127.0.0.1:1"}}
 	if err != nil {
 		t.Fatal(err)
 	}
-	named := regexp.MustCompile(`^(hostname|brand\[0\]\..*|organization\.(name|help|timezone)|policy|listen\.(smpp|imap)|relay\.trusted|routes\[\d\]\.(domain|via|tls|auth\..*)|sms\.sender|sms\.accounts\[0\]\..*|sms\.upstream\.(addr|system_id|password))$`)
+	named := regexp.MustCompile(`^(hostname|brand\[0\]\..*|organization\.(name|help|timezone)|policy|listen\.(smpp|imap)|relay\.trusted|routes\[\d\]\.(domain|via|tls|auth\..*)|sms\.(sender|country)|sms\.accounts\[0\]\..*|sms\.upstream\.(addr|system_id|password))$`)
 	for _, c := range Changes(minimal, example) {
 		if !named.MatchString(c.Path) {
 			t.Errorf("the example does not show the default of %s", c.Path)

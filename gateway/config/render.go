@@ -61,7 +61,7 @@ func exampleSMS() *SMS {
 	app := newValue(reflect.TypeFor[SMSAccount]()).Interface().(SMSAccount)
 	app.SystemID, app.Password = "esme1", Secret{File: "esme1.secret"}
 	app.Senders, app.Inbox = []string{"15550001111", "CLINIC"}, "frontdesk@clinic.example"
-	sms.Accounts = []SMSAccount{app}
+	sms.Accounts, sms.Country = []SMSAccount{app}, "US"
 	up := newValue(reflect.TypeFor[Upstream]()).Interface().(Upstream)
 	up.Addr, up.SystemID, up.Password = "127.0.0.1:2776", "gw", Secret{Env: "GATEPOST_SMSC"}
 	sms.Upstream = &up

@@ -45,6 +45,7 @@ func (c *Config) warnSMS(warn func(on bool, path, format string, args ...any)) {
 	if c.SMS == nil {
 		return
 	}
+	warn(c.SMS.Country == "", "sms.country", "is not set: a number without its country code is another telephone than the same number with it, also for STOP")
 	u := c.SMS.Upstream
 	warn(u == nil, "sms.upstream", "is not set: messages to telephones wait in the queue")
 	warn(!listens && len(c.SMS.Accounts) > 0, "listen.smpp", "is not set: no application can bind")

@@ -38,6 +38,9 @@ type SMSSettings struct {
 	// Sender is where Gatepost's own messages come from: codes, and notices for
 	// mail to a telephone. Zero: there are none.
 	Sender gateway.Line
+	// Country is the home of numbers without a country code, as ISO 3166-1
+	// spells it; "": such a number is taken as it is.
+	Country string
 	// PartTimeout is how long the missing part of a long text is waited for.
 	PartTimeout time.Duration
 }

@@ -40,7 +40,7 @@ func (f *Flow) phoneRecipient(set *Settings, s *gateway.Submission, to gateway.A
 	if !set.bridges(to) || set.SMS.sender().IsZero() || f.Texts == nil {
 		return faultNoBridge
 	}
-	if _, err := bridgedTo(to); err != nil {
+	if _, err := set.bridgedTo(to); err != nil {
 		return faultNoPhone
 	}
 	return nil
@@ -48,12 +48,12 @@ func (f *Flow) phoneRecipient(set *Settings, s *gateway.Submission, to gateway.A
 
 // bridgedTo is the telephone of an address of the domain of telephones.
 // People write numbers with dashes and points.
-func bridgedTo(a gateway.Address) (gateway.Address, error) {
+func (s *Settings) bridgedTo(a gateway.Address) (gateway.Address, error) {
 	line, err := gateway.ParseLine(strings.NewReplacer("-", "", ".", "").Replace(a.Local()))
 	if err != nil {
 		return gateway.Address{}, err
 	}
-	return line.Number()
+	return s.SMS.number(line)
 }
 
 // telephones puts telephones in the place of the addresses by which mail is
@@ -67,7 +67,7 @@ func (s *Settings) telephones(list []gateway.Recipient) []gateway.Recipient {
 		if !s.bridges(list[i].Address) {
 			continue
 		}
-		if phone, err := bridgedTo(list[i].Address); err == nil {
+		if phone, err := s.bridgedTo(list[i].Address); err == nil {
 			list[i].Address = phone
 		}
 	}

@@ -151,7 +151,7 @@ func (f *Flow) cancelPart(ctx context.Context, s *foundShort) error {
 
 // waitingShort returns what has not left of an account between two ends.
 func (f *Flow) waitingShort(ctx context.Context, account, serviceType string, source, dest gateway.Line) ([]foundShort, error) {
-	to, err := dest.Number()
+	to, err := f.set().SMS.number(dest)
 	if err != nil {
 		return nil, gateway.ErrNoShortMessage
 	}

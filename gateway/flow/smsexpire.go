@@ -74,7 +74,7 @@ func (f *Flow) assembleLate(ctx context.Context, b *store.Batch, x *longText, fi
 	}
 	in := &submitted{flow: f, set: set, policy: judge, account: account, peer: first.Peer, place: first.Place, to: first.To, now: f.Now()}
 	for _, line := range first.To {
-		phone, err := line.Number()
+		phone, err := set.SMS.number(line)
 		if err != nil {
 			return err
 		}

@@ -87,7 +87,7 @@ const listenerUpstream = "upstream"
 // place finds out who wrote, to whom, and what it belongs to.
 func (r *received) place(ctx context.Context) (err error) {
 	f := r.flow
-	if r.phone, err = sender(r.segments[0].Source); err != nil {
+	if r.phone, err = r.set.SMS.writer(r.segments[0].Source); err != nil {
 		return faultNoInbox.Because(err)
 	}
 	refs, err := f.People.Ensure(ctx, r.phone)
@@ -112,10 +112,10 @@ func (r *received) place(ctx context.Context) (err error) {
 	return nil
 }
 
-// sender is who is at the other end: a telephone, or a name that cannot be
+// writer is who is at the other end: a telephone, or a name that cannot be
 // answered.
-func sender(l gateway.Line) (gateway.Address, error) {
-	if a, err := l.Number(); err == nil {
+func (s *SMSSettings) writer(l gateway.Line) (gateway.Address, error) {
+	if a, err := s.number(l); err == nil {
 		return a, nil
 	}
 	return gateway.ParseAddress(strconv.Quote(l.Addr) + "@" + gateway.PhoneDomain)

@@ -116,7 +116,7 @@ func (f *Flow) admitShort(p gateway.Peer, s gateway.Segment, place gateway.Segme
 	in := &submitted{flow: f, set: set, policy: judge, account: account, peer: p, segment: s, place: place, now: f.Now()}
 	var refused []gateway.LineFault
 	for _, line := range to {
-		phone, err := line.Number()
+		phone, err := set.SMS.number(line)
 		if err != nil {
 			refused = append(refused, gateway.LineFault{Line: line, Fault: faultShortDest})
 			continue
