@@ -105,7 +105,7 @@ func parses(t *testing.T, line string) {
 // one of this version.
 func TestBooksShowRealCommands(t *testing.T) {
 	n := 0
-	for _, book := range []string{"../../README.md", "../../deploy/docs/operator.md"} {
+	for _, book := range []string{"../../README.md", "../../deploy/docs/operator.md", "../../deploy/docs/sms.md"} {
 		raw, err := os.ReadFile(book)
 		if err != nil {
 			t.Fatal(err)

@@ -57,7 +57,7 @@ func TestBackupsGoWhereTheUnitMayWrite(t *testing.T) {
 }
 
 // metricNames are the names that the code registers: written out, or put
-// together of the subsystem viewer and a name.
+// together of a subsystem and a name.
 func metricNames(t *testing.T) map[string]bool {
 	t.Helper()
 	whole := regexp.MustCompile(`"(gatepost_[a-z0-9_]+)"`)
@@ -71,9 +71,13 @@ func metricNames(t *testing.T) map[string]bool {
 		for _, hit := range whole.FindAllStringSubmatch(src, -1) {
 			names[hit[1]] = true
 		}
-		if area := regexp.MustCompile(`Subsystem: "([a-z]+)"`).FindStringSubmatch(src); area != nil {
-			for _, hit := range short.FindAllStringSubmatch(src, -1) {
-				names["gatepost_"+area[1]+"_"+hit[1]] = true
+		for _, area := range []*regexp.Regexp{regexp.MustCompile(`Subsystem: "([a-z]+)"`), regexp.MustCompile(`"gatepost_([a-z_]+)_" \+ name`)} {
+			hit := area.FindStringSubmatch(src)
+			if hit == nil {
+				continue
+			}
+			for _, name := range short.FindAllStringSubmatch(src, -1) {
+				names["gatepost_"+hit[1]+"_"+name[1]] = true
 			}
 		}
 		return nil

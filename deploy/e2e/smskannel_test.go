@@ -35,6 +35,12 @@ type kannelApp struct {
 
 func startKannel(t *testing.T, addr, systemID, password string) smsApp {
 	t.Helper()
+	return startKannelWith(t, readFile(t, "smspeers/kannel.conf"), addr, systemID, password)
+}
+
+// startKannelWith starts Kannel with another configuration of the same words.
+func startKannelWith(t *testing.T, conf, addr, systemID, password string) smsApp {
+	t.Helper()
 	needProgram(t, "bearerbox", "smsbox")
 	k := &kannelApp{t: t, dir: workDir(t)}
 	heard := httptest.NewServer(http.HandlerFunc(k.hear))
@@ -43,8 +49,8 @@ func startKannel(t *testing.T, addr, systemID, password string) smsApp {
 	admin, box, sendsms := freePort(t), freePort(t), freePort(t)
 	k.sendsms = fmt.Sprintf("http://127.0.0.1:%d/cgi-bin/sendsms", sendsms)
 	_, port, _ := strings.Cut(addr, ":")
-	conf := write(t, filepath.Join(k.dir, "kannel.conf"), strings.NewReplacer("%ADMIN%", fmt.Sprint(admin), "%BOX%", fmt.Sprint(box), "%SENDSMS%", fmt.Sprint(sendsms),
-		"%DIR%", k.dir, "%PORT%", port, "%USER%", systemID, "%PASSWORD%", password, "%URL%", k.url).Replace(readFile(t, "smspeers/kannel.conf")))
+	conf = write(t, filepath.Join(k.dir, "kannel.conf"), strings.NewReplacer("%ADMIN%", fmt.Sprint(admin), "%BOX%", fmt.Sprint(box), "%SENDSMS%", fmt.Sprint(sendsms),
+		"%DIR%", k.dir, "%PORT%", port, "%USER%", systemID, "%PASSWORD%", password, "%URL%", k.url).Replace(conf))
 	k.run("bearerbox", conf)
 	k.online(admin, "carrier")
 	k.run("smsbox", conf)
