@@ -68,6 +68,7 @@ func (doctorCmd) Run(ctx context.Context, env environment) error {
 	d.queue(ctx)
 	d.routes(ctx)
 	d.answers()
+	d.sms(ctx)
 	d.records(ctx)
 	if !env.json && !d.noKeys {
 		fmt.Fprintln(env.out, "\nRecords to publish:")

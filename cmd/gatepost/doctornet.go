@@ -27,7 +27,7 @@ func (d *doctor) listeners(ctx context.Context) {
 		ask        func(context.Context, string) (string, error)
 	}{
 		{"relay", l.Relay, d.greeting(false)}, {"inbound", l.Inbound, d.greeting(false)}, {"submission", l.Submission, d.greeting(false)},
-		{"submissions", l.Submissions, d.greeting(true)}, {"viewer", l.Viewer, d.viewer}, {"admin", l.Admin, d.admin},
+		{"submissions", l.Submissions, d.greeting(true)}, {"smpp", l.SMPP, enquires(false)}, {"smpps", l.SMPPS, enquires(true)}, {"viewer", l.Viewer, d.viewer}, {"admin", l.Admin, d.admin},
 	} {
 		if x.addr == "" {
 			continue

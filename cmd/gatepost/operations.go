@@ -23,7 +23,7 @@ func (s *system) operations() flow.Operations {
 	return s.flow.Operations(flow.Operations{
 		"audit.verify": s.auditVerify, "audit.export": s.auditExport,
 		"key.list": s.keyList, "key.rotate": s.keyRotate, "key.destroy": s.keyDestroy,
-		"queue.state": s.queueState, "queue.summary": s.queueSummary,
+		"queue.state": s.queueState, "queue.summary": s.queueSummary, "carrier.state": s.carrierState,
 		"backup": s.backup, "store.dump": s.storeDump,
 	})
 }

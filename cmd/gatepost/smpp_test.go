@@ -48,6 +48,12 @@ sms:
 	case err := <-done:
 		t.Fatal(err)
 	}
+	var found strings.Builder
+	looking := env
+	looking.out = &found
+	if err := (doctorCmd{}).Run(t.Context(), looking); err == nil || !strings.Contains(found.String(), "is not bound as transceiver") || !strings.Contains(found.String(), "answers SMPP") {
+		t.Errorf("doctor: %v\n%s", err, found.String())
+	}
 	app := &smpp.Transceiver{Addr: c.Listen.SMPP, User: "esme1", Passwd: "a long password", RespTimeout: 10 * time.Second}
 	if s := <-app.Bind(); s.Status() != smpp.Connected {
 		t.Fatalf("bind: %v", s.Error())
