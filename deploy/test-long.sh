@@ -33,7 +33,7 @@ part() { # name, command…
     echo "FAIL  $name ($((SECONDS - start)) s)"
     tail -60 "$work/part.log"
   fi
-  grep -hE 'accepted over|again because|MEASURED' "$work/part.log" | head -8
+  grep -hE 'accepted over|again because|all there after|MEASURED' "$work/part.log" | head -12
 }
 
 fuzz() {
@@ -50,7 +50,7 @@ kills() {
   part "${SMS_KILLS:-20} kills, short messages" env GATEPOST_PEERS=required GATEPOST_KILLS="${SMS_KILLS:-20}" go test -count=1 -timeout 60m -run '^TestSMSKilled' -v ./deploy/e2e
 }
 
-carrier() { part "a carrier in trouble for ${STORM:-60s} each" env GATEPOST_PEERS=required GATEPOST_SMS_STORM="${STORM:-60s}" go test -count=1 -timeout 60m -run '^TestSMSBrokenCarrier$' -v ./deploy/e2e; }
+carrier() { part "a carrier in trouble for ${STORM:-60s} each" env GATEPOST_PEERS=required GATEPOST_SMS_STORM="${STORM:-60s}" go test -count=1 -timeout 60m -run '^TestSMSBrokenCarrier$|^TestSMSCarrierComesBack$' -v ./deploy/e2e; }
 
 repeat() { part "stories ${TIMES:-10} times" env GATEPOST_PEERS=required go test -race -count="${TIMES:-10}" -timeout 5h ./deploy/e2e; }
 
