@@ -19,12 +19,12 @@ import (
 
 type demoCmd struct {
 	Dir  string `help:"Keep the demo's data here; absent: a temporary directory that is removed at the end."`
-	Once bool   `help:"End as soon as the sample mails have been dealt with (for scripts)."`
+	Once bool   `help:"End as soon as the samples have been dealt with (for scripts)."`
 }
 
 // Run starts the real gateway on loopback, with the configuration that an
-// organization would write, a mailbox for the world outside, and two members
-// of staff who send mail.
+// organization would write, a mailbox and telephones for the world outside, two
+// members of staff who send mail and an application that sends short messages.
 func (d demoCmd) Run(ctx context.Context, env environment) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, os.Interrupt)
 	defer stop()

@@ -76,7 +76,7 @@ func TestDemoMissesTheCarrier(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			d.patience, d.config.SMS.Timers.Response = time.Second, time.Second
+			d.patience, d.config.SMS.Timers.Response = 3*time.Second, time.Second
 			c.spoil(d)
 			begin := time.Now()
 			var e exit
