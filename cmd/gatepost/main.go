@@ -95,7 +95,7 @@ func run(ctx context.Context, args []string, env environment) int {
 	code := -1
 	parser, err := kong.New(&c,
 		kong.Name("gatepost"),
-		kong.Description("A mail gateway that turns sensitive messages into links that only their reader can open.\n\nFirst steps:\n\n  gatepost demo                     see it work on this machine\n  gatepost init --domain x.example  write a configuration that only observes\n  gatepost check                    check configuration and policy\n  gatepost serve                    run"),
+		kong.Description("A mail and SMS gateway that turns sensitive messages into links that only their reader can open.\n\nFirst steps:\n\n  gatepost demo                     see it work on this machine\n  gatepost init --domain x.example  write a configuration that only observes\n  gatepost check                    check configuration and policy\n  gatepost serve                    run"),
 		kong.Writers(env.out, env.err),
 		kong.Exit(func(n int) { code = n }),
 		kong.UsageOnError(),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"gatepost/gateway"
@@ -280,7 +281,7 @@ func (x *shortText) done(err error) {
 			f.discard(a.taken, err)
 		case a.allRefused():
 			f.discard(a.taken, nil)
-			f.Log.Info("refused", "id", a.taken.id, "listener", a.sub.Peer.Listener, "count", 1)
+			f.Log.Info("refused", "id", a.taken.id, "listener", a.sub.Peer.Listener, "rules", strings.Join(a.envelopes[0].Rules, " "), "count", 1)
 		default:
 			a.letGo(nil)
 			f.metrics.accepted(a.sub.Peer.Listener, a.taken.size, f.Now().Sub(a.now))
