@@ -58,7 +58,7 @@ type Config struct {
 	DelayNotice time.Duration // 4 h; negative: none
 
 	// Where the courier knows a destination's limit, these bound the wait after
-	// its link failed or it asked for less: 5 s, doubled up to 30 s, where the
+	// its link failed or it asked for less: 5 s, doubled up to 15 s, where the
 	// waits above are not shorter. Such a destination is one partner with whom
 	// that is agreed, and what waits for it is for people who wait.
 	FirstKnown time.Duration
@@ -94,7 +94,7 @@ func (c *Config) setDefaults() {
 	or(&c.MaxAge, 120*time.Hour)
 	or(&c.DelayNotice, 4*time.Hour)
 	or(&c.FirstKnown, 5*time.Second)
-	or(&c.MaxKnown, 30*time.Second)
+	or(&c.MaxKnown, 15*time.Second)
 	or(&c.Workers, 200)
 	or(&c.PerDestination, 20)
 	or(&c.GroupSize, 100)

@@ -56,7 +56,7 @@ func TestKnownDestinationComesBackSoon(t *testing.T) {
 		inBubble(t, func(t *testing.T, b *bench) {
 			ids, back := waitForLink(t, b, true, fails)
 			sleep(time.Minute)
-			if took := left(t, b, ids, back); took > 40*time.Second {
+			if took := left(t, b, ids, back); took > 20*time.Second {
 				t.Errorf("after %s all have left only after %v", fails.Status, took)
 			}
 		})

@@ -311,3 +311,24 @@ func TestProbe(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestUsefulLinks: a carrier that takes segments but cuts links is bound to
+// again without growing waits.
+func TestUsefulLinks(t *testing.T) {
+	t.Parallel()
+	m := newSMSC(t, func(s *session, p pdu.PDU) bool {
+		return p.Command == pdu.SubmitSM && s.say(p.Response(pdu.OK, &pdu.MessageResp{MessageID: "1"})) && s.conn.Close() == nil
+	})
+	c := start(t, m, &inboundStub{}, func(c *Config) { c.Timers.MaxReconnect, c.Timers.Response = time.Minute, 20*time.Second })
+	began := time.Now()
+	for range 12 {
+		for {
+			if _, o := c.Send(t.Context(), message("x"), nil); o.Result == gateway.Sent {
+				break
+			}
+		}
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("twelve links took %v", took)
+	}
+}

@@ -71,7 +71,7 @@ type Timers struct {
 	// Refused is the wait after the carrier refused our login: 1 min.
 	Refused time.Duration
 	// Pause and MaxPause bound how long nothing is sent after the carrier said
-	// that it is too much: 1 s and 30 s.
+	// that it is too much: 1 s and 10 s.
 	Pause, MaxPause time.Duration
 }
 
@@ -92,7 +92,7 @@ func (c *Config) setDefaults() {
 	or(&t.MaxReconnect, 30*time.Second)
 	or(&t.Refused, time.Minute)
 	or(&t.Pause, time.Second)
-	or(&t.MaxPause, 30*time.Second)
+	or(&t.MaxPause, 10*time.Second)
 	or(&c.Window, 10)
 	if c.Dial == nil {
 		c.Dial = (&net.Dialer{}).DialContext

@@ -11,12 +11,12 @@ import (
 func (c *Client) keep(ctx context.Context, r *role, in *inbox) {
 	for failures := 0; ; {
 		began := time.Now()
-		err := c.once(ctx, r, in)
+		held, err := c.once(ctx, r, in)
 		if ctx.Err() != nil || c.isClosing() {
 			return
 		}
-		if time.Since(began) > c.config.Timers.MaxReconnect {
-			failures = 0 // it held
+		if held || time.Since(began) > c.config.Timers.MaxReconnect {
+			failures = 0
 		}
 		failures++
 		wait, level := c.again(failures, err)
@@ -44,8 +44,9 @@ func (c *Client) again(failures int, err error) (time.Duration, slog.Level) {
 	return backoff(failures, t.Reconnect, t.MaxReconnect, c.config.Chance()), slog.LevelWarn
 }
 
-// once makes one link and serves it to its end, which is an error.
-func (c *Client) once(ctx context.Context, r *role, in *inbox) error {
+// once makes one link and serves it to its end, which is an error. held says that
+// the link was of use while it lasted.
+func (c *Client) once(ctx context.Context, r *role, in *inbox) (held bool, err error) {
 	l, err := c.bind(ctx, r)
 	if err != nil {
 		result := "failed"
@@ -55,13 +56,13 @@ func (c *Client) once(ctx context.Context, r *role, in *inbox) error {
 		}
 		c.metrics.connects.WithLabelValues(result).Inc()
 		c.down(r, err.Error())
-		return err
+		return false, err
 	}
 	c.metrics.connects.WithLabelValues("bound").Inc()
 	l.inbox = in
 	if !c.set(l) {
 		_ = l.conn.Close()
-		return errors.New("the client ends")
+		return false, errors.New("the client ends")
 	}
 	if r.sends {
 		c.config.Ready()
@@ -69,12 +70,12 @@ func (c *Client) once(ctx context.Context, r *role, in *inbox) error {
 	c.log.Info("bound to the carrier", "name", r.name(), "host", c.config.Addr, "tls", l.tls.Version)
 	l.serve(ctx)
 	l.mu.Lock()
-	reason := l.reason
+	reason, held := l.reason, l.useful
 	l.mu.Unlock()
 	c.metrics.lost.WithLabelValues(reason).Inc()
 	err = errors.New("link ended: " + reason)
 	c.down(r, err.Error())
-	return err
+	return held, err
 }
 
 // sleep reports whether the time passed before ctx ended.

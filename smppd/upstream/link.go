@@ -46,6 +46,7 @@ type link struct {
 	owed     int           // messages of the carrier that are not answered yet
 	heard    time.Time     // when the last PDU came
 	settled  time.Time     // when the last segment was answered
+	useful   bool          // the carrier took a segment here
 	asked    time.Time     // when enquire_link was sent since; zero: it was not
 	reason   string        // why no segment goes here any more; "" while they do
 	quiet    chan struct{} // closed when it takes no more and nothing is unanswered either way
@@ -206,13 +207,15 @@ func (l *link) reuse(out []byte) {
 	l.mu.Unlock()
 }
 
-// take removes the segment with that sequence_number from the window.
-func (l *link) take(sequence uint32) *pending {
+// take removes the segment with that sequence_number, which the carrier took
+// or not, from the window.
+func (l *link) take(sequence uint32, yes bool) *pending {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	p := l.pending[sequence]
 	if p != nil {
 		l.settled = time.Now()
+		l.useful = l.useful || yes
 		l.dropLocked(sequence)
 	}
 	return p

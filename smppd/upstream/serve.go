@@ -108,7 +108,7 @@ func (l *link) malformed(p pdu.PDU, e *pdu.DecodeError) {
 // answer settles the segment that p answers, by its sequence_number alone:
 // answers come in any order (SMPP v3.4 section 2.8).
 func (l *link) answer(p pdu.PDU) {
-	waiting := l.take(p.Sequence)
+	waiting := l.take(p.Sequence, p.Command != pdu.GenericNack && p.Status == pdu.OK)
 	if waiting == nil {
 		l.client.metrics.strays.WithLabelValues("answer").Inc()
 		return
