@@ -27,8 +27,8 @@ func (Texts) Read(segments []gateway.Segment) *gateway.Reading {
 		r.segment(&segments[i])
 	}
 	r.text()
-	r.aside(pathHeader, r.header)
-	r.aside(pathTLV, r.tlvs)
+	r.aside(pathHeader, &r.header)
+	r.aside(pathTLV, &r.tlvs)
 	r.doubts.report(r.out)
 	return r.out
 }
@@ -41,8 +41,8 @@ type reader struct {
 	out    *gateway.Reading
 	one    [1]run // the run of almost every text
 	runs   []run
-	header []byte // of elements that say nothing of the text
-	tlvs   []byte
+	header asides // of elements that say nothing of the text
+	tlvs   asides
 	doubts doubts
 }
 
@@ -54,17 +54,17 @@ func (r *reader) segment(s *gateway.Segment) {
 	payload := s.Payload()
 	if onePayload(s) != nil {
 		r.doubts |= doubtPayload
-		r.tlvs = append(append(r.tlvs, s.Short...), 0)
+		r.tlvs.add(s.Short)
 	}
 	h, body, err := userData(s, payload)
 	if err != nil {
 		r.doubts |= doubtHeader
-		r.header = append(append(r.header, payload...), 0)
+		r.header.add(payload)
 	}
 	t := r.elements(h)
 	for i, tlv := range s.TLVs {
 		if tlv.Tag != gateway.TagMessagePayload || r.doubts&doubtPayload != 0 {
-			r.tlvs = append(append(r.tlvs, s.TLVs[i].Value...), 0)
+			r.tlvs.add(s.TLVs[i].Value)
 		}
 	}
 	r.join(s.DataCoding, t, piece{octets: body, fill: (7 - h.size*8%7) % 7})
@@ -74,9 +74,16 @@ func (r *reader) segment(s *gateway.Segment) {
 // elements that are not about the text.
 func (r *reader) elements(h header) tongue {
 	t := plainTongue
+	ports := false
 	for _, e := range h.elements {
 		switch e.id {
-		case ieConcat8, ieConcat16, iePorts8, iePorts16:
+		case ieConcat8, ieConcat16:
+		case iePorts8, iePorts16:
+			if ports || len(e.data) != portOctets(e.id) { // no ports: octets that say something else
+				r.doubts |= doubtHeader
+				r.header.add(e.data)
+			}
+			ports = true
 		case ieSingle, ieLocking:
 			if !t.use(e) {
 				r.doubts |= doubtTongue
@@ -85,10 +92,32 @@ func (r *reader) elements(h header) tongue {
 			if len(e.data) > maxSetting && !isText(appendOctets(nil, e.data)) {
 				r.doubts |= unreadableHeader
 			}
-			r.header = append(append(r.header, e.data...), 0)
+			r.header.add(e.data)
 		}
 	}
 	return t
+}
+
+// portOctets is how long an element with two ports is, 3GPP TS 23.040 sections
+// 9.2.3.24.3 and 9.2.3.24.4.
+func portOctets(id byte) int {
+	if id == iePorts8 {
+		return 2
+	}
+	return 4
+}
+
+// asides are octets beside the text, in the pieces that they came in.
+type asides struct {
+	apart    []byte // each piece behind a NUL of its own
+	together []byte
+	pieces   int
+}
+
+func (a *asides) add(octets []byte) {
+	a.apart = append(append(a.apart, octets...), 0)
+	a.together = append(a.together, octets...)
+	a.pieces++
 }
 
 // join adds octets to the last run, if they are of its kind.
@@ -157,7 +186,14 @@ func (r *run) as(v view) string {
 }
 
 // aside reads octets that are no text by their nature.
-func (r *reader) aside(path string, octets []byte) {
+func (r *reader) aside(path string, a *asides) {
+	r.octetsAside(path, a.apart)
+	if a.pieces > 1 { // a text may be cut into them
+		r.octetsAside(path, a.together)
+	}
+}
+
+func (r *reader) octetsAside(path string, octets []byte) {
 	if len(octets) == 0 {
 		return
 	}
