@@ -66,7 +66,7 @@ type Timers struct {
 	// segment is waited for six times as long while its link lives.
 	Response time.Duration
 	// Reconnect and MaxReconnect bound the wait before a link is opened again:
-	// 1 s and 30 s.
+	// 1 s and 10 s.
 	Reconnect, MaxReconnect time.Duration
 	// Refused is the wait after the carrier refused our login: 1 min.
 	Refused time.Duration
@@ -89,7 +89,7 @@ func (c *Config) setDefaults() {
 	or(&t.EnquireLink, 30*time.Second)
 	or(&t.Response, 10*time.Second)
 	or(&t.Reconnect, time.Second)
-	or(&t.MaxReconnect, 30*time.Second)
+	or(&t.MaxReconnect, 10*time.Second)
 	or(&t.Refused, time.Minute)
 	or(&t.Pause, time.Second)
 	or(&t.MaxPause, 10*time.Second)
