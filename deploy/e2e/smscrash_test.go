@@ -45,7 +45,7 @@ func TestSMSKilledUnderLoad(t *testing.T) {
 	mos := <-said
 	a.settle(t)
 	taken := a.soFar()
-	if len(taken) < 20*kills {
+	if len(taken) < 5*kills {
 		t.Errorf("only %d texts were accepted, refused: %v", len(taken), a.refused)
 	}
 	byText := s.carrier.arrived(taken, time.Minute)
