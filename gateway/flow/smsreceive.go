@@ -108,7 +108,9 @@ func (r *received) place(ctx context.Context) (err error) {
 	if r.inbox.IsNull() && !r.dialog.open(f.Now()) {
 		return faultNoInbox
 	}
-	r.word = consent.Keyword(r.text())
+	if r.missing == 0 { // half a text says something else than the whole
+		r.word = consent.Keyword(r.text())
+	}
 	return nil
 }
 

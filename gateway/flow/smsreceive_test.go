@@ -11,6 +11,7 @@ import (
 
 	"gatepost/gateway"
 	"gatepost/gateway/audit"
+	"gatepost/gateway/consent"
 	"gatepost/gateway/mailmsg"
 	"gatepost/smppd/text"
 	"gatepost/store"
@@ -224,6 +225,32 @@ func TestStop(t *testing.T) {
 	out := w.op(t, kv, "consent.list", nil)
 	if !strings.Contains(out, phonePass) || !strings.Contains(out, `"state":"resumed"`) || !strings.Contains(out, `"word":"START"`) {
 		t.Errorf("the ledger: %s", out)
+	}
+}
+
+// TestStopOfHalfAText: a part that says STOP by itself is no STOP when the
+// others never come.
+func TestStopOfHalfAText(t *testing.T) {
+	w, kv := newWorld(t), storetest.NewMemory()
+	half := wrote(t, "STOP", phonePass, "+15550001111")[0]
+	half.ESMClass, half.Short = half.ESMClass|0x40, append([]byte{5, 0, 3, 9, 2, 1}, half.Short...)
+	err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+		if err := f.ReceiveSMS(ctx, half); err != nil {
+			return err
+		}
+		time.Sleep(2 * time.Minute)
+		f.agendaOnce(ctx)
+		deliverAll(ctx, f, time.Minute)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := w.stands(t, kv); got != consent.Implied || len(w.smsc.to(phonePass)) != 0 {
+		t.Errorf("half a text made the consent %v and was answered with %d segments", got, len(w.smsc.to(phonePass)))
+	}
+	if all := w.hop.mail("desk@clinic.example"); len(all) != 1 || readMail(t, all[0]) != "STOP […]" {
+		t.Errorf("staff got %d mails: %q", len(all), all)
 	}
 }
 
