@@ -333,6 +333,7 @@ const (
 	StatusInvalidESMClass = 0x43 // ESME_RINVESMCLASS
 	StatusSubmitFailed    = 0x45 // ESME_RSUBMITFAIL
 	StatusThrottled       = 0x58 // ESME_RTHROTTLED
+	StatusInvalidSchedule = 0x61 // ESME_RINVSCHED
 	StatusTemporaryApp    = 0x64 // ESME_RX_T_APPN
 	StatusPermanentApp    = 0x65 // ESME_RX_P_APPN
 	StatusQueryFailed     = 0x67 // ESME_RQUERYFAIL

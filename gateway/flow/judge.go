@@ -66,7 +66,7 @@ func (f *Flow) prepare(ctx context.Context, a *arrival) (*judgement, error) {
 	}
 	start := f.Now()
 	j := a.policy
-	facts := j.facts(a.reading, a.sub.From, a.taken.size, a.now.In(a.set.zone()), a.tagsBind())
+	facts := j.facts(a.reading, a.sub.From, a.taken.size, a.leavesAt().In(a.set.zone()), a.tagsBind())
 	var err error
 	if a.sms != nil {
 		facts.Declared = a.sms.declared()

@@ -250,7 +250,7 @@ func (a *arrival) decide(ctx context.Context, e *gateway.Envelope, j *judgement)
 	case gateway.Reject:
 		e.State = gateway.Refused
 	}
-	if e.State == gateway.Queued && a.set.Mode == gateway.Enforce {
+	if e.State == gateway.Queued && a.set.Mode == gateway.Enforce && v.Options.NotBefore.After(e.Next) {
 		e.Next = v.Options.NotBefore
 	}
 	a.flow.metrics.judged(v, a.set.Mode)

@@ -95,10 +95,16 @@ func (f *Flow) segments(ctx context.Context, m *gateway.Message, e *gateway.Enve
 	if err != nil {
 		return nil, err
 	}
-	if m.Channel == gateway.SMS {
-		return smsSegments(raw)
+	if m.Channel != gateway.SMS {
+		return f.bridged(raw, m, e)
 	}
-	return f.bridged(raw, m, e)
+	segments, err := smsSegments(raw)
+	for i := range segments {
+		if _, ok := gateway.ParseSMPPTime(segments[i].Schedule, m.Accepted); ok {
+			segments[i].Schedule = "" // it was waited for here
+		}
+	}
+	return segments, err
 }
 
 // leaving is the original of a message that passes.

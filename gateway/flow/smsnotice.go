@@ -17,7 +17,7 @@ import (
 func (f *Flow) shortNotice(s securing, link gateway.Link, secret gateway.LinkSecret, language string) ([]byte, error) {
 	like := f.likeOf(s.message, link.Recipient)
 	if s.like != nil {
-		like.Schedule, like.Validity, like.Priority = s.like.Schedule, s.like.Validity, s.like.Priority
+		like.Validity, like.Priority = s.like.Validity, s.like.Priority
 	}
 	return f.composeShortNotice(smsmsg.NoticeFirst, like, link, f.linkURL(secret), language)
 }

@@ -173,6 +173,7 @@ type shortMessage struct {
 	ends    gateway.Ends
 	like    gateway.Segment // the first one
 	until   time.Time       // its validity_period ends; zero: none
+	from    time.Time       // schedule_delivery_time: it waits here until then; zero: no longer than it must
 	dialog  dialog          // that it goes on with
 }
 
@@ -180,6 +181,10 @@ type shortMessage struct {
 func (in *submitted) text(ctx context.Context, segments []gateway.Segment, parts []gateway.AcceptedPart) (*shortText, error) {
 	x := &shortText{in: in, parts: parts}
 	reading := in.flow.Texts.Read(segments)
+	from, err := scheduled(segments[0].Schedule, in.now)
+	if err != nil {
+		return nil, err
+	}
 	until, ok := gateway.ParseSMPPTime(segments[0].Validity, in.now)
 	if !ok || !until.After(in.now) {
 		until = time.Time{} // what is no time, or over before it began, the carrier judges
@@ -201,7 +206,7 @@ func (in *submitted) text(ctx context.Context, segments []gateway.Segment, parts
 		x.arrivals = append(x.arrivals, &arrival{
 			flow: in.flow, set: in.set, policy: in.policy, taken: t, reading: reading, now: in.now,
 			sub: gateway.Submission{Peer: in.peer, From: in.account.Inbox, Recipients: []gateway.Recipient{{Address: in.phones[i]}}},
-			sms: &shortMessage{account: in.account, like: mine[0], until: until, ends: gateway.Ends{
+			sms: &shortMessage{account: in.account, like: mine[0], until: until, from: from, ends: gateway.Ends{
 				Source: segments[0].Source, Dest: line, ServiceType: segments[0].ServiceType, Parts: parts,
 				ESMClass: segments[0].ESMClass, ProtocolID: segments[0].ProtocolID, Priority: segments[0].Priority, DataCoding: segments[0].DataCoding,
 			}},
@@ -289,4 +294,32 @@ func (x *shortText) done(err error) {
 		}
 		a.taken.release(f)
 	}
+}
+
+// maxSchedule is how far ahead a message may be scheduled: shorter than what is
+// kept of it.
+const maxSchedule = 90 * 24 * time.Hour
+
+var faultShortSchedule = shortFault(550, "5.6.0", gateway.StatusInvalidSchedule, "Scheduled too far ahead")
+
+// scheduled is when a message is to leave; zero: now. It waits here and not at
+// the carrier, where no STOP, no recall and no cancel_sm could reach it.
+func scheduled(text string, now time.Time) (time.Time, error) {
+	from, ok := gateway.ParseSMPPTime(text, now)
+	if !ok || !from.After(now) {
+		return time.Time{}, nil
+	}
+	if from.Sub(now) > maxSchedule {
+		return time.Time{}, faultShortSchedule
+	}
+	return from, nil
+}
+
+// leavesAt is when a message leaves at the earliest, and what its hour is
+// judged by.
+func (a *arrival) leavesAt() time.Time {
+	if a.sms != nil && !a.sms.from.IsZero() {
+		return a.sms.from
+	}
+	return a.now
 }

@@ -1,0 +1,57 @@
+package flow
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"gatepost/gateway"
+)
+
+// TestScheduledMessagesWaitHere: a message for later is with the carrier when
+// its time has come and not before, so that STOP still reaches it.
+func TestScheduledMessagesWaitHere(t *testing.T) {
+	for _, stops := range []bool{false, true} {
+		w, kv := newWorld(t), emptyStore()
+		err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+			s := short(t, "Tomorrow at 10", phonePass)[0]
+			s.Schedule = "000002000000000R" // in two days
+			if _, err := submit(ctx, f, s); err != nil {
+				return err
+			}
+			deliverAll(ctx, f, 47*time.Hour)
+			if got := w.smsc.to(phonePass); len(got) != 0 {
+				t.Errorf("%d segments left at once", len(got))
+			}
+			if stops {
+				if err := receiveAll(ctx, f, wrote(t, "STOP", phonePass, "+15550001111")); err != nil {
+					return err
+				}
+				f.agendaOnce(ctx)
+			}
+			deliverAll(ctx, f, 3*time.Hour)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := w.smsc.told(phonePass)
+		if left := len(w.smsc.to(phonePass)) == 1 && got == "Tomorrow at 10"; left == stops {
+			t.Errorf("STOP %t: %q", stops, got)
+		}
+		for _, s := range w.smsc.to(phonePass) {
+			if s.Schedule != "" {
+				t.Error("the carrier is to wait once more")
+			}
+		}
+	}
+	w, kv := newWorld(t), emptyStore()
+	_ = w.in(t, kv, func(ctx context.Context, f *Flow) error {
+		s := short(t, "In a year", phonePass)[0]
+		s.Schedule = "010000000000000R"
+		if _, err := submit(ctx, f, s); gateway.FaultOf(err).SMPP != gateway.StatusInvalidSchedule {
+			t.Errorf("far ahead: %v", err)
+		}
+		return nil
+	})
+}
