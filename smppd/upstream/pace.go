@@ -46,8 +46,13 @@ type pause struct {
 
 	mu    sync.Mutex
 	until time.Time
-	in    int // pauses in a row
+	in    int                 // pauses in a row
+	full  map[string]struct{} // destinations refused as full since the last segment that was taken
 }
+
+// wholeCarrier is how many destinations are refused as full, without a segment
+// taken between, when it is the carrier that is full and not they.
+const wholeCarrier = 3
 
 // rest is how long the pause still takes.
 func (p *pause) rest(now time.Time) time.Duration {
@@ -71,11 +76,27 @@ func (p *pause) crowded(written, now time.Time) bool {
 	return true
 }
 
+// overflowed takes note of a destination that was refused as full, and reports
+// whether the carrier is full as a whole. One telephone whose carrier takes
+// nothing for it says nothing of the others.
+func (p *pause) overflowed(dest string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.full == nil {
+		p.full = make(map[string]struct{})
+	}
+	if len(p.full) < wholeCarrier {
+		p.full[dest] = struct{}{}
+	}
+	return len(p.full) == wholeCarrier
+}
+
 // taken takes note of a segment, written at that time, that the carrier took. It
 // reports whether this is the end of pauses.
 func (p *pause) taken(written time.Time) (over bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	clear(p.full)
 	if p.in == 0 || written.Before(p.until) {
 		return false
 	}

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,33 +15,98 @@ import (
 // pause that all share and that grows until something is taken.
 func TestThrottled(t *testing.T) {
 	t.Parallel()
-	for _, status := range []pdu.Status{pdu.RTHROTTLED, pdu.RMSGQFUL} {
-		var mu sync.Mutex
-		var came []time.Time
-		m := newSMSC(t, func(s *session, p pdu.PDU) bool {
-			if p.Command != pdu.SubmitSM {
-				return false
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			came = append(came, time.Now())
-			return len(came) <= 3 && s.say(p.Response(status, nil))
-		})
-		c := start(t, m, &inboundStub{}, func(c *Config) { c.Chance = func() float64 { return 0 } })
-		results, o := c.Send(t.Context(), message("x"), nil)
+	var mu sync.Mutex
+	var came []time.Time
+	m := newSMSC(t, func(s *session, p pdu.PDU) bool {
+		if p.Command != pdu.SubmitSM {
+			return false
+		}
 		mu.Lock()
 		defer mu.Unlock()
-		if o.Result != gateway.Sent || !results[0].Sent || results[0].Status != 0 || len(came) != 4 {
-			t.Fatalf("%v: %s, came %d times", status, result(o), len(came))
+		came = append(came, time.Now())
+		return len(came) <= 3 && s.say(p.Response(pdu.RTHROTTLED, nil))
+	})
+	c := start(t, m, &inboundStub{}, func(c *Config) { c.Chance = func() float64 { return 0 } })
+	results, o := c.Send(t.Context(), message("x"), nil)
+	mu.Lock()
+	defer mu.Unlock()
+	if o.Result != gateway.Sent || !results[0].Sent || results[0].Status != 0 || len(came) != 4 {
+		t.Fatalf("%s, came %d times", result(o), len(came))
+	}
+	for i, least := range []time.Duration{20, 40, 80} {
+		if gap := came[i+1].Sub(came[i]); gap < least*time.Millisecond {
+			t.Errorf("pause %d was %v", i, gap)
 		}
-		for i, least := range []time.Duration{20, 40, 80} {
-			if gap := came[i+1].Sub(came[i]); gap < least*time.Millisecond {
-				t.Errorf("%v: pause %d was %v", status, i, gap)
+	}
+	if c.pause.in != 0 {
+		t.Error("the pause does not begin anew")
+	}
+}
+
+// toNumbers is a message to each of n telephones.
+func toNumbers(n int) (all [][]gateway.Segment) {
+	for i := range n {
+		m := message("to " + strconv.Itoa(i))
+		m[0].Dest.Addr = "1555123000" + strconv.Itoa(i)
+		all = append(all, m)
+	}
+	return all
+}
+
+// TestOneTelephoneIsFull: it delays its own messages, by a code that does not
+// pause the carrier, and nobody else's.
+func TestOneTelephoneIsFull(t *testing.T) {
+	t.Parallel()
+	m := newSMSC(t, func(s *session, p pdu.PDU) bool {
+		return textOf(p) == "to 0" && s.say(p.Response(pdu.RMSGQFUL, nil))
+	})
+	c := start(t, m, &inboundStub{}, func(c *Config) { c.Timers.Pause, c.Timers.MaxPause = time.Minute, time.Minute })
+	to := toNumbers(2)
+	for range 5 {
+		for range wholeCarrier {
+			if r, o := c.Send(t.Context(), to[0], nil); o.Result != gateway.Deferred || o.Code != 451 || o.Status != "4.2.2" || r[0].Status != uint32(pdu.RMSGQFUL) {
+				t.Fatalf("the full one: %s", result(o))
 			}
 		}
-		if c.pause.in != 0 {
-			t.Error("the pause does not begin anew")
+		if _, o := c.Send(t.Context(), to[1], nil); o.Result != gateway.Sent {
+			t.Fatalf("another: %s", result(o))
 		}
+	}
+	if got := m.times("to 0"); got != 5*wholeCarrier || c.pause.in != 0 {
+		t.Errorf("it was tried %d times, with %d pauses", got, c.pause.in)
+	}
+}
+
+// TestCarrierIsFull: when several telephones in a row are full, all wait; a
+// segment that is taken between says that it is they.
+func TestCarrierIsFull(t *testing.T) {
+	t.Parallel()
+	var all atomic.Bool
+	m := newSMSC(t, func(s *session, p pdu.PDU) bool {
+		return p.Command == pdu.SubmitSM && (all.Load() || textOf(p) != "to 9") && s.say(p.Response(pdu.RMSGQFUL, nil))
+	})
+	c := start(t, m, &inboundStub{}, func(c *Config) { c.Timers.Pause, c.Timers.MaxPause = time.Minute, time.Minute })
+	to := toNumbers(10)
+	send := func(i int) int {
+		_, o := c.Send(t.Context(), to[i], nil)
+		return o.Code
+	}
+	for i := range 6 {
+		if got := send(i); got != 451 {
+			t.Fatalf("telephone %d: %d", i, got)
+		}
+		if got := send(9); got != 250 {
+			t.Fatalf("between: %d", got)
+		}
+	}
+	all.Store(true)
+	for i, want := range []int{451, 451, 421, 421} {
+		if got := send(i); got != want {
+			t.Errorf("telephone %d of a full carrier: %d, want %d", i, got, want)
+		}
+	}
+	if got := send(9); got != 421 {
+		t.Errorf("in the pause: %d", got)
 	}
 }
 

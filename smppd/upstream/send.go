@@ -36,7 +36,8 @@ func deferred(phase, status, text string) *trouble {
 // for each segment, with what done held, and what came of them together: Sent
 // only when all are. The first that is not taken ends the attempt.
 //
-// What is too much for the carrier now, and what finds no bind, is waited with
+// A destination for which the carrier takes no more ends the attempt with code
+// 451, for it alone. What is too much for the carrier now, and what finds no bind, is waited with
 // for one response time; then it is Deferred, with code 421 or phase connect,
 // by which the queue knows that this is not about the message. A segment that
 // was written is waited for as long as its link lives, up to six response
@@ -104,7 +105,7 @@ func (s *sending) send(ctx context.Context, segment *gateway.Segment, r *gateway
 		s.tls = l.tls
 		a, t := s.wait(ctx, r)
 		if t == nil && a.kind == answered {
-			t = s.judge(l, a, r)
+			t = s.judge(l, a, segment, r)
 		}
 		if t != nil {
 			return t
@@ -141,7 +142,7 @@ func (s *sending) wait(ctx context.Context, r *gateway.SegmentResult) (a answer,
 }
 
 // judge takes note of an answer. nil: try once more.
-func (s *sending) judge(l *link, a answer, r *gateway.SegmentResult) *trouble {
+func (s *sending) judge(l *link, a answer, segment *gateway.Segment, r *gateway.SegmentResult) *trouble {
 	c := s.client
 	v := c.config.judge(a.status)
 	c.metrics.segments.WithLabelValues(v.class.String()).Inc()
@@ -149,6 +150,9 @@ func (s *sending) judge(l *link, a answer, r *gateway.SegmentResult) *trouble {
 	if a.data && a.status == pdu.RINVCMDID {
 		c.noData.Store(true)
 		return nil
+	}
+	if v.class == full && c.pause.overflowed(segment.Dest.Key()) {
+		v = verdicts[pdu.RTHROTTLED]
 	}
 	switch v.class {
 	case taken:

@@ -16,11 +16,12 @@ const (
 	taken
 	permanent
 	crowded  // too much at once: everybody waits
+	full     // a queue of the carrier's is full: that of one destination, or of all
 	stranger // the carrier does not know our bind: it is made again
 )
 
 func (c class) String() string {
-	return [...]string{"temporary", "taken", "permanent", "throttled", "stranger"}[c]
+	return [...]string{"temporary", "taken", "permanent", "throttled", "full", "stranger"}[c]
 }
 
 // verdict is a class with the words for it that a mail system has: an
@@ -40,7 +41,7 @@ var verdicts = map[pdu.Status]verdict{
 	pdu.OK: {taken, "2.0.0"},
 
 	pdu.RTHROTTLED: {crowded, "4.4.5"},
-	pdu.RMSGQFUL:   {crowded, "4.4.5"},
+	pdu.RMSGQFUL:   {full, "4.2.2"},
 	pdu.RINVBNDSTS: {stranger, "4.5.1"},
 
 	pdu.RINVMSGLEN:       {permanent, "5.2.3"},
