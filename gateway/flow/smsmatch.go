@@ -31,9 +31,13 @@ const (
 	asNumber          // the same number in another base
 )
 
-// maxCandidates bounds what one id is compared with: a carrier that gives the
+// maxCandidates bounds the segments of one id that a receipt may be about, and
+// maxLooked those that are compared with its telephone: a carrier that gives the
 // same id to everything gets receipts that belong to nobody.
-const maxCandidates = 100
+const (
+	maxCandidates = 100
+	maxLooked     = 100 * maxCandidates
+)
 
 // match finds the segment that a receipt is about; nil when there is none yet.
 // ambiguous says that there are several, and nothing tells them apart.
@@ -56,8 +60,8 @@ func (f *Flow) match(ctx context.Context, r *gateway.Receipt) (c *candidate, amb
 	}
 	return choose(filter(all, func(c candidate) bool {
 		// Another number than the one it went to: carriers do change numbers, but
-		// then the id must be the one that they gave, and be waiting for a receipt.
-		return r.Dest.IsZero() || c.near < asNumber && c.Done.IsZero()
+		// then the id must be spelled as they gave it, and be waiting for a receipt.
+		return r.Dest.IsZero() || c.near == asGiven && c.Done.IsZero()
 	}))
 }
 
@@ -88,33 +92,62 @@ func filter[T any](all []T, keep func(T) bool) (kept []T) {
 	return kept
 }
 
-// candidates returns the segments whose id has one plain spelling.
+// candidates returns the segments whose id has one plain spelling: those that
+// went to the telephone of the receipt, however many others have that id, and
+// some of the others.
 func (f *Flow) candidates(ctx context.Context, plain string, r *gateway.Receipt) (all []candidate, err error) {
+	rows := store.Prefix(store.CarrierIDs, f.plainKey(plain))
+	var others []candidate
+	for looked := 0; looked < maxLooked && len(all) < maxCandidates; looked += maxCandidates {
+		page, err := f.candidatePage(ctx, rows, r)
+		if err != nil {
+			return nil, err
+		}
+		for i := range page {
+			switch c := page[i]; {
+			case c.stored == 0: // its message is gone
+			case c.agrees:
+				all = append(all, c)
+			case len(others) < maxCandidates:
+				others = append(others, c)
+			}
+		}
+		if len(page) < maxCandidates || r.Dest.IsZero() {
+			break
+		}
+		rows.From = append(slices.Clone(page[len(page)-1].key), 0)
+	}
+	return append(all, others...), nil
+}
+
+// candidatePage reads some rows of CarrierIDs, and the envelopes that they lead
+// to.
+func (f *Flow) candidatePage(ctx context.Context, rows store.Range, r *gateway.Receipt) (page []candidate, err error) {
 	var bad error
 	exact := f.exactKey(r.ID.Reveal())
-	err = f.Store.Scan(ctx, store.Prefix(store.CarrierIDs, f.plainKey(plain)), func(it store.Item) bool {
-		c := candidate{key: append([]byte(nil), it.Key...), version: it.Version, near: asPlain}
+	err = f.Store.Scan(ctx, rows, func(it store.Item) bool {
+		c := candidate{key: slices.Clone(it.Key), version: it.Version, near: asPlain}
 		if bad = store.Decode(it.Value, &c.carrierID); bad != nil {
 			return false
 		}
 		if strings.HasPrefix(string(it.Key[1+plainHash:]), string(exact)) {
 			c.near = asGiven
 		}
-		all = append(all, c)
-		return len(all) < maxCandidates
+		page = append(page, c)
+		return len(page) < maxCandidates
 	})
 	if err = errors.Join(err, bad); err != nil {
 		return nil, err
 	}
-	for i := range all {
-		c := &all[i]
+	for i := range page {
+		c := &page[i]
 		c.envelope, c.stored, err = store.GetRecord[gateway.Envelope](ctx, f.Store, envelopeKey(c.Envelope))
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return nil, err
 		}
 		c.agrees = sameTelephone(r.Dest, c.envelope.Recipient)
 	}
-	return filter(all, func(c candidate) bool { return c.stored != 0 }), nil
+	return page, nil
 }
 
 // enoughDigits is how many digits at the end of two numbers make them one where
