@@ -27,13 +27,17 @@ func (f *Flow) partsDue(ctx context.Context, b *store.Batch, t task) error {
 		return f.forgetText(b, x, timeout)
 	}
 	first := x.first()
-	if due := first.Given.At.Add(timeout); f.Now().Before(due) {
+	if due := x.due(timeout); f.Now().Before(due) {
 		return f.stageTask(b, task{Kind: taskParts, Text: x.key, At: first.Given.At, Due: due})
 	}
 	if first.Inbound {
 		return f.receiveWaiting(ctx, x)
 	}
-	if x.whole(first.Place.Total, 0) {
+	if x.ended != nil { // nothing came but what was sent again
+		f.dropParts(b, x)
+		return f.forgetText(b, x, timeout)
+	}
+	if x.likely(first.Place.Total) {
 		return f.assembleLate(ctx, b, x, first)
 	}
 	return f.endText(ctx, b, x, gateway.StateExpired, "missing")
@@ -104,6 +108,9 @@ func (f *Flow) endText(ctx context.Context, b *store.Batch, x *longText, state g
 	}
 	for _, seq := range slices.Sorted(maps.Keys(x.parts)) {
 		p := x.parts[seq]
+		if p.Again {
+			continue // the receipt of that id is the one of the text before
+		}
 		s, err := f.openPart(ctx, &p)
 		if err != nil {
 			return err

@@ -47,6 +47,7 @@ type waitingPart struct {
 	Given   gateway.AcceptedPart // the answer
 	Hash    []byte               // keyed, of the segment
 	Sealed  *gateway.Notice
+	Again   bool `json:",omitempty"` // was answered as a part of the text before: see smsagain.go
 }
 
 // endedText is part 0: a text that came whole, or contradicted itself.
@@ -130,7 +131,7 @@ func (in *submitted) takePart(ctx context.Context) (id string, err error) {
 }
 
 func (in *submitted) takePartOnce(ctx context.Context, key, packed, hash []byte) (id gateway.MessageID, err error) {
-	f := in.flow
+	f, again := in.flow, false
 	x, err := f.longText(ctx, key)
 	if err != nil {
 		return id, err
@@ -139,29 +140,30 @@ func (in *submitted) takePartOnce(ctx context.Context, key, packed, hash []byte)
 		if e.Failed {
 			return id, faultShortParts
 		}
-		if p := in.place.Seq - 1; p < len(e.Parts) && bytes.Equal(e.Parts[p].Hash, hash) {
-			return e.Parts[p].ID, nil
-		}
+		id, again = e.answer(in.place.Seq, hash)
 	}
 	if p, twice := x.parts[in.place.Seq]; twice {
-		switch {
-		case !bytes.Equal(p.Hash, hash):
+		switch same := bytes.Equal(p.Hash, hash); {
+		case !same && !p.Again:
 			return id, in.contradicted(ctx, x)
-		case x.whole(in.place.Total, 0):
+		case same && x.complete(in.place.Total):
 			return p.Given.ID, in.assemble(ctx, x, 0, nil, p.Given)
+		case same:
+			return p.Given.ID, nil
 		}
-		return p.Given.ID, nil
 	}
-	if id, err = gateway.NewMessageID(in.now, f.Random); err != nil {
-		return id, err
+	if !again {
+		if id, err = gateway.NewMessageID(in.now, f.Random); err != nil {
+			return id, err
+		}
 	}
 	given := gateway.AcceptedPart{ID: id, Registered: in.segment.Registered, At: in.now}
-	if x.whole(in.place.Total, 1) {
+	if !again && !x.anyAgain() && x.whole(in.place.Total, 1) {
 		return id, in.assemble(ctx, x, in.place.Seq, hash, given)
 	}
 	if err := in.keepPart(ctx, x, packed, waitingPart{
-		Account: in.account.SystemID, Peer: in.peer, Place: in.place, To: in.to, Given: given, Hash: hash,
-	}); err != nil {
+		Account: in.account.SystemID, Peer: in.peer, Place: in.place, To: in.to, Given: given, Hash: hash, Again: again,
+	}); err != nil || again {
 		return id, err
 	}
 	return id, in.lastOf(ctx, key, given)
@@ -171,7 +173,7 @@ func (in *submitted) takePartOnce(ctx context.Context, key, packed, hash []byte)
 // of them found the others. Whoever does it first answers for a refusal.
 func (in *submitted) lastOf(ctx context.Context, key []byte, given gateway.AcceptedPart) error {
 	x, err := in.flow.longText(ctx, key)
-	if err != nil || !x.whole(in.place.Total, 0) || x.parts[in.place.Seq].Given.ID != given.ID {
+	if err != nil || !x.complete(in.place.Total) || x.parts[in.place.Seq].Given.ID != given.ID {
 		return err
 	}
 	return in.assemble(ctx, x, 0, nil, given)
@@ -193,24 +195,12 @@ func (in *submitted) keepPart(ctx context.Context, x *longText, packed []byte, p
 	if p.Sealed, err = f.keep(ctx, &b, p.Given.ID, packed, f.Sealer.WrapSpool); err != nil {
 		return err
 	}
-	b.RequireAbsent(partKey(x.key, p.Place.Seq))
+	f.takePlace(&b, x, p.Place.Seq)
 	if err := b.PutRecord(partKey(x.key, p.Place.Seq), p); err != nil {
 		return err
 	}
-	ends := gateway.Ends{Source: in.segment.Source, Dest: in.to[0], ServiceType: in.segment.ServiceType, Parts: []gateway.AcceptedPart{p.Given}}
-	if err := f.stageWaitingID(&b, p.Account, ends, partKey(x.key, p.Place.Seq)); err != nil {
+	if err := in.stageWaiting(&b, x, p); err != nil {
 		return err
-	}
-	if x.ended == nil {
-		b.RequireAbsent(partKey(x.key, 0))
-	} else { // another text under the same reference
-		b.RequireVersion(partKey(x.key, 0), x.version)
-		b.Delete(partKey(x.key, 0))
-	}
-	if len(x.parts) == 0 {
-		if err := f.stageTask(&b, task{Kind: taskParts, Text: x.key, At: p.Given.At, Due: p.Given.At.Add(in.set.SMS.partTimeout())}); err != nil {
-			return err
-		}
 	}
 	b.After(func() { f.waiting.add(p.Account, 1, len(packed)) })
 	err = store.Write(ctx, f.Store, &b)
@@ -226,6 +216,38 @@ func (in *submitted) keepPart(ctx context.Context, x *longText, packed []byte, p
 		undo.Done() // without a commit: no record of it was ever written
 	}
 	return err
+}
+
+// stageWaiting stages what belongs to the row of a part that waits: where its
+// id leads, what is remembered of the text before, and when its time is over.
+func (in *submitted) stageWaiting(b *store.Batch, x *longText, p waitingPart) error {
+	f := in.flow
+	switch row := partKey(x.key, 0); {
+	case x.ended == nil:
+		b.RequireAbsent(row)
+	case p.Again: // as long as nothing else comes it is the text before
+		b.RequireVersion(row, x.version)
+	default: // another text under the same reference
+		b.RequireVersion(row, x.version)
+		b.Delete(row)
+	}
+	if !p.Again {
+		ends := gateway.Ends{Source: in.segment.Source, Dest: in.to[0], ServiceType: in.segment.ServiceType, Parts: []gateway.AcceptedPart{p.Given}}
+		if err := f.stageWaitingID(b, p.Account, ends, partKey(x.key, p.Place.Seq)); err != nil {
+			return err
+		}
+	}
+	timeout := in.set.SMS.partTimeout()
+	if len(x.parts) == 0 {
+		if err := f.stageTask(b, task{Kind: taskParts, Text: x.key, At: p.Given.At, Due: p.Given.At.Add(timeout)}); err != nil {
+			return err
+		}
+	}
+	next := x.with(p)
+	if p.Again || !next.anyAgain() || !next.whole(p.Place.Total, 0) {
+		return nil
+	}
+	return f.stageTask(b, task{Kind: taskParts, Text: x.key, At: p.Given.At, Due: next.due(timeout)})
 }
 
 func packSegment(s gateway.Segment) ([]byte, error) {

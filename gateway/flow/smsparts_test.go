@@ -209,6 +209,10 @@ func TestPartsAtTheSameTime(t *testing.T) {
 					t.Errorf("part %d was answered %s and %s", i, ids[i], ids[i+len(s)])
 				}
 			}
+			for range 3 { // what came again is kept for a while
+				time.Sleep(time.Minute)
+				f.agendaOnce(ctx)
+			}
 			if l := f.waiting.accounts["esme1"]; l != (load{}) {
 				t.Errorf("%v still counted", l)
 			}
@@ -338,5 +342,62 @@ func TestCompleteTextIsFoundAfterACrash(t *testing.T) {
 			t.Errorf("%s: left: %q", to, w.smsc.told(to))
 		}
 		w.sound(t, kv)
+	}
+}
+
+// Another text under the same reference may begin, or end, with the same words:
+// what was answered is never lost, and what was only sent again is.
+func TestAnotherTextWithTheSameParts(t *testing.T) {
+	for name, c := range map[string]struct {
+		parts []string // after the first text; "!" waits
+		want  string
+	}{
+		"the same first part":                     {[]string{"A1", "B2", "B3"}, "A1 B2 B3"},
+		"the same first two":                      {[]string{"A1", "A2", "B3"}, "A1 A2 B3"},
+		"the same first part, later":              {[]string{"!", "A1", "!", "B2", "B3"}, "A1 B2 B3"},
+		"the same last part":                      {[]string{"B1", "B2", "A3"}, "B1 B2 A3"},
+		"one sent again":                          {[]string{"A1"}, ""},
+		"all sent again":                          {[]string{"A1", "A2", "A3"}, ""},
+		"one sent again, then another text":       {[]string{"A2", "B1", "B2", "B3"}, "B1 B2 B3"},
+		"all sent again, then another text":       {[]string{"A1", "A2", "A3", "!", "B1", "B2", "B3"}, "B1 B2 B3"},
+		"the end sent again, then half a text":    {[]string{"A2", "A3", "!", "B1"}, ""},
+		"one sent again, then a text backwards":   {[]string{"A1", "B3", "B2", "B1"}, "B1 B2 B3"},
+		"all sent again, then the same beginning": {[]string{"A1", "A2", "A3", "A1", "B2", "B3"}, "A1 B2 B3"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, kv := newWorld(t), emptyStore()
+			err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+				like := short(t, longWords, phonePass)
+				part := func(name string) gateway.Segment {
+					s := like[name[1]-'1']
+					s.Short = append(slices.Clone(s.Short[:6]), name+" "...)
+					return s
+				}
+				for _, name := range append([]string{"A1", "A2", "A3"}, c.parts...) {
+					if name == "!" {
+						time.Sleep(5 * time.Second)
+					} else if _, err := submit(ctx, f, part(name)); err != nil {
+						t.Errorf("%s: %v", name, err)
+					}
+				}
+				for range 8 {
+					time.Sleep(20 * time.Second)
+					f.agendaOnce(ctx)
+				}
+				deliverAll(ctx, f, time.Minute)
+				if l := f.waiting.accounts["esme1"]; l != (load{}) {
+					t.Errorf("%v still counted", l)
+				}
+				return f.Store.Scan(ctx, store.Prefix(store.SMSParts), func(store.Item) bool { t.Error("a row stays"); return true })
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := strings.Join(strings.Fields(w.smsc.told(phonePass)), " ")
+			if got != strings.TrimSpace("A1 A2 A3 "+c.want) && got != strings.TrimSpace(c.want+" A1 A2 A3") {
+				t.Errorf("left %q, want the first text and %q", got, c.want)
+			}
+			w.sound(t, kv)
+		})
 	}
 }
