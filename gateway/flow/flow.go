@@ -170,6 +170,7 @@ type Flow struct {
 	turns    recent         // of conversations, that were read in a session
 	guesses  meter          // at passwords of staff
 	answers  meter          // of correspondents
+	words    meter          // about consent, that were confirmed
 	after    errgroup.Group // work that follows settlements
 	metrics  *metrics
 
@@ -188,7 +189,7 @@ func (f *Flow) Settled() { _ = f.after.Wait() }
 func New(p Parts, s Settings, j *Judge) *Flow {
 	f := &Flow{Parts: p, memory: semaphore.NewWeighted(p.MemoryBytes), fresh: newFresh(freshBytes), agenda: newAgenda(), metrics: newMetrics(p.Metrics)}
 	f.opened.span = openedFor
-	f.turns.span, f.guesses.span, f.answers.span = turnsFor, guessTime, answersTime
+	f.turns.span, f.guesses.span, f.answers.span, f.words.span = turnsFor, guessTime, answersTime, confirmTime
 	f.outbox, f.receipts = newOutbox(), newReceiptMetrics(p.Metrics)
 	f.after.SetLimit(afterAtOnce)
 	f.consents = consent.New(p.Store, p.MAC, p.Audit, f.journalStop, p.Now)

@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"errors"
+	"time"
 
 	"gatepost/gateway"
 	"gatepost/gateway/consent"
@@ -29,19 +30,22 @@ func (r *received) stageConsent(ctx context.Context, b *store.Batch) (consent.Ch
 			return change, err
 		}
 	}
-	return change, r.stageConfirmation(ctx, b, change.Answer)
+	return change, r.stageConfirmation(ctx, b, change)
 }
 
 // stageConfirmation answers a word about consent in the language that it was
-// said in.
-func (r *received) stageConfirmation(ctx context.Context, b *store.Batch, what consent.Meaning) error {
+// said in, unless it is one too many.
+func (r *received) stageConfirmation(ctx context.Context, b *store.Batch, change consent.Change) error {
+	if r.uncharge(); change.Answer == consent.None || !r.charge(change) {
+		return nil
+	}
 	brand := r.set.brand(r.inbox.Domain())
 	d := smsmsg.Reply{Brand: brand.Name, Help: brand.Help, Language: r.word.Language}
 	if d.Language == "" {
 		d.Language = r.set.language(r.author.Language)
 	}
 	var text string
-	switch what {
+	switch change.Answer {
 	case consent.Stop:
 		text = smsmsg.Stopped(d)
 	case consent.Start:
@@ -52,6 +56,35 @@ func (r *received) stageConfirmation(ctx context.Context, b *store.Batch, what c
 		return nil
 	}
 	return r.flow.stageText(ctx, b, ownText{from: r.line, to: r.phone, text: text, asked: true})
+}
+
+// Limits of confirmations, for each line and telephone: who sends in the name
+// of a telephone must not fill it with our texts. Above the limit the words act
+// silently; only one STOP that changes something is confirmed even then.
+const (
+	confirmTime = time.Hour
+	confirmMax  = 3
+)
+
+// charge counts a confirmation, and reports whether it may be sent.
+func (r *received) charge(change consent.Change) bool {
+	f := r.flow
+	line, phone := []byte(r.line.Key()), []byte(r.phone.Key())
+	all := []charge{{key: f.MAC("confirmations", line, phone), limit: confirmMax}}
+	if !f.words.take(all, 1, f.Now()).IsZero() {
+		all = []charge{{key: f.MAC("confirmation of a stop", line, phone), limit: 1}}
+		if change.Answer != consent.Stop || !change.Changed || !f.words.take(all, 1, f.Now()).IsZero() {
+			return false
+		}
+	}
+	r.charged = all
+	return true
+}
+
+// uncharge takes back what a try counted that came to nothing.
+func (r *received) uncharge() {
+	r.flow.words.undo(r.charged, 1)
+	r.charged = nil
 }
 
 // stagePurge stages the end of what waits for a telephone from a line; the zero

@@ -47,7 +47,8 @@ type received struct {
 	word    consent.Word
 	verdict gateway.Verdict
 
-	mail *toStaff
+	mail    *toStaff
+	charged []charge // for the confirmation of word
 }
 
 // receive takes over one whole message from a telephone: it goes to the staff
@@ -72,6 +73,7 @@ func (f *Flow) receive(ctx context.Context, segments []gateway.Segment, also fun
 		err = r.commit(ctx, also)
 	}
 	if err != nil {
+		r.uncharge()
 		if r.mail != nil {
 			r.mail.discard(err)
 		}

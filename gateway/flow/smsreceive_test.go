@@ -254,6 +254,48 @@ func TestStopOfHalfAText(t *testing.T) {
 	}
 }
 
+// TestConfirmationsAreBounded: who writes in the name of a telephone does not
+// fill it with our texts; each STOP acts all the same.
+func TestConfirmationsAreBounded(t *testing.T) {
+	w, kv := newWorld(t), storetest.NewMemory()
+	confirmed := func(ctx context.Context, f *Flow, words string) int {
+		t.Helper()
+		w.smsc.forget()
+		if err := receiveAll(ctx, f, wrote(t, words, phonePass, "+15550001111")); err != nil {
+			t.Fatal(err)
+		}
+		f.agendaOnce(ctx)
+		deliverAll(ctx, f, time.Second)
+		return min(len(w.smsc.to(phonePass)), 1)
+	}
+	err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+		n := 0
+		for range 10 {
+			n += confirmed(ctx, f, "HELP")
+		}
+		if n != confirmMax {
+			t.Errorf("%d of 10 HELP were answered", n)
+		}
+		if confirmed(ctx, f, "STOP") != 1 {
+			t.Error("a STOP after many HELP was not confirmed")
+		}
+		if confirmed(ctx, f, "START")+confirmed(ctx, f, "STOP") != 0 {
+			t.Error("confirmations have no end")
+		}
+		time.Sleep(confirmTime)
+		if confirmed(ctx, f, "HELP") != 1 {
+			t.Error("HELP was not answered an hour later")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := w.stands(t, kv); got != consent.Stopped {
+		t.Errorf("after a silent STOP: %v", got)
+	}
+}
+
 // TestStopLeavesEvidence: refusals say why.
 func TestStopLeavesEvidence(t *testing.T) {
 	w, kv := newWorld(t), storetest.NewMemory()
