@@ -188,8 +188,8 @@ type Change struct {
 	Ordinary bool
 }
 
-// Stage stages an act with its evidence, and has put the journal's entry on
-// disk before it returns. On store.ErrConflict of the commit the caller stages
+// Stage stages an act with its evidence, and has put the journal's entry of a
+// STOP on disk before it returns; that of a START follows the commit. On store.ErrConflict of the commit the caller stages
 // again into another batch: somebody was faster.
 func (l *Ledger) Stage(ctx context.Context, b *store.Batch, a Act) (Change, error) {
 	if !a.Phone.IsPhone() {
@@ -249,7 +249,9 @@ func (l *Ledger) stage(b *store.Batch, phone []byte, r *record, a Act, ids ...[]
 			s.Line = a.Line
 		}
 		r.set(s)
-		if err := l.note(phone, a.Person, s); err != nil {
+		if !s.Out { // a START that is lost with the journal leaves a STOP, never the reverse
+			b.After(func() { _ = l.note(phone, a.Person, s) })
+		} else if err := l.note(phone, a.Person, s); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -63,7 +64,8 @@ func (w *world) note(id string, data []byte) error {
 
 func on(s *storetest.Memory) *world {
 	w := &world{store: s}
-	w.Ledger = New(s, mac, w, w.note, now)
+	var ticks atomic.Int64 // words follow each other
+	w.Ledger = New(s, mac, w, w.note, func() time.Time { return now().Add(time.Duration(ticks.Add(1))) })
 	return w
 }
 
@@ -404,6 +406,30 @@ func TestJournalOrder(t *testing.T) {
 	if n, err := w.Replay(t.Context(), j); n != 0 || err != nil {
 		t.Errorf("%d words differ: %v", n, err)
 	}
+}
+
+// TestJournalOfAStart: a START whose commit fails is in no journal, and one
+// that is noted after the STOP that followed it does not undo that.
+func TestJournalOfAStart(t *testing.T) {
+	w, l, p := newWorld(), line(t, "12345"), phone(t, "+15551234567")
+	w.say(t, l, p, "stop")
+	b := new(store.Batch)
+	_, err := w.Ledger.Stage(t.Context(), b, Act{Line: l, Phone: p, Word: Keyword("start")})
+	check(t, err)
+	if len(w.journal) != 1 {
+		t.Errorf("%d entries before the commit", len(w.journal))
+	}
+	check(t, w.store.Commit(t.Context(), b))
+	w.say(t, l, p, "stop")
+	b.Done()
+	j := Journalled{}
+	for _, e := range w.journal {
+		check(t, j.Note(e.id, e.data))
+	}
+	if n, err := w.Replay(t.Context(), j); n != 0 || err != nil || len(w.journal) != 3 {
+		t.Errorf("%d words differ of %d entries: %v", n, len(w.journal), err)
+	}
+	w.want(t, l, p, Stopped)
 }
 
 // TestEach visits page after page, and lets visit read the store.

@@ -21,9 +21,9 @@ type mark struct {
 	Person gateway.PersonRef `json:",omitzero"`
 }
 
-// note puts what was said into the journal, before it is committed: whoever
-// commits later has staged after that, so the order of the entries about a line
-// is the order of the commits.
+// note puts what was said into the journal: a STOP before it is committed, so
+// that none is lost, a START after, so that none counts that never was. A STOP
+// that follows at once may stand before its START; their times tell.
 func (l *Ledger) note(phone []byte, person gateway.PersonRef, s said) error {
 	data, err := json.Marshal(mark{Out: s.Out, Word: s.Word, At: s.At, Person: person})
 	if err != nil {
@@ -46,6 +46,9 @@ func (j Journalled) Note(id string, data []byte) error {
 	}
 	if j[string(phone)] == nil {
 		j[string(phone)] = make(map[string]mark)
+	}
+	if old := j[string(phone)][string(line)]; old.Out && !m.Out && !m.At.After(old.At) {
+		return nil
 	}
 	j[string(phone)][string(line)] = m
 	return nil
