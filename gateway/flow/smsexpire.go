@@ -31,7 +31,11 @@ func (f *Flow) partsDue(ctx context.Context, b *store.Batch, t task) error {
 		return f.stageTask(b, task{Kind: taskParts, Text: x.key, At: first.Given.At, Due: due})
 	}
 	if first.Inbound {
-		return f.receiveWaiting(ctx, x)
+		err := f.receiveWaiting(ctx, x)
+		if err != nil && !gateway.FaultOf(err).Temporary() { // nobody gets it any more
+			return f.endText(ctx, b, x, gateway.StateRejected, "undeliverable")
+		}
+		return err
 	}
 	if x.ended != nil { // nothing came but what was sent again
 		f.dropParts(b, x)

@@ -162,6 +162,44 @@ func TestReceivedMissing(t *testing.T) {
 	w.sound(t, kv)
 }
 
+// TestReceivedPartsForNobody: parts of a text that no account could get are
+// refused at once, and those that wait when the last inbox goes do not stay.
+func TestReceivedPartsForNobody(t *testing.T) {
+	w, kv := newWorld(t), storetest.NewMemory()
+	parts := wrote(t, strings.Repeat("a", 200), phonePass, "+15550001111")
+	err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+		nameless := parts[0]
+		nameless.Source = gateway.Line{}
+		if err := f.ReceiveSMS(ctx, nameless); err == nil || gateway.FaultOf(err).Temporary() {
+			t.Errorf("a part from nowhere: %v", err)
+		}
+		if err := f.ReceiveSMS(ctx, parts[0]); err != nil {
+			return err
+		}
+		set := w.settings()
+		for i := range set.SMS.Accounts {
+			set.SMS.Accounts[i].Inbox = gateway.Address{}
+		}
+		f.Configure(set, testJudge())
+		other := wrote(t, strings.Repeat("b", 200), phoneTLS, "+15550001111")
+		if err := f.ReceiveSMS(ctx, other[0]); err == nil || gateway.FaultOf(err).Temporary() {
+			t.Errorf("a part for no inbox: %v", err)
+		}
+		time.Sleep(2 * time.Minute)
+		f.agendaOnce(ctx)
+		if n := countOf(t, f, gateway.EventPartsExpired); n != 1 {
+			t.Errorf("%d pieces of evidence", n)
+		}
+		return f.Store.Scan(ctx, store.Prefix(store.SMSParts), func(it store.Item) bool {
+			t.Error("a part is left")
+			return true
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestStop: one word ends the messages, once confirmed, also those that wait;
 // HELP and START are answered always.
 func TestStop(t *testing.T) {

@@ -31,7 +31,7 @@ func (f *Flow) ReceiveSMS(ctx context.Context, s gateway.Segment) error {
 	sum := f.MAC("part", packed)
 	err = store.ErrConflict
 	for try := 0; try < partTries && errors.Is(err, store.ErrConflict); try++ {
-		err = f.receivePart(ctx, key, waitingPart{Inbound: true, Place: place, Hash: sum[:]}, packed)
+		err = f.receivePart(ctx, key, waitingPart{Inbound: true, Place: place, Hash: sum[:]}, s, packed)
 	}
 	return storage(err)
 }
@@ -45,7 +45,7 @@ func (f *Flow) receivedKey(s *gateway.Segment, place gateway.SegmentPlace) []byt
 
 // receivePart takes one part up. store.ErrConflict: another one of its text was
 // faster.
-func (f *Flow) receivePart(ctx context.Context, key []byte, p waitingPart, packed []byte) error {
+func (f *Flow) receivePart(ctx context.Context, key []byte, p waitingPart, s gateway.Segment, packed []byte) error {
 	x, err := f.longText(ctx, key)
 	if err != nil {
 		return err
@@ -62,6 +62,11 @@ func (f *Flow) receivePart(ctx context.Context, key []byte, p waitingPart, packe
 		}
 		return store.ErrConflict
 	}
+	if len(x.parts) == 0 { // what nobody could get is refused while the carrier still hears of it
+		if err := f.deliverable(ctx, s); err != nil {
+			return err
+		}
+	}
 	if err := f.keepReceived(ctx, x, p, packed); err != nil || len(x.parts)+1 < p.Place.Total {
 		return err
 	}
@@ -69,6 +74,14 @@ func (f *Flow) receivePart(ctx context.Context, key []byte, p waitingPart, packe
 		return err
 	}
 	return f.receiveWaiting(ctx, x)
+}
+
+// deliverable refuses a part of a text that has no usable source, or that no
+// account would get.
+func (f *Flow) deliverable(ctx context.Context, s gateway.Segment) error {
+	set, judge := f.inForce()
+	r := &received{flow: f, set: set, policy: judge, segments: []gateway.Segment{s}, missing: 1, line: s.Dest}
+	return r.place(ctx)
 }
 
 // keepReceived makes a part durable that waits for others.
