@@ -33,7 +33,8 @@ func (f *Flow) scrubShort(ctx context.Context, t task) (open bool, err error) {
 		}
 		open = open || waits
 	}
-	return open, errors.Join(err, f.scrubOutbox(ctx, theirs))
+	waits, bad := f.scrubParts(ctx, t, theirs)
+	return open || waits, errors.Join(err, bad, f.scrubOutbox(ctx, theirs))
 }
 
 func (f *Flow) scrubEnds(ctx context.Context, id gateway.MessageID, theirs func(gateway.Line) bool) error {

@@ -32,6 +32,16 @@ func TestErasedTelephone(t *testing.T) {
 		if err := store.Write(ctx, f.Store, b); err != nil {
 			t.Fatal(err)
 		}
+		if _, err := submitAll(ctx, f, short(t, longWords, phonePass)[:2]); err != nil { // the third never comes
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Minute)
+		f.agendaOnce(ctx)
+		nobodys := receiptFor("nobodys", gateway.StateSent)
+		nobodys.Dest = destination(phonePass)
+		if err := f.ReceiptSMS(ctx, nobodys); err != nil {
+			t.Fatal(err)
+		}
 		if _, err := operation(ctx, f, "contact.erase", url.Values{"name": {phonePass + "@phone.invalid"}}, ""); err != nil {
 			t.Fatal(err)
 		}
