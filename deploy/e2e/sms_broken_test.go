@@ -3,7 +3,6 @@ package e2e
 import (
 	"cmp"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"slices"
 	"sync"
@@ -183,50 +182,6 @@ func oneReceiptEach(t *testing.T, a *lineApp, taken map[string]string) {
 			t.Errorf("%d receipts for %s", n, id)
 		}
 	}
-}
-
-// TestSMSKilledServerLosesNothing: every text that was answered with 0 arrives
-// and has a receipt after kill -9 at random moments; GATEPOST_KILLS is how
-// often (deploy/test-long.sh).
-func TestSMSKilledServerLosesNothing(t *testing.T) {
-	kills := 3
-	if s := os.Getenv("GATEPOST_KILLS"); s != "" {
-		kills = atoi(t, s)
-	}
-	s := newSMSSite(t, passAll, nil, "queue: {first_retry: 1s, max_retry: 2s}")
-	a := s.app(object{"again": 1})
-	load := startLoad(a, "killed")
-	for range kills {
-		time.Sleep(time.Duration(300+rand.IntN(1500)) * time.Millisecond)
-		bound := len(a.told("bound", nil))
-		s.kill()
-		s.start()
-		a.wait(bound+1, time.Minute, "bound", nil)
-	}
-	time.Sleep(time.Second)
-	taken := load.end(t)
-	byText := s.carrier.arrived(taken, 2*time.Minute)
-	again := 0
-	for _, events := range byText {
-		again += len(events) - 1
-	}
-	t.Logf("%d accepted over %d kills, all arrived, %d again", len(taken), kills, again)
-	if again > 100*kills {
-		t.Errorf("%d texts arrived again", again)
-	}
-	receipts := map[string]bool{}
-	eventually(t, time.Minute, func() string {
-		for _, r := range a.Receipts() {
-			receipts[r.id] = true
-		}
-		for text, id := range taken {
-			if !receipts[id] {
-				return fmt.Sprintf("%q has no receipt", text)
-			}
-		}
-		return ""
-	})
-	s.must("audit", "verify")
 }
 
 // TestSMSReceiptsThroughGatepost: however the carrier spells its ids and sends
