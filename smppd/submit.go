@@ -74,6 +74,11 @@ func (c *session) prepare(j *job, s *gateway.Segment) pdu.Status {
 		return pdu.RINVSRCADR
 	}
 	s.Source = source
+	if s.Data {
+		if status := tooLong(s); status != pdu.OK {
+			return status
+		}
+	}
 	place, err := c.srv.cfg.Place(s)
 	if err != nil {
 		return misplaced(s)
@@ -82,6 +87,22 @@ func (c *session) prepare(j *job, s *gateway.Segment) pdu.Status {
 		return pdu.RTHROTTLED
 	}
 	j.place, j.size = place, s.Size()
+	return pdu.OK
+}
+
+// maxAddr is the longest address of a submit_sm, in octets (SMPP v3.4 section
+// 4.4.1). A data_sm may have longer ones, which no telephone has and with which
+// the message could not leave as anything else.
+const maxAddr = 20
+
+// tooLong is the status of a data_sm with an address that is too long.
+func tooLong(s *gateway.Segment) pdu.Status {
+	switch {
+	case len(s.Source.Addr) > maxAddr:
+		return pdu.RINVSRCADR
+	case len(s.Dest.Addr) > maxAddr:
+		return pdu.RINVDSTADR
+	}
 	return pdu.OK
 }
 

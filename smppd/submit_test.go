@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -169,7 +170,19 @@ func TestDataSM(t *testing.T) {
 	s := start(t, g, nil)
 	c := dial(t, s.addr).bind(pdu.BindTransceiver)
 	c.want(requests()[4], pdu.OK)
-	if got := g.taken(); !got[0].segment.Data || string(got[0].segment.Payload()) != "hello" {
+	any := dial(t, s.addr)
+	any.want(bindPDU(pdu.BindTransmitter, "esme2", accountsForTests()[1].Password.Reveal()), pdu.OK)
+	long := strings.Repeat("1", maxAddr+1)
+	data := func(source, dest string) pdu.PDU {
+		p := requests()[4]
+		b := *p.Body.(*pdu.Message)
+		b.Segment.Source.Addr, b.Segment.Dest.Addr = source, dest
+		p.Body = &b
+		return p
+	}
+	any.want(data(long, "15557654321"), pdu.RINVSRCADR)
+	any.want(data("15550001111", long), pdu.RINVDSTADR)
+	if got := g.taken(); len(got) != 1 || !got[0].segment.Data || string(got[0].segment.Payload()) != "hello" {
 		t.Errorf("submitted: %q", got[0].segment.Payload())
 	}
 }

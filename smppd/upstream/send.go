@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -75,7 +76,7 @@ func (s *sending) outcome(t *trouble, results []gateway.SegmentResult) gateway.O
 		Result: t.result(), At: s.client.config.Now(), Status: t.status, Text: gateway.Sensitive(t.text), Phase: t.phase,
 		Host: s.client.config.Addr, TLS: s.tls, Unknown: t.unknown, Segments: results,
 	}
-	if t.phase == phaseSubmit && !t.unknown {
+	if (t.phase == phaseSubmit || t.class == permanent) && !t.unknown {
 		o.Code = t.code()
 	}
 	return o
@@ -98,7 +99,7 @@ func (s *sending) send(ctx context.Context, segment *gateway.Segment, r *gateway
 		switch {
 		case err != nil: // ours: what does not fit was to be refused when it came
 			s.client.log.Error("a segment cannot be written", "error", err)
-			return deferred(phasePrepare, "4.3.0", "Segment cannot be written")
+			return s.unwritable(err, r)
 		case !ok:
 			continue
 		}
@@ -111,6 +112,18 @@ func (s *sending) send(ctx context.Context, segment *gateway.Segment, r *gateway
 			return t
 		}
 	}
+}
+
+// unwritable is what becomes of a segment that was not written. One that no PDU
+// can hold is refused for good, with the status that a peer would answer: the
+// next attempt would find the same.
+func (s *sending) unwritable(err error, r *gateway.SegmentResult) *trouble {
+	var unfit *pdu.EncodeError
+	if !errors.As(err, &unfit) {
+		return deferred(phasePrepare, "4.3.0", "Segment cannot be written")
+	}
+	r.Status, r.At = uint32(unfit.Status), s.client.config.Now()
+	return &trouble{verdict: verdict{permanent, "5.6.0"}, phase: phasePrepare, text: "Segment cannot be written: " + unfit.Status.String()}
 }
 
 // wait waits for the answer to what was submitted. Nothing to return when it

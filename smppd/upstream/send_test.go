@@ -508,7 +508,8 @@ func TestUnwritable(t *testing.T) {
 	bad := segment("x")
 	bad.Dest.Addr = strings.Repeat("1", 30)
 	for range 3 {
-		if _, o := c.Send(t.Context(), []gateway.Segment{bad}, nil); o.Result != gateway.Deferred || o.Phase != "prepare" || o.Unknown {
+		r, o := c.Send(t.Context(), []gateway.Segment{bad}, nil)
+		if o.Result != gateway.Failed || o.Code != 550 || o.Status != "5.6.0" || o.Phase != "prepare" || o.Unknown || r[0].Status != uint32(pdu.RINVDSTADR) {
 			t.Errorf("%s", result(o))
 		}
 	}
