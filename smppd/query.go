@@ -39,16 +39,17 @@ func messageState(s gateway.ReceiptState) byte {
 	return 7 // UNKNOWN
 }
 
-// replace does replace_sm, section 4.10. The new source must be one that the
-// account may use.
+// replace does replace_sm, section 4.10. A NULL source stands for any, as in
+// query_sm and cancel_sm: the message keeps the one that it was submitted with.
+// One that is named must be one that the account may use.
 func (c *session) replace(ctx context.Context, j *job, b *pdu.Replace) (pdu.PDU, error) {
 	answer := j.pdu.Response(pdu.OK, nil)
 	a := c.account.Load()
-	source, ok := a.settings.Load().sender(b.Segment.Source)
-	if !ok {
+	if b.Segment.Source.Addr == "" {
+		b.Segment.Source = gateway.Line{}
+	} else if _, ok := a.settings.Load().sender(b.Segment.Source); !ok {
 		answer.Status = pdu.RINVSRCADR
 		return answer, nil
 	}
-	b.Segment.Source = source
 	return answer, c.srv.gateway.ReplaceSMS(ctx, a.id, b.MessageID, b.Segment)
 }

@@ -212,6 +212,11 @@ func TestQueryCancelReplace(t *testing.T) {
 	}
 	c.want(replace(line), pdu.OK)
 	c.want(replace(gateway.Line{TON: 5, Addr: "BANK"}), pdu.RINVSRCADR)
+	g.replace = func(_, _ string, s gateway.Segment) error {
+		equal(t, "a NULL source", s.Source, gateway.Line{})
+		return nil
+	}
+	c.want(replace(gateway.Line{TON: 1, NPI: 1}), pdu.OK)
 	for state, want := range map[gateway.ReceiptState]byte{
 		gateway.Enroute: 1, gateway.StateSent: 2, gateway.StateExpired: 3, gateway.StateDeleted: 4, gateway.Undeliverable: 5,
 		gateway.StateAccepted: 6, gateway.StateUnknown: 7, gateway.StateRejected: 8, "": 7,
