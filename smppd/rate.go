@@ -39,7 +39,10 @@ type textKey struct {
 type textParts struct {
 	seen [4]uint64 // a bit for each part
 	left int       // parts that were not
-	at   time.Time // of the last one
+	// again counts parts that the Gateway refused. Each may come again on
+	// credit, once on average.
+	again int
+	at    time.Time // of the last one
 }
 
 func newThrottle(rate int, keep time.Duration, now time.Time) *throttle {
@@ -73,7 +76,7 @@ func (t *throttle) admitPart(now time.Time, key textKey, seq int) bool {
 		return t.admit(now, 1)
 	}
 	text := t.texts[key]
-	if text != nil && now.Sub(text.at) < t.keep && !text.has(seq) {
+	if text != nil && now.Sub(text.at) < t.keep && !text.has(seq) && text.again <= key.total {
 		t.fill(now)
 		t.tokens--
 		t.take(now, key, text, seq)
@@ -100,11 +103,17 @@ func (t *throttle) take(now time.Time, key textKey, text *textParts, seq int) {
 }
 
 // giveBack lets a part that was admitted, and then refused by the Gateway,
-// come again.
+// come again: it has cost nothing. Who repeats what is refused more often than
+// a text has parts keeps to the rate.
 func (t *throttle) giveBack(key textKey, seq int) {
-	if text := t.texts[key]; text != nil && seq >= 1 && seq <= maxParts && text.has(seq) {
-		text.seen[seq/64] &^= 1 << (seq % 64)
-		text.left++
+	text := t.texts[key]
+	if text == nil || seq < 1 || seq > maxParts || !text.has(seq) {
+		return
+	}
+	text.seen[seq/64] &^= 1 << (seq % 64)
+	text.left++
+	if text.again++; text.again <= key.total {
+		t.tokens = min(t.rate, t.tokens+1)
 	}
 }
 
