@@ -5,6 +5,7 @@ import (
 	"errors"
 	netmail "net/mail"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -198,6 +199,41 @@ func TestReceivedPartsForNobody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestReceivedAgain: a part that the carrier brings once more, because an answer
+// of ours was lost, is no message of its own; another text under the same
+// reference is.
+func TestReceivedAgain(t *testing.T) {
+	w, kv := newWorld(t), emptyStore()
+	text := func(letter string) []gateway.Segment {
+		return wrote(t, strings.Repeat(letter, 200), phonePass, "+15550001111")
+	}
+	err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+		a, b := text("a"), text("b")
+		if err := receiveAll(ctx, f, append(append(a, a[1], a[0]), b...)); err != nil {
+			return err
+		}
+		time.Sleep(5 * time.Minute)
+		f.agendaOnce(ctx)
+		f.agendaOnce(ctx)
+		deliverAll(ctx, f, time.Minute)
+		return f.Store.Scan(ctx, store.Prefix(store.SMSParts), func(store.Item) bool {
+			t.Error("a row stays for ever")
+			return true
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read []string
+	for _, mail := range w.hop.mail("desk@clinic.example") {
+		read = append(read, readMail(t, mail)[:1])
+	}
+	if slices.Sort(read); strings.Join(read, "") != "ab" {
+		t.Errorf("staff read %q", read)
+	}
+	w.sound(t, kv)
 }
 
 // TestStop: one word ends the messages, once confirmed, also those that wait;

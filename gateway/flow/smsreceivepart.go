@@ -50,6 +50,9 @@ func (f *Flow) receivePart(ctx context.Context, key []byte, p waitingPart, s gat
 	if err != nil {
 		return err
 	}
+	if e := x.ended; e != nil && p.Place.Seq <= len(e.Parts) && bytes.Equal(e.Parts[p.Place.Seq-1].Hash, p.Hash) {
+		return nil // the carrier brings it again: its answer was lost
+	}
 	switch before, twice := x.parts[p.Place.Seq]; {
 	case twice && bytes.Equal(before.Hash, p.Hash):
 		if x.whole(p.Place.Total, 0) {
@@ -104,6 +107,12 @@ func (f *Flow) keepReceived(ctx context.Context, x *longText, p waitingPart, pac
 	if err := b.PutRecord(partKey(x.key, p.Place.Seq), p); err != nil {
 		return err
 	}
+	if x.ended == nil {
+		b.RequireAbsent(partKey(x.key, 0))
+	} else { // another text under the same reference
+		b.RequireVersion(partKey(x.key, 0), x.version)
+		b.Delete(partKey(x.key, 0))
+	}
 	if len(x.parts) == 0 {
 		if err := f.stageTask(&b, task{Kind: taskParts, Text: x.key, At: now, Due: now.Add(f.set().SMS.partTimeout())}); err != nil {
 			return err
@@ -113,7 +122,9 @@ func (f *Flow) keepReceived(ctx context.Context, x *longText, p waitingPart, pac
 	return store.Write(ctx, f.Store, &b)
 }
 
-// receiveWaiting takes over the parts of a text that are there, in order.
+// receiveWaiting takes over the parts of a text that are there, in order. Part 0
+// remembers those of a whole text for a while: what the carrier brings again is
+// no message of its own.
 func (f *Flow) receiveWaiting(ctx context.Context, x *longText) error {
 	var segments []gateway.Segment
 	for seq := 1; seq <= maxTextParts; seq++ {
@@ -129,6 +140,14 @@ func (f *Flow) receiveWaiting(ctx context.Context, x *longText) error {
 	}
 	return f.receive(ctx, segments, func(b *store.Batch) error {
 		f.dropParts(b, x)
-		return nil
+		total := x.first().Place.Total
+		if !x.whole(total, 0) {
+			return nil
+		}
+		ended := endedText{At: f.Now(), Parts: make([]endedPart, total)}
+		for seq, p := range x.parts {
+			ended.Parts[seq-1] = endedPart{ID: p.Given.ID, Hash: p.Hash}
+		}
+		return f.stageEnded(b, x, ended, f.set())
 	})
 }
