@@ -73,7 +73,8 @@ var receiptKeys = [...]string{"id", "sub", "dlvrd", "submitdate", "donedate", "s
 // any key.
 func fromText(r *gateway.Receipt, text string) {
 	fields := receiptFields(text)
-	r.ID = gateway.Sensitive(fields["id"])
+	id, _, _ := strings.Cut(fields["id"], "\x00") // it ends as a C-octet string does
+	r.ID = gateway.Sensitive(strings.TrimSpace(id))
 	r.State = readState(fields["stat"])
 	r.Error, _, _ = strings.Cut(fields["err"], " ")
 	if len(r.Error) > maxReceiptError {
