@@ -102,7 +102,7 @@ func (c *session) run() {
 func (c *session) recovered() {
 	if p := recover(); p != nil {
 		c.srv.cut(reasonPanic)
-		c.log.Error("a session panicked", "error", panicText(p), "path", panicPlace())
+		c.log.Error("a session panicked", "error", gateway.PanicText(p), "path", gateway.PanicPlace())
 	}
 }
 

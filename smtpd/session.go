@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime"
-	"strconv"
 	"time"
 
 	"github.com/emersion/go-sasl"
@@ -96,39 +94,11 @@ func (c *conn) guard(call func() error) (err error) {
 		if p := recover(); p != nil {
 			c.srv.reject(reasonPanic)
 			err = fmt.Errorf("panic: %T", p)
-			c.log.Error("the backend panicked", "error", panicText(p), "path", panicPlace())
+			c.log.Error("the backend panicked", "error", gateway.PanicText(p), "path", gateway.PanicPlace())
 		}
 	}()
 	return call()
 }
-
-// panicText is what may be logged of a panic: the words of the runtime, and
-// of anything else, which could quote a mail, the type.
-func panicText(p any) string {
-	if e, ok := p.(runtime.Error); ok {
-		return e.Error()
-	}
-	return fmt.Sprintf("%T", p)
-}
-
-// panicPlace is where the panic began: file and line.
-func panicPlace() string {
-	var pcs [32]uintptr
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
-	thrown := false
-	for {
-		f, more := frames.Next()
-		if thrown && !isRuntime(f.Function) {
-			return f.File + ":" + strconv.Itoa(f.Line)
-		}
-		thrown = thrown || f.Function == "runtime.gopanic"
-		if !more {
-			return ""
-		}
-	}
-}
-
-func isRuntime(function string) bool { return len(function) > 8 && function[:8] == "runtime." }
 
 // fail is err as go-smtp answers it exactly. 421 ends the session, RFC 5321
 // section 3.8.

@@ -4,8 +4,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"runtime/debug"
 	"strings"
+
+	"gatepost/gateway"
 )
 
 // pagePolicy is the Content-Security-Policy of our own pages: our style sheet,
@@ -64,26 +65,11 @@ func (v *viewer) recover(w *statusWriter, r *http.Request) {
 		panic(thrown)
 	}
 	v.metrics.panics.Inc()
-	v.config.Logger.Error("viewer handler panicked", "area", "viewer", "reason", place(debug.Stack()))
+	v.config.Logger.Error("viewer handler panicked", "area", "viewer", "error", gateway.PanicText(thrown), "path", gateway.PanicPlace())
 	if w.status != 0 { // too late for a page: break the connection off
 		panic(http.ErrAbortHandler)
 	}
 	v.broken(w, r)
-}
-
-// place is where a panic came from: the first function of ours on the stack
-// below the panic itself, without arguments.
-func place(stack []byte) string {
-	_, below, _ := strings.Cut(string(stack), "panic(")
-	for l := range strings.Lines(below) {
-		if !strings.HasPrefix(l, "gatepost/") {
-			continue
-		}
-		if i := strings.LastIndexByte(l, '('); i > 0 {
-			return l[:i]
-		}
-	}
-	return "unknown"
 }
 
 // ours reports whether host is the viewer's own name, or this machine: a page

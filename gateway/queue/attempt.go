@@ -2,8 +2,6 @@ package queue
 
 import (
 	"context"
-	"fmt"
-	"runtime"
 	"time"
 
 	"gatepost/gateway"
@@ -116,7 +114,7 @@ func (q *Queue) postponedLocked(d *destination, e *entry) *settlement {
 func (q *Queue) deliver(ctx context.Context, envelopes []gateway.Envelope) (outcomes []gateway.Outcome) {
 	defer func() {
 		if v := recover(); v != nil {
-			q.log.Error("courier panicked", "envelope", envelopes[0].ID, "error", panicText(v))
+			q.log.Error("courier panicked", "envelope", envelopes[0].ID, "error", gateway.PanicText(v))
 			outcomes = repeat(unexplained(), len(envelopes))
 		}
 	}()
@@ -148,13 +146,4 @@ func repeat(o gateway.Outcome, n int) []gateway.Outcome {
 		all[i] = o
 	}
 	return all
-}
-
-// panicText is what may be logged of a panic: a value of our own types may
-// hold a person's words, an error of the runtime does not.
-func panicText(v any) string {
-	if err, ok := v.(runtime.Error); ok {
-		return err.Error()
-	}
-	return fmt.Sprintf("panic of type %T", v)
 }

@@ -302,7 +302,7 @@ func (s *settler) stage(ctx context.Context, b *store.Batch, st *settlement) boo
 func (s *settler) write(ctx context.Context, b *store.Batch, st *settlement, before gateway.Envelope) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = fmt.Errorf("ledger panicked: %s", panicText(v))
+			err = fmt.Errorf("ledger panicked: %s", gateway.PanicText(v))
 		}
 	}()
 	after := s.q.plan(st, before)

@@ -140,7 +140,7 @@ func (q *Queue) enqueueLocked(e *entry, name string) {
 func (q *Queue) destinationOf(e *gateway.Envelope) (name string) {
 	defer func() {
 		if v := recover(); v != nil {
-			q.log.Error("courier panicked", "envelope", e.ID, "error", panicText(v))
+			q.log.Error("courier panicked", "envelope", e.ID, "error", gateway.PanicText(v))
 		}
 	}()
 	return q.courier.Destination(*e)

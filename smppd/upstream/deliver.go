@@ -3,7 +3,6 @@ package upstream
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"sync"
 	"time"
 
@@ -206,22 +205,13 @@ func (in *inbox) hand(ctx context.Context, d delivery) {
 func (in *inbox) call(ctx context.Context, d delivery) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = fmt.Errorf("taking a delivery: %s", panicText(v))
+			err = fmt.Errorf("taking a delivery: %s", gateway.PanicText(v))
 		}
 	}()
 	if d.receipt != nil {
 		return in.gateway.ReceiptSMS(ctx, *d.receipt)
 	}
 	return in.gateway.ReceiveSMS(ctx, *d.segment)
-}
-
-// panicText is what may be logged of a panic: a value of our own types may
-// hold a person's words, an error of the runtime does not.
-func panicText(v any) string {
-	if err, ok := v.(runtime.Error); ok {
-		return err.Error()
-	}
-	return fmt.Sprintf("panic of type %T", v)
 }
 
 // statusOf is the answer to a delivery: that of the fault where it has one.
