@@ -12,10 +12,6 @@ import (
 // resolves (RFC 6761 section 6.4), so that no mail to one can leave by mistake.
 const PhoneDomain = "phone.invalid"
 
-// AppDomain is the domain of addresses that stand for applications, which
-// bind by SMPP; the local part is their system_id.
-const AppDomain = "app.invalid"
-
 // maxPhone is the longest address of SMPP v3.4 section 4.1.1, in characters.
 const maxPhone = 20
 

@@ -49,7 +49,7 @@ func (f *Flow) Recipient(ctx context.Context, s *gateway.Submission, r gateway.R
 	if r.Address.Domain() == set.ReplyDomain {
 		return f.replyRecipient(ctx, s, r.Address)
 	}
-	if set.bridges(r.Address) || r.Address.Domain() == gateway.PhoneDomain || r.Address.Domain() == gateway.AppDomain {
+	if set.bridges(r.Address) || r.Address.Domain() == gateway.PhoneDomain {
 		return f.phoneRecipient(set, s, r.Address)
 	}
 	if inside(s.Peer) {

@@ -68,8 +68,3 @@ func (s *SMSSettings) account(systemID string) (*SMSAccount, bool) {
 	}
 	return nil, false
 }
-
-// appAddress stands for an application as a recipient in records.
-func appAddress(systemID string) (gateway.Address, error) {
-	return gateway.ParseAddress(systemID + "@" + gateway.AppDomain)
-}

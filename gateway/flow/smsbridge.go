@@ -31,8 +31,8 @@ func (s *Settings) bridges(a gateway.Address) bool {
 	return s.SMS != nil && s.SMS.Domain != "" && a.Domain() == s.SMS.Domain
 }
 
-// phoneRecipient decides about RCPT to a telephone. The domains that stand for
-// telephones and applications in records are no way to reach them.
+// phoneRecipient decides about RCPT to a telephone. The domain that stands for
+// telephones in records is no way to reach them.
 func (f *Flow) phoneRecipient(set *Settings, s *gateway.Submission, to gateway.Address) error {
 	if !inside(s.Peer) {
 		return gateway.FaultNoRelay

@@ -87,7 +87,7 @@ func TestRecipientsOfTheTelephoneDomain(t *testing.T) {
 		for to, want := range map[string]error{
 			smsAddress("+15552000001"): nil, smsAddress("15552000001"): nil, smsAddress("12345"): nil, smsAddress("+49.30-901820"): nil,
 			smsAddress("pat"): faultNoPhone, smsAddress("+1"): faultNoPhone, smsAddress("CLINIC"): faultNoPhone,
-			"+15552000001@" + gateway.PhoneDomain: faultNoBridge, "esme1@" + gateway.AppDomain: faultNoBridge,
+			"+15552000001@" + gateway.PhoneDomain: faultNoBridge,
 		} {
 			s := submissionTo(to)
 			if err := f.Recipient(ctx, &s, s.Recipients[0]); !errors.Is(err, want) && err != want {
