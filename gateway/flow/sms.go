@@ -68,3 +68,30 @@ func (s *SMSSettings) account(systemID string) (*SMSAccount, bool) {
 	}
 	return nil, false
 }
+
+// sender is the line of Gatepost's own messages.
+func (s *SMSSettings) sender() gateway.Line {
+	if s == nil {
+		return gateway.Line{}
+	}
+	return s.Sender
+}
+
+// line is where what the arrival sends to a telephone comes from.
+func (a *arrival) line() gateway.Line {
+	if a.sms != nil {
+		return a.sms.ends.Source
+	}
+	if !a.turnLine.IsZero() {
+		return a.turnLine
+	}
+	return a.set.SMS.sender()
+}
+
+// lineFrom is the line of ours that a message to a telephone leaves from.
+func (f *Flow) lineFrom(m *gateway.Message) gateway.Line {
+	if m.Ends != nil && !m.Ends.Source.IsZero() {
+		return m.Ends.Source
+	}
+	return f.set().SMS.sender()
+}

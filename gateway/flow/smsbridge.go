@@ -229,7 +229,7 @@ func (f *Flow) releasedPhone(ctx context.Context, b *store.Batch, m *gateway.Mes
 	if !after.Recipient.IsPhone() {
 		return nil
 	}
-	allowed, err := f.smsAllowed(ctx, b, f.likeOf(m, after.Recipient).Source, after.Recipient)
+	allowed, err := f.smsAllowed(ctx, b, f.lineFrom(m), after.Recipient)
 	switch {
 	case err != nil:
 		return err

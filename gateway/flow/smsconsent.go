@@ -8,9 +8,36 @@ import (
 	"gatepost/gateway"
 	"gatepost/gateway/consent"
 	"gatepost/gateway/queue"
+	"gatepost/gateway/seal"
 	"gatepost/gateway/smsmsg"
 	"gatepost/store"
 )
+
+// stopped refuses an envelope to a telephone that wants no messages from the
+// line that this one would come from. No policy and no mode changes that.
+func (a *arrival) stopped(ctx context.Context, e *gateway.Envelope) (bool, error) {
+	if !e.Recipient.IsPhone() {
+		return false, nil
+	}
+	allowed, err := a.flow.smsAllowed(ctx, &a.once, a.line(), e.Recipient)
+	if err != nil || allowed {
+		return false, err
+	}
+	e.State, e.Action, e.Decided, e.Rules = gateway.Refused, gateway.Reject, gateway.Reject, []string{"stop"}
+	return true, nil
+}
+
+// smsAllowed reports whether messages from a line may go to a telephone. The
+// commit of b fails when it says something else meanwhile.
+func (f *Flow) smsAllowed(ctx context.Context, b *store.Batch, from gateway.Line, phone gateway.Address) (bool, error) {
+	s, err := f.consents.Guard(ctx, b, from, phone)
+	return s.Allows(), err
+}
+
+// journalStop keeps what a telephone said where no restore rolls it back.
+func (f *Flow) journalStop(id string, data []byte) error {
+	return f.Journal.Append(seal.Entry{Kind: seal.JournalStop, ID: id, Data: data})
+}
 
 // stageConsent does what a word about consent demands: the ledger, the one
 // answer that is due, and the end of what waits for the telephone.
@@ -157,11 +184,3 @@ func (f *Flow) stageOptedOut(ctx context.Context, b *store.Batch, m *gateway.Mes
 // errOptedOut is err: of the receipt of a message that its recipient does not
 // want; the numbers are the gateway's own (SMPP v3.4 Appendix B).
 const errOptedOut = "255"
-
-// lineFrom is the line of ours that a message to a telephone leaves from.
-func (f *Flow) lineFrom(m *gateway.Message) gateway.Line {
-	if m.Ends != nil && !m.Ends.Source.IsZero() {
-		return m.Ends.Source
-	}
-	return f.set().SMS.sender()
-}
