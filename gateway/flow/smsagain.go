@@ -96,5 +96,5 @@ func (f *Flow) takePlace(b *store.Batch, x *longText, seq int) {
 	}
 	b.RequireVersion(row, x.versions[seq])
 	f.Blobs.Delete(b, p.Sealed.Body.Blob)
-	b.After(func() { f.waiting.add(p.Account, -1, -int(p.Sealed.Body.Size)) })
+	b.After(func() { f.waiting.add(&p, -1, -int(p.Sealed.Body.Size)) })
 }

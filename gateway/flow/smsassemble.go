@@ -81,7 +81,7 @@ func (f *Flow) dropParts(b *store.Batch, x *longText) {
 		b.RequireVersion(partKey(x.key, seq), x.versions[seq])
 		b.Delete(partKey(x.key, seq))
 		f.Blobs.Delete(b, p.Sealed.Body.Blob)
-		b.After(func() { f.waiting.add(p.Account, -1, -int(p.Sealed.Body.Size)) })
+		b.After(func() { f.waiting.add(&p, -1, -int(p.Sealed.Body.Size)) })
 	}
 }
 

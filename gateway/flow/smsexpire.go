@@ -3,11 +3,9 @@ package flow
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
 
 	"gatepost/gateway"
@@ -129,78 +127,4 @@ func (f *Flow) endText(ctx context.Context, b *store.Batch, x *longText, state g
 	return nil
 }
 
-// Limits of what waits for other parts, for each account.
-const (
-	maxPartsWaiting = 5000
-	maxPartOctets   = 8 << 20
-	recountEvery    = time.Second
-)
-
 var faultShortParts = shortFault(550, "5.6.0", gateway.StatusSubmitFailed, "A part of this text came twice and differs: send the text again under another reference")
-
-// partLoads counts the parts that wait, so that nobody fills the store with
-// them. It is a guess of what the store holds, made exact when it says full.
-type partLoads struct {
-	mu       sync.Mutex
-	accounts map[string]load // guarded by mu
-	counted  time.Time       // guarded by mu
-}
-
-type load struct{ parts, octets int }
-
-func (w *partLoads) add(account string, parts, octets int) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.accounts == nil {
-		w.accounts = make(map[string]load)
-	}
-	l := w.accounts[account]
-	w.accounts[account] = load{max(0, l.parts+parts), max(0, l.octets+octets)}
-}
-
-func (w *partLoads) full(account string, octets int) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	l := w.accounts[account]
-	return l.parts >= maxPartsWaiting || l.octets+octets > maxPartOctets
-}
-
-// admit refuses a part when too many of its account wait.
-func (w *partLoads) admit(ctx context.Context, f *Flow, account string, octets int) error {
-	if !w.full(account, octets) {
-		return nil
-	}
-	if err := w.recount(ctx, f); err != nil {
-		return err
-	}
-	if w.full(account, octets) {
-		return faultShortFull
-	}
-	return nil
-}
-
-// recount asks the store, not too often.
-func (w *partLoads) recount(ctx context.Context, f *Flow) error {
-	w.mu.Lock()
-	soon := f.Now().Sub(w.counted) < recountEvery
-	w.mu.Unlock()
-	if soon {
-		return nil
-	}
-	accounts := make(map[string]load)
-	err := f.Store.Scan(ctx, store.Prefix(store.SMSParts), func(it store.Item) bool {
-		var p waitingPart
-		if it.Key[len(it.Key)-1] != 0 && store.Decode(it.Value, &p) == nil && p.Sealed != nil {
-			l := accounts[p.Account]
-			accounts[p.Account] = load{l.parts + 1, l.octets + int(p.Sealed.Body.Size)}
-		}
-		return true
-	})
-	if err != nil {
-		return fmt.Errorf("counting parts: %w", err)
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.accounts, w.counted = accounts, f.Now()
-	return nil
-}

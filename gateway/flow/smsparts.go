@@ -39,7 +39,8 @@ const maxTextParts = 255
 
 // waitingPart is a row of SMSParts.
 type waitingPart struct {
-	Inbound bool `json:",omitempty"` // from a telephone: it has no account and no answer
+	Inbound bool   `json:",omitempty"` // from a telephone: it has no account and no answer
+	From    []byte `json:",omitempty"` // keyed hash of that telephone
 	Account string
 	Peer    gateway.Peer
 	Place   gateway.SegmentPlace
@@ -187,7 +188,7 @@ func (in *submitted) keepPart(ctx context.Context, x *longText, packed []byte, p
 	if x.octets()+len(packed) > maxTextOctets {
 		return faultShortSize
 	}
-	if err := f.waiting.admit(ctx, f, p.Account, len(packed)); err != nil {
+	if err := f.waiting.admit(ctx, f, &p, len(packed)); err != nil {
 		return err
 	}
 	var b store.Batch
@@ -202,7 +203,7 @@ func (in *submitted) keepPart(ctx context.Context, x *longText, packed []byte, p
 	if err := in.stageWaiting(&b, x, p); err != nil {
 		return err
 	}
-	b.After(func() { f.waiting.add(p.Account, 1, len(packed)) })
+	b.After(func() { f.waiting.add(&p, 1, len(packed)) })
 	err = store.Write(ctx, f.Store, &b)
 	if errors.Is(err, store.ErrUnknown) {
 		if kept, _, err := store.GetRecord[waitingPart](ctx, f.Store, partKey(x.key, p.Place.Seq)); err == nil && kept.Given.ID == p.Given.ID {

@@ -152,7 +152,7 @@ func TestMissingPartEndsTheText(t *testing.T) {
 		if n := countOf(t, f, gateway.EventPartsExpired); n != 1 {
 			t.Errorf("%d records", n)
 		}
-		if l := f.waiting.accounts["esme1"]; l != (load{}) {
+		if l := f.waiting.loads["esme1"]; l != (load{}) {
 			t.Errorf("%v still counted", l)
 		}
 		deliverAll(ctx, f, time.Minute)
@@ -213,7 +213,7 @@ func TestPartsAtTheSameTime(t *testing.T) {
 				time.Sleep(time.Minute)
 				f.agendaOnce(ctx)
 			}
-			if l := f.waiting.accounts["esme1"]; l != (load{}) {
+			if l := f.waiting.loads["esme1"]; l != (load{}) {
 				t.Errorf("%v still counted", l)
 			}
 			return nil
@@ -264,7 +264,7 @@ func TestRefusedTextIsToldOnce(t *testing.T) {
 func TestWaitingPartsAreBounded(t *testing.T) {
 	w, kv := newWorld(t), emptyStore()
 	err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
-		f.waiting.add("esme1", maxPartsWaiting, 0)
+		f.waiting.add(&waitingPart{Account: "esme1"}, maxPartsWaiting, 0)
 		f.waiting.counted = f.Now()
 		s := short(t, longWords, phonePass)
 		if _, err := submit(ctx, f, s[0]); statusOf(err) != gateway.StatusQueueFull {
@@ -385,7 +385,7 @@ func TestAnotherTextWithTheSameParts(t *testing.T) {
 					f.agendaOnce(ctx)
 				}
 				deliverAll(ctx, f, time.Minute)
-				if l := f.waiting.accounts["esme1"]; l != (load{}) {
+				if l := f.waiting.loads["esme1"]; l != (load{}) {
 					t.Errorf("%v still counted", l)
 				}
 				return f.Store.Scan(ctx, store.Prefix(store.SMSParts), func(store.Item) bool { t.Error("a row stays"); return true })

@@ -28,10 +28,10 @@ func (f *Flow) ReceiveSMS(ctx context.Context, s gateway.Segment) error {
 	if err != nil {
 		return fmt.Errorf("packing a segment: %w", err)
 	}
-	sum := f.MAC("part", packed)
+	sum, from := f.MAC("part", packed), f.MAC("parts of a telephone", []byte(s.Source.Key()))
 	err = store.ErrConflict
 	for try := 0; try < partTries && errors.Is(err, store.ErrConflict); try++ {
-		err = f.receivePart(ctx, key, waitingPart{Inbound: true, Place: place, Hash: sum[:]}, s, packed)
+		err = f.receivePart(ctx, key, waitingPart{Inbound: true, From: from[:16], Place: place, Hash: sum[:]}, s, packed)
 	}
 	return storage(err)
 }
@@ -91,7 +91,7 @@ func (f *Flow) deliverable(ctx context.Context, s gateway.Segment) error {
 func (f *Flow) keepReceived(ctx context.Context, x *longText, p waitingPart, packed []byte) (err error) {
 	ctx, cancel := recording(ctx)
 	defer cancel()
-	if err := f.waiting.admit(ctx, f, "", len(packed)); err != nil {
+	if err := f.waiting.admit(ctx, f, &p, len(packed)); err != nil {
 		return err
 	}
 	now := f.Now()
@@ -118,7 +118,7 @@ func (f *Flow) keepReceived(ctx context.Context, x *longText, p waitingPart, pac
 			return err
 		}
 	}
-	b.After(func() { f.waiting.add("", 1, len(packed)) })
+	b.After(func() { f.waiting.add(&p, 1, len(packed)) })
 	return store.Write(ctx, f.Store, &b)
 }
 

@@ -54,7 +54,7 @@ func shortJourneys() []journey {
 							return err
 						}
 					}
-					parts = len(f.waiting.accounts)
+					parts = len(f.waiting.loads)
 					deliverAll(ctx, f, time.Minute)
 					return nil
 				})
