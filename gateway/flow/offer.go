@@ -7,7 +7,6 @@ import (
 	"unicode/utf8"
 
 	"gatepost/gateway"
-	"gatepost/gateway/mailmsg"
 	"gatepost/gateway/people"
 	"gatepost/store"
 )
@@ -24,7 +23,7 @@ type CodeChannel interface {
 
 // PhoneCode is a code on its way to a telephone.
 type PhoneCode struct {
-	Use          string            // "": to read; "thaw": to unlock a link; "renew": to make an expired one work again
+	Use          gateway.CodeKind
 	To           gateway.Sensitive // E.164
 	Code         gateway.Sensitive
 	Organization string
@@ -37,7 +36,7 @@ type way struct {
 	mail  gateway.Address
 	phone gateway.Sensitive
 	same  bool // it is the address that got the link
-	use   mailmsg.CodeKind
+	use   gateway.CodeKind
 }
 
 func (w way) known() bool { return !w.mail.IsNull() || w.phone != "" }

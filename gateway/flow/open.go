@@ -198,9 +198,9 @@ func (f *Flow) SendCode(ctx context.Context, s gateway.LinkSecret, v gateway.Vis
 	switch {
 	case page.SelfThaw:
 		to = o.other
-		to.use = mailmsg.CodeThaw
+		to.use = gateway.CodeThaw
 	case page.Renewable:
-		to.use = mailmsg.CodeRenew
+		to.use = gateway.CodeRenew
 	}
 	_, err = f.Proof.NewCode(ctx, link.ID, v.Session, proof.Asked{
 		Assurance: to.assurance(), Thaw: page.SelfThaw,
@@ -222,7 +222,7 @@ func (f *Flow) stageCode(ctx context.Context, b *store.Batch, l gateway.Link, p 
 	name := set.brand(l.Brand).Name
 	if to.phone != "" {
 		return f.Codes.StageCode(ctx, b, PhoneCode{
-			Use: string(to.use), To: to.phone, Code: code, Organization: name, Reference: l.Reference, Language: set.language(p.Language),
+			Use: to.use, To: to.phone, Code: code, Organization: name, Reference: l.Reference, Language: set.language(p.Language),
 		})
 	}
 	raw, err := mailmsg.Code(mailmsg.CodeData{

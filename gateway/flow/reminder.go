@@ -43,11 +43,11 @@ func (f *Flow) remind(ctx context.Context, b *store.Batch, u *unread, step follo
 	})
 }
 
-func kindOf(step followStep) mailmsg.NoticeKind {
+func kindOf(step followStep) gateway.NoticeKind {
 	if step == followExpiry {
-		return mailmsg.NoticeExpiring
+		return gateway.NoticeExpiring
 	}
-	return mailmsg.NoticeReminder
+	return gateway.NoticeReminder
 }
 
 // stageReminder stages the mail itself. It answers, bounces and threads as the

@@ -26,7 +26,7 @@ func (c phoneCodes) StageCode(ctx context.Context, b *store.Batch, code PhoneCod
 		return err
 	}
 	text, err := smsmsg.Code(smsmsg.CodeData{
-		Kind: smsmsg.CodeKind(code.Use), Brand: code.Organization, Reference: code.Reference, Language: code.Language, Code: code.Code,
+		Kind: code.Use, Brand: code.Organization, Reference: code.Reference, Language: code.Language, Code: code.Code,
 	})
 	if err != nil {
 		return err

@@ -7,7 +7,6 @@ import (
 	"io"
 
 	"gatepost/gateway"
-	"gatepost/gateway/mailmsg"
 	"gatepost/gateway/smsmsg"
 	"gatepost/store"
 )
@@ -19,14 +18,14 @@ func (f *Flow) shortNotice(s securing, link gateway.Link, secret gateway.LinkSec
 	if s.like != nil {
 		like.Validity, like.Priority = s.like.Validity, s.like.Priority
 	}
-	return f.composeShortNotice(smsmsg.NoticeFirst, like, link, f.linkURL(secret), language)
+	return f.composeShortNotice(gateway.NoticeFirst, like, link, f.linkURL(secret), language)
 }
 
 func (f *Flow) linkURL(secret gateway.LinkSecret) gateway.Sensitive {
 	return gateway.Sensitive(f.set().ViewerURL + "/m/" + secret.Path())
 }
 
-func (f *Flow) composeShortNotice(kind smsmsg.NoticeKind, like gateway.Segment, link gateway.Link, url gateway.Sensitive, language string) ([]byte, error) {
+func (f *Flow) composeShortNotice(kind gateway.NoticeKind, like gateway.Segment, link gateway.Link, url gateway.Sensitive, language string) ([]byte, error) {
 	set := f.set()
 	text, err := smsmsg.Notice(smsmsg.NoticeData{
 		Kind: kind, Brand: set.brand(link.Brand).Name, Language: set.language(language), Reference: link.Reference, URL: url,
@@ -134,11 +133,7 @@ func (f *Flow) stageShortReminder(ctx context.Context, b *store.Batch, u *unread
 	if fresh {
 		url = f.linkURL(secret)
 	}
-	kind := smsmsg.NoticeReminder
-	if kindOf(step) == mailmsg.NoticeExpiring {
-		kind = smsmsg.NoticeExpiring
-	}
-	body, err := f.composeShortNotice(kind, like, u.link, url, language)
+	body, err := f.composeShortNotice(kindOf(step), like, u.link, url, language)
 	if err != nil {
 		return err
 	}

@@ -9,19 +9,9 @@ import (
 	"gatepost/gateway"
 )
 
-// CodeKind says what a code is for.
-type CodeKind string
-
-// The kinds. The zero value is CodeOpen.
-const (
-	CodeOpen  CodeKind = ""      // to read
-	CodeThaw  CodeKind = "thaw"  // to unlock a link that was locked after wrong tries
-	CodeRenew CodeKind = "renew" // to make an expired link work again
-)
-
 // CodeData is everything that the mail with a one-time code says.
 type CodeData struct {
-	Kind         CodeKind
+	Kind         gateway.CodeKind
 	From, To     gateway.Address
 	Organization string
 	Language     string // BCP 47; "" is English
@@ -67,11 +57,11 @@ func Code(d CodeData) ([]byte, error) {
 	return l.Bytes(), nil
 }
 
-func (w words) codeIntroOf(k CodeKind) string {
+func (w words) codeIntroOf(k gateway.CodeKind) string {
 	switch k {
-	case CodeThaw:
+	case gateway.CodeThaw:
 		return w.thawIntro
-	case CodeRenew:
+	case gateway.CodeRenew:
 		return w.renewIntro
 	}
 	return w.codeIntro

@@ -11,20 +11,10 @@ import (
 	"gatepost/gateway"
 )
 
-// NoticeKind says what a notice is for.
-type NoticeKind string
-
-// The kinds. The zero value is NoticeFirst.
-const (
-	NoticeFirst    NoticeKind = ""         // a message waits
-	NoticeReminder NoticeKind = "reminder" // it still waits
-	NoticeExpiring NoticeKind = "expiring" // its link ends soon
-)
-
 // NoticeData is everything that a notice says. There is no place in it for
 // subject or text of the original.
 type NoticeData struct {
-	Kind     NoticeKind
+	Kind     gateway.NoticeKind
 	HeaderID string // Message-ID without "<>", from HeaderID
 	From     gateway.Address
 	// FromName is the display name: the organization or the sender. One that holds
@@ -58,7 +48,7 @@ var ErrNoLink = errors.New("notice without link")
 // as HTML. It holds nothing that people wrote but the sender's name, loads
 // nothing from the network and is 7-bit, unless an address itself is not ASCII.
 func Notice(d NoticeData) ([]byte, error) {
-	if d.URL == "" && (d.Kind == NoticeFirst || d.Sent.IsZero()) {
+	if d.URL == "" && (d.Kind == gateway.NoticeFirst || d.Sent.IsZero()) {
 		return nil, ErrNoLink
 	}
 	boundary, err := letters(d.Random)
@@ -96,7 +86,7 @@ func (d *NoticeData) header(l *letter, w words) {
 	l.field("Message-ID", "<"+d.HeaderID+">")
 	l.thread(d.First, []string{d.Original})
 	switch {
-	case d.Kind != NoticeFirst:
+	case d.Kind != gateway.NoticeFirst:
 		l.field("Auto-Submitted", "auto-generated") // RFC 3834 section 5
 	case isToken(d.AutoSubmitted):
 		l.field("Auto-Submitted", d.AutoSubmitted)
@@ -105,9 +95,9 @@ func (d *NoticeData) header(l *letter, w words) {
 
 func (d *NoticeData) subject(w words) string {
 	switch d.Kind {
-	case NoticeReminder:
+	case gateway.NoticeReminder:
 		return w.say(w.reminderSubject, d.Organization)
-	case NoticeExpiring:
+	case gateway.NoticeExpiring:
 		return w.say(w.expiringSubject, d.Organization)
 	}
 	return w.say(w.subject, d.Organization)
@@ -131,9 +121,9 @@ func (d *NoticeData) says(w words) sentences {
 		s.help = w.say(w.help, d.Help)
 	}
 	switch d.Kind {
-	case NoticeReminder:
+	case gateway.NoticeReminder:
 		s.intro = w.say(w.reminderIntro, d.Organization)
-	case NoticeExpiring:
+	case gateway.NoticeExpiring:
 		s.intro = w.say(w.expiringIntro, d.Organization)
 	default:
 		s.intro = w.say(w.intro, d.Organization)

@@ -168,8 +168,8 @@ func TestStaffNoticeWithHostileValues(t *testing.T) {
 	}
 }
 
-func noticeKinds() []mailmsg.NoticeKind {
-	return []mailmsg.NoticeKind{mailmsg.NoticeFirst, mailmsg.NoticeReminder, mailmsg.NoticeExpiring}
+func noticeKinds() []gateway.NoticeKind {
+	return []gateway.NoticeKind{gateway.NoticeFirst, gateway.NoticeReminder, gateway.NoticeExpiring}
 }
 
 func TestNoticeKinds(t *testing.T) {
@@ -185,7 +185,7 @@ func TestNoticeKinds(t *testing.T) {
 					name += " without link"
 				}
 				raw, err := mailmsg.Notice(d)
-				if kind == mailmsg.NoticeFirst && !linked {
+				if kind == gateway.NoticeFirst && !linked {
 					if !errors.Is(err, mailmsg.ErrNoLink) {
 						t.Errorf("%s: %v", name, err)
 					}
@@ -205,7 +205,7 @@ func TestNoticeKinds(t *testing.T) {
 		}
 	}
 	d := noticeData()
-	d.Kind, d.URL = mailmsg.NoticeReminder, ""
+	d.Kind, d.URL = gateway.NoticeReminder, ""
 	if _, err := mailmsg.Notice(d); !errors.Is(err, mailmsg.ErrNoLink) {
 		t.Errorf("a reminder of nothing: %v", err)
 	}
@@ -269,7 +269,7 @@ func TestArabicKeepsRunsApart(t *testing.T) {
 func TestCodeKinds(t *testing.T) {
 	seen := map[string]bool{}
 	for _, language := range languages() {
-		for _, kind := range []mailmsg.CodeKind{mailmsg.CodeOpen, mailmsg.CodeThaw, mailmsg.CodeRenew} {
+		for _, kind := range []gateway.CodeKind{gateway.CodeOpen, gateway.CodeThaw, gateway.CodeRenew} {
 			raw, err := mailmsg.Code(mailmsg.CodeData{
 				Kind: kind, From: gateway.MustAddress("notices@clinic.example"), To: gateway.MustAddress("pat@out.example"), Language: language,
 				Reference: "ABCD-2345", Code: "042137", Now: noon, Random: random(),

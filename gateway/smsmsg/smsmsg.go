@@ -17,20 +17,10 @@ import (
 	"gatepost/gateway"
 )
 
-// NoticeKind says what a notice is for, as of notices by mail.
-type NoticeKind string
-
-// The kinds. The zero value is NoticeFirst.
-const (
-	NoticeFirst    NoticeKind = ""         // a message waits
-	NoticeReminder NoticeKind = "reminder" // it still waits
-	NoticeExpiring NoticeKind = "expiring" // its link ends soon
-)
-
 // NoticeData is everything that a notice says. There is no place in it for
 // words of the original.
 type NoticeData struct {
-	Kind      NoticeKind
+	Kind      gateway.NoticeKind
 	Brand     string // the organization
 	Language  string // BCP 47 of the recipient; "" is English
 	Reference string
@@ -46,15 +36,15 @@ var ErrNoLink = errors.New("notice without link")
 // segment with a link of up to 60 characters; two in Arabic, and for a name
 // beyond the default alphabet.
 func Notice(d NoticeData) (string, error) {
-	if d.URL == "" && d.Kind == NoticeFirst {
+	if d.URL == "" && d.Kind == gateway.NoticeFirst {
 		return "", ErrNoLink
 	}
 	w := wordsFor(d.Language)
 	text, end := w.notice, w.here+"\n"+d.URL.Reveal()
 	switch d.Kind {
-	case NoticeReminder:
+	case gateway.NoticeReminder:
 		text = w.reminder
-	case NoticeExpiring:
+	case gateway.NoticeExpiring:
 		text = w.expiring
 	}
 	if d.URL == "" {
@@ -63,19 +53,9 @@ func Notice(d NoticeData) (string, error) {
 	return w.fit(d.Brand, say(text, d.Reference)+" "+end, 2), nil
 }
 
-// CodeKind says what a code is for, as of codes by mail.
-type CodeKind string
-
-// The kinds. The zero value is CodeOpen.
-const (
-	CodeOpen  CodeKind = ""      // to read
-	CodeThaw  CodeKind = "thaw"  // to unlock a link that was locked after wrong tries
-	CodeRenew CodeKind = "renew" // to make an expired link work again
-)
-
 // CodeData is everything that a text with a one-time code says.
 type CodeData struct {
-	Kind      CodeKind
+	Kind      gateway.CodeKind
 	Brand     string
 	Language  string // BCP 47; "" is English
 	Reference string // of the link that the code is for
@@ -96,9 +76,9 @@ func Code(d CodeData) (string, error) {
 	w := wordsFor(d.Language)
 	text := w.code
 	switch d.Kind {
-	case CodeThaw:
+	case gateway.CodeThaw:
 		text = w.thaw
-	case CodeRenew:
+	case gateway.CodeRenew:
 		text = w.renew
 	}
 	brand := d.Brand

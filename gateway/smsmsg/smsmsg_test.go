@@ -46,9 +46,9 @@ func segments(text string) (n int, gsm bool) {
 func all(t *testing.T, language, brand, help string, url gateway.Sensitive) map[string]string {
 	t.Helper()
 	texts := map[string]string{}
-	for _, k := range []NoticeKind{NoticeFirst, NoticeReminder, NoticeExpiring} {
+	for _, k := range []gateway.NoticeKind{gateway.NoticeFirst, gateway.NoticeReminder, gateway.NoticeExpiring} {
 		for _, u := range []gateway.Sensitive{url, ""} {
-			if k == NoticeFirst && u == "" {
+			if k == gateway.NoticeFirst && u == "" {
 				continue
 			}
 			text, err := Notice(NoticeData{Kind: k, Brand: brand, Language: language, Reference: reference, URL: u})
@@ -58,7 +58,7 @@ func all(t *testing.T, language, brand, help string, url gateway.Sensitive) map[
 			texts[fmt.Sprintf("notice %s link=%t", k, u != "")] = text
 		}
 	}
-	for _, k := range []CodeKind{CodeOpen, CodeThaw, CodeRenew} {
+	for _, k := range []gateway.CodeKind{gateway.CodeOpen, gateway.CodeThaw, gateway.CodeRenew} {
 		text, err := Code(CodeData{Kind: k, Brand: brand, Language: language, Reference: reference, Code: "482915"})
 		if err != nil {
 			t.Fatal(err)
