@@ -43,7 +43,7 @@ func (f *Flow) journalStop(id string, data []byte) error {
 // answer that is due, and the end of what waits for the telephone.
 func (r *received) stageConsent(ctx context.Context, b *store.Batch) (consent.Change, error) {
 	f := r.flow
-	if r.word.Means == consent.None || !r.phone.IsPhone() {
+	if r.word.Means == consent.None {
 		return consent.Change{Ordinary: true}, nil
 	}
 	change, err := f.consents.Stage(ctx, b, consent.Act{

@@ -55,11 +55,14 @@ func (f *Flow) likeOf(m *gateway.Message, to gateway.Address) gateway.Segment {
 	return like
 }
 
-// likeOurs is a short message of ours from a line to a telephone.
+// likeOurs is a short message of ours from a line to a telephone, or to a name
+// that wrote to us.
 func (f *Flow) likeOurs(from gateway.Line, to gateway.Address) gateway.Segment {
 	dest, err := gateway.ParseLine(to.Phone().Reveal())
 	if err != nil {
-		dest = gateway.Line{Addr: to.Phone().Reveal()} // never: it was parsed
+		// A name that wrote to us and is longer than ParseLine allows: the carrier
+		// says that it cannot be answered.
+		dest = gateway.Line{TON: gateway.TONAlphanumeric, Addr: to.Phone().Reveal()}
 	}
 	return gateway.Segment{Source: from, Dest: dest}
 }

@@ -110,7 +110,7 @@ func (r *received) place(ctx context.Context) (err error) {
 	if r.inbox.IsNull() && !r.dialog.open(f.Now()) {
 		return faultNoInbox
 	}
-	if r.missing == 0 { // half a text says something else than the whole
+	if r.missing == 0 && !isName(r.phone) { // half a text says something else than the whole
 		r.word = consent.Keyword(r.text())
 	}
 	return nil
@@ -123,6 +123,13 @@ func (s *SMSSettings) writer(l gateway.Line) (gateway.Address, error) {
 		return a, nil
 	}
 	return gateway.ParseAddress(strconv.Quote(l.Addr) + "@" + gateway.PhoneDomain)
+}
+
+// isName reports whether who wrote is a name. It can be given no confirmation,
+// and its words stop nothing: no message is sent to a name.
+func isName(a gateway.Address) bool {
+	_, err := gateway.PhoneAddress(a.Local())
+	return err != nil
 }
 
 // whose is the account that gets what is sent to a line: the one that last

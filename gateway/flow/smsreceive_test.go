@@ -328,6 +328,39 @@ func TestStopOfHalfAText(t *testing.T) {
 	}
 }
 
+// TestStopOfAName: a name that says a word about consent gets no text, and the
+// word goes to people.
+func TestStopOfAName(t *testing.T) {
+	w, kv := newWorld(t), storetest.NewMemory()
+	err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+		for _, name := range []string{"BANK", "Bank of Exampleville"} {
+			for _, words := range []string{"HELP", "STOP"} {
+				s := wrote(t, words, phonePass, "+15550001111")[0]
+				s.Source = gateway.Line{TON: gateway.TONAlphanumeric, Addr: name}
+				if err := f.ReceiveSMS(ctx, s); err != nil {
+					return err
+				}
+			}
+		}
+		f.agendaOnce(ctx)
+		deliverAll(ctx, f, time.Minute)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(w.smsc.got) != 0 {
+		t.Errorf("names got %q", readSegments(w.smsc.got))
+	}
+	if out := w.op(t, kv, "consent.list", nil); out != "" {
+		t.Errorf("the ledger: %s", out)
+	}
+	if all := w.hop.mail("desk@clinic.example"); len(all) != 4 {
+		t.Errorf("staff got %d mails", len(all))
+	}
+	w.sound(t, kv)
+}
+
 // TestConfirmationsAreBounded: who writes in the name of a telephone does not
 // fill it with our texts; each STOP acts all the same.
 func TestConfirmationsAreBounded(t *testing.T) {
