@@ -164,6 +164,9 @@ type Envelope struct {
 	Reminded []time.Time `json:",omitempty"` // its recipient was reminded, or warned that the link ends
 	Answered time.Time   `json:",omitzero"`  // first answered
 
+	// NotBefore is when it leaves at the earliest, as its sender or policy wants,
+	// also after it was held; zero: at once.
+	NotBefore time.Time `json:",omitzero"`
 	// Until is when its sender wants it no more; zero leaves it to the queue.
 	Until time.Time `json:",omitzero"`
 

@@ -250,8 +250,8 @@ func (a *arrival) decide(ctx context.Context, e *gateway.Envelope, j *judgement)
 	case gateway.Reject:
 		e.State = gateway.Refused
 	}
-	if e.State == gateway.Queued && a.set.Mode == gateway.Enforce && v.Options.NotBefore.After(e.Next) {
-		e.Next = v.Options.NotBefore
+	if a.set.Mode == gateway.Enforce && v.Options.NotBefore.After(e.NotBefore) {
+		e.NotBefore = v.Options.NotBefore
 	}
 	a.flow.metrics.judged(v, a.set.Mode)
 	return nil
@@ -388,7 +388,7 @@ func (a *arrival) build(ctx context.Context) (*store.Batch, *gateway.Message, er
 // leavesNow reports whether the original is about to leave for an envelope. What
 // waits for its hour does not wait in memory.
 func (a *arrival) leavesNow(e gateway.Envelope) bool {
-	return e.State == gateway.Queued && e.Notice == nil && e.Next.Before(a.now.Add(time.Minute))
+	return e.State == gateway.Queued && e.Notice == nil && e.NotBefore.Before(a.now.Add(time.Minute))
 }
 
 func messageKey(id gateway.MessageID) []byte { return store.Key(store.Messages, id[:]) }

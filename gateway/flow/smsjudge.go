@@ -44,7 +44,7 @@ func (a *arrival) judgeShort(ctx context.Context) error {
 	}
 	e := gateway.Envelope{
 		ID: gateway.EnvelopeID{Message: a.taken.id}, Sender: a.sub.From, Recipient: a.sub.Recipients[0].Address, Person: a.persons[1],
-		State: gateway.Queued, Accepted: a.leavesAt(), Next: a.sms.from, Until: a.sms.until,
+		State: gateway.Queued, Accepted: a.leavesAt(), NotBefore: a.sms.from, Until: a.sms.until,
 	}
 	if err := a.decide(ctx, &e, j); err != nil {
 		return err

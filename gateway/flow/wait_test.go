@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"gatepost/gateway"
 	"gatepost/gateway/detect"
 	"gatepost/gateway/policy"
+	"gatepost/store"
 )
 
 // TestMailWaitsForItsHour: what a rule lets wait leaves when the hour has
@@ -121,4 +123,76 @@ func TestWhatWaitsIsNotKeptInMemory(t *testing.T) {
 		}
 		return err
 	})
+}
+
+// TestHeldKeepsItsHour: what waited for a reviewer, an operator or the end of a
+// recall still waits for its sender's hour, and for that of a rule.
+func TestHeldKeepsItsHour(t *testing.T) {
+	// Each holds what waits for hour 5, and lets it go again.
+	cycles := map[string]func(ctx context.Context, t *testing.T, f *Flow, e *gateway.Envelope) error{
+		"released": func(ctx context.Context, t *testing.T, f *Flow, e *gateway.Envelope) error {
+			_, err := operation(ctx, f, "held.release", reviewed(e.ID), "")
+			return err
+		},
+		"held by an operator": func(ctx context.Context, t *testing.T, f *Flow, e *gateway.Envelope) error {
+			_, first := operation(ctx, f, "held.release", reviewed(e.ID), "")
+			_, second := operation(ctx, f, "queue.hold", reviewed(e.ID), "")
+			_, third := operation(ctx, f, "held.release", reviewed(e.ID), "")
+			return errors.Join(first, second, third)
+		},
+		"retried with all others": func(ctx context.Context, t *testing.T, f *Flow, e *gateway.Envelope) error {
+			_, first := operation(ctx, f, "held.release", reviewed(e.ID), "")
+			_, second := operation(ctx, f, "queue.retry", url.Values{"all": {"true"}}, "")
+			return errors.Join(first, second)
+		},
+		"recalled and not": func(ctx context.Context, t *testing.T, f *Flow, e *gateway.Envelope) error {
+			_, first := operation(ctx, f, "held.release", reviewed(e.ID), "")
+			_, second := operation(ctx, f, "message.recall", url.Values{"id": {e.ID.Message.String()}}, "")
+			_, third := operation(ctx, f, "message.recall_undo", url.Values{"id": {e.ID.Message.String()}}, "")
+			return errors.Join(first, second, third)
+		},
+	}
+	for name, cycle := range cycles {
+		for _, scheduled := range []bool{true, false} {
+			w, kv := newWorld(t), emptyStore()
+			w.must(t, kv, func(ctx context.Context, f *Flow) error {
+				s := short(t, "Your table is ready.", phoneHold)[0]
+				if scheduled {
+					s.Schedule = "000000050000000R" // in five hours
+				} else {
+					f.Configure(w.settings(), judgeWith(t, `  - {id: quiet, reason: Q, when: 'local_time < 5', then: {until: 5}}
+`))
+				}
+				s.Validity = "000000200000000R"
+				if _, err := submit(ctx, f, s); err != nil {
+					return err
+				}
+				time.Sleep(time.Minute)
+				var e gateway.Envelope
+				find := func() error {
+					return each(ctx, f.Store, store.Prefix(store.Envelopes), func(x *gateway.Envelope) { e = *x })
+				}
+				if err := find(); err != nil {
+					return err
+				}
+				until := e.Until
+				if err := cycle(ctx, t, f, &e); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+				if err := find(); err != nil || !e.Until.Equal(until) || until.IsZero() {
+					t.Errorf("%s: it ends at %v, was to end at %v: %v", name, e.Until, until, err)
+				}
+				deliverAll(ctx, f, 4*time.Hour)
+				if n := len(w.smsc.to(phoneHold)); n != 0 {
+					t.Errorf("%s, scheduled %t: left before its hour", name, scheduled)
+				}
+				deliverAll(ctx, f, 2*time.Hour)
+				if n := len(w.smsc.to(phoneHold)); n != 1 {
+					t.Errorf("%s, scheduled %t: %d left in its hour", name, scheduled, n)
+				}
+				return nil
+			})
+			w.sound(t, kv)
+		}
+	}
 }

@@ -20,7 +20,8 @@ import (
 // running answers ErrBusy.
 
 // Retry lets a queued envelope be attempted now, also at a destination that is
-// paused because it did not answer.
+// paused because it did not answer, and before NotBefore: whoever names one means
+// it.
 func (q *Queue) Retry(ctx context.Context, id gateway.EnvelopeID, stage func(b *store.Batch, after gateway.Envelope) error) error {
 	return q.act(ctx, id, gateway.Queued, func(b *store.Batch, e *gateway.Envelope) error {
 		e.Next = q.now()
@@ -30,7 +31,7 @@ func (q *Queue) Retry(ctx context.Context, id gateway.EnvelopeID, stage func(b *
 }
 
 // RetryAll is Retry for everything that is queued. It returns how many there
-// were; those in flight are left out.
+// were; those in flight are left out, and those that may not leave yet.
 func (q *Queue) RetryAll(ctx context.Context, stage func(b *store.Batch, after gateway.Envelope) error) (int, error) {
 	var ids []gateway.EnvelopeID
 	err := q.store.Scan(ctx, store.Prefix(store.Schedule), func(it store.Item) bool {
@@ -47,11 +48,11 @@ func (q *Queue) RetryAll(ctx context.Context, stage func(b *store.Batch, after g
 	g.SetLimit(32) // they share fsyncs
 	for _, id := range ids {
 		g.Go(func() error {
-			err := q.Retry(ctx, id, stage)
+			err := q.retryWaiting(ctx, id, stage)
 			if err == nil {
 				n.Add(1)
 			}
-			if errors.Is(err, ErrBusy) || errors.Is(err, ErrNotFound) {
+			if errors.Is(err, ErrBusy) || errors.Is(err, ErrNotFound) || errors.Is(err, errNotYet) {
 				return nil
 			}
 			return err
@@ -59,6 +60,18 @@ func (q *Queue) RetryAll(ctx context.Context, stage func(b *store.Batch, after g
 	}
 	err = g.Wait()
 	return int(n.Load()), err
+}
+
+// errNotYet: it is not time for an envelope.
+var errNotYet = errors.New("queue: envelope is for later")
+
+// retryWaiting is Retry for what waits for nothing but its destination.
+func (q *Queue) retryWaiting(ctx context.Context, id gateway.EnvelopeID, stage func(b *store.Batch, after gateway.Envelope) error) error {
+	e, err := q.Show(ctx, id)
+	if err == nil && e.NotBefore.After(q.now()) {
+		return errNotYet
+	}
+	return q.Retry(ctx, id, stage) // it says so where there is none any more
 }
 
 // Hold keeps a queued envelope until Release, Refuse or Drop.
@@ -69,13 +82,14 @@ func (q *Queue) Hold(ctx context.Context, id gateway.EnvelopeID, reason string, 
 	})
 }
 
-// Release queues a held envelope. Its time begins anew: waiting for a person
-// is no delay of delivery. stage may change what leaves and to whom.
+// Release queues a held envelope, for NotBefore where that is still to come. Its
+// time begins anew: waiting for a person is no delay of delivery. stage may
+// change what leaves and to whom.
 func (q *Queue) Release(ctx context.Context, id gateway.EnvelopeID, stage func(b *store.Batch, after *gateway.Envelope) error) error {
 	return q.act(ctx, id, gateway.Held, func(b *store.Batch, e *gateway.Envelope) error {
-		now := q.now()
+		at := earliest(e, q.now())
 		e.State, e.Hold = gateway.Queued, ""
-		e.Accepted, e.Next, e.Attempts, e.Delayed = now, now, 0, false
+		e.Accepted, e.Next, e.Attempts, e.Delayed = at, at, 0, false
 		return stage(b, e)
 	})
 }

@@ -446,3 +446,41 @@ func TestOperatorIsFasterThanTake(t *testing.T) {
 		}
 	})
 }
+
+// What is for later is not retried with all the rest, and keeps its hour when
+// it is released or its destination answers again; whoever names it has it at
+// once.
+func TestNotBeforeIsKept(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		b.courier.limits = map[string]int{"out.example": 40}
+		b.start()
+		sleep(time.Second)
+		hour := time.Now().Add(90 * time.Second) // soon enough to wait in memory
+		e := b.envelope(b.message(), 0, "pat@out.example")
+		e.NotBefore, e.State, e.Hold = hour, gateway.Held, "policy"
+		b.accept(e)
+		id := e.ID
+		none := func(*store.Batch, gateway.Envelope) error { return nil }
+		if err := b.q.Release(t.Context(), id, func(_ *store.Batch, e *gateway.Envelope) error {
+			e.Last = gateway.Outcome{Phase: "connect", At: time.Now()} // before it was held
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := b.q.RetryAll(t.Context(), none); n != 0 || err != nil {
+			t.Errorf("retried %d: %v", n, err)
+		}
+		b.q.Reopen("out.example")
+		sleep(time.Minute)
+		if e := b.get(id); !e.Next.Equal(hour) || b.courier.tried(id) != 0 {
+			t.Errorf("due at %v, tried %d times", e.Next, b.courier.tried(id))
+		}
+		if err := b.q.Retry(t.Context(), id, none); err != nil {
+			t.Fatal(err)
+		}
+		sleep(time.Second)
+		if e := b.get(id); e.State != gateway.Delivered {
+			t.Errorf("%s after a retry by name", e.State)
+		}
+	})
+}

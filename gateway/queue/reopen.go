@@ -16,7 +16,7 @@ func (q *Queue) Reopen(destination string) {
 	now := q.now()
 	for _, e := range q.waiting {
 		if e.destination == destination && ofTheLink(e.envelope.Last) && e.due.After(now) {
-			e.due = now
+			e.due = earliest(e.envelope, now)
 		}
 	}
 	heap.Init(&q.waiting)

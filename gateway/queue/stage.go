@@ -19,7 +19,7 @@ func (q *Queue) Stage(b *store.Batch, e *gateway.Envelope) error {
 		e.Accepted = now
 	}
 	if e.Next.IsZero() && e.State == gateway.Queued {
-		e.Next = now
+		e.Next = earliest(e, now)
 	}
 	size, err := q.putState(b, e)
 	if err != nil {
@@ -28,6 +28,14 @@ func (q *Queue) Stage(b *store.Batch, e *gateway.Envelope) error {
 	taken := *e
 	b.After(func() { q.take(&taken, size, now) })
 	return nil
+}
+
+// earliest is when an envelope may leave that is ready at now.
+func earliest(e *gateway.Envelope, now time.Time) time.Time {
+	if e.NotBefore.After(now) {
+		return e.NotBefore
+	}
+	return now
 }
 
 // fresh is how long the copy of a staged envelope is believed. A commit whose
