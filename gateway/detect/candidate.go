@@ -54,7 +54,7 @@ func (s *scan) endSequence() {
 			s.odd(from, to, v)
 		}
 		s.phone(from, to, v)
-		s.ipv4()
+		s.ipv4(from, to)
 	}
 	s.labelled(from, to)
 	q.clear()
@@ -72,14 +72,33 @@ func (q *sequence) span(k, j int) []byte {
 	return q.value[q.pieces[k].from:to]
 }
 
-// odd tries every kind with as many digits as pieces [k, j) have.
+// odd tries every kind with as many digits as pieces [k, j) have. Digits in
+// equal groups need no more than a label beside them; other groupings are those
+// of another number.
 func (s *scan) odd(k, j int, v []byte) {
+	least := int8(-128)
+	if s.seq.even(k, j) {
+		least = 0
+	}
 	for _, m := range s.d.numbers.total[len(v)] {
 		if kd := &s.d.types.kinds[m.kind]; !kd.dated && kd.typ != "phone" && kd.valid(v) {
-			m.weight -= 2
+			m.weight = max(m.weight-2, min(m.weight, least))
 			s.candidate(int(s.seq.pieces[k].start), int(s.seq.pieces[j-1].end), v, m)
 		}
 	}
+}
+
+// even reports whether pieces [k, j) are groups of one length, of which the last
+// may be shorter.
+func (q *sequence) even(k, j int) bool {
+	size := q.pieces[k].end - q.pieces[k].start
+	for _, p := range q.pieces[k+1 : j-1] {
+		if p.end-p.start != size {
+			return false
+		}
+	}
+	last := q.pieces[j-1]
+	return last.end-last.start <= size
 }
 
 // labelled appends what a label alone may give a type: each stretch of pieces

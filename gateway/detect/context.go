@@ -8,8 +8,9 @@ import (
 
 // Distances in octets of normalised text.
 const (
-	nearLabel = 30
-	farLabel  = 300
+	nearLabel   = 30
+	besideLabel = 60
+	farLabel    = 300
 )
 
 // Weights of context, and what a sum must reach for a level.
@@ -50,6 +51,8 @@ func (s *scan) resolve() {
 			s.labelledSecret(l, 1)
 		case ids["name"]:
 			s.labelledName(l)
+		case ids["bic"]:
+			s.labelledBIC(l)
 		}
 	}
 }
@@ -58,20 +61,8 @@ func (s *scan) resolve() {
 // nearest label within 30 octets decides; without one, a label of a fitting
 // type within 300 octets helps.
 func (s *scan) weigh(c *cand) {
-	lab, near := s.nearest(c)
-	if near {
-		info := &s.d.types.info[lab.typ]
-		switch {
-		case info.lowers:
-			s.bare(c, gateway.Step{Name: "order word near", Weight: orderWeight})
-			return
-		case s.typed(c, lab.typ, gateway.Step{Name: "label near", Weight: nearWeight}):
-			return
-		case info.accepts(c) && s.directly(lab, c) && !s.isDate(c):
-			s.report(lab.typ, c, gateway.Step{Name: "shape", Weight: info.base},
-				gateway.Step{Name: "label near", Weight: nearWeight}, s.docket(lab.typ, c))
-			return
-		}
+	if s.named(c, s.nearest(c)) {
+		return
 	}
 	for i := s.before(c) - 1; i >= 0 && int(c.start-s.labels[i].end) <= farLabel; i-- {
 		if s.typed(c, s.labels[i].typ, gateway.Step{Name: "label far", Weight: farWeight}) {
@@ -79,6 +70,55 @@ func (s *scan) weigh(c *cand) {
 		}
 	}
 	s.bare(c, gateway.Step{})
+}
+
+// named judges c by the labels that stand at one place near it: a word may name
+// the numbers of several countries. It reports whether they settle what c is.
+func (s *scan) named(c *cand, labels []label) bool {
+	t := s.d.types
+	for _, l := range labels {
+		if l.typ == t.sortCode && s.typed(c, t.bankAccount, gateway.Step{Name: "label near", Weight: nearWeight}) {
+			return true
+		}
+		if t.info[l.typ].lowers {
+			s.bare(c, gateway.Step{Name: "label of another kind of number near", Weight: orderWeight})
+			return true
+		}
+		if s.typed(c, l.typ, gateway.Step{Name: "label near", Weight: nearWeight}) {
+			return true
+		}
+	}
+	for _, l := range labels {
+		info := &t.info[l.typ]
+		if !info.accepts(c) || !s.directly(l, c) || s.isDate(c) {
+			continue
+		}
+		typ, beside := l.typ, gateway.Step{}
+		if typ == t.account && s.bankBeside(c) {
+			typ, beside = t.bankAccount, gateway.Step{Name: "sort code or routing number beside", Weight: 1}
+		}
+		s.report(typ, c, gateway.Step{Name: "shape", Weight: info.base},
+			gateway.Step{Name: "label near", Weight: nearWeight}, s.docket(typ, c), beside)
+		return true
+	}
+	return false
+}
+
+// bankBeside reports whether a sort code or a routing number is named close to c.
+func (s *scan) bankBeside(c *cand) bool {
+	isBank := func(l label) bool { return l.typ == s.d.types.sortCode || l.typ == s.d.types.aba }
+	k := s.before(c)
+	for i := k - 1; i >= 0 && int(c.start-s.labels[i].end) <= besideLabel; i-- {
+		if isBank(s.labels[i]) {
+			return true
+		}
+	}
+	for i := k; i < len(s.labels) && int(s.labels[i].start-c.end) <= besideLabel; i++ {
+		if isBank(s.labels[i]) {
+			return true
+		}
+	}
+	return false
 }
 
 // docket is the step for a case number that is written as courts do, with
@@ -92,7 +132,7 @@ func (s *scan) docket(typ uint16, c *cand) gateway.Step {
 			letters++
 		}
 	}
-	if typ != s.d.types.ids["case_number"] || letters < 2 || digits < 5 {
+	if typ != s.d.types.caseNumber || letters < 2 || digits < 5 {
 		return gateway.Step{}
 	}
 	return gateway.Step{Name: "written as courts do", Weight: 2}
@@ -103,16 +143,15 @@ func (s *scan) before(c *cand) int {
 	return sort.Search(len(s.labels), func(i int) bool { return s.labels[i].end > c.start })
 }
 
-// nearest is the label nearest to c, and whether it is near. A label that
-// follows counts only on the same line and when it does not introduce a value
-// of its own; it has to be nearer by half.
-func (s *scan) nearest(c *cand) (label, bool) {
+// nearest are the labels at the place nearest to c, none when there is none
+// near. A label that follows counts only on the same line and when it does not
+// introduce a value of its own; it has to be nearer by half.
+func (s *scan) nearest(c *cand) []label {
 	i := s.before(c)
-	var best label
-	dist := nearLabel + 1
+	best, dist := -1, nearLabel+1
 	if i > 0 {
 		if d := int(c.start - s.labels[i-1].end); d < dist {
-			best, dist = s.labels[i-1], d
+			best, dist = i-1, d
 		}
 	}
 	for ; i < len(s.labels) && s.labels[i].start < c.end; i++ {
@@ -120,10 +159,20 @@ func (s *scan) nearest(c *cand) (label, bool) {
 	if i < len(s.labels) {
 		l := s.labels[i]
 		if d := 2*int(l.start-c.end) + 4; d < dist && s.follows(c, l) {
-			best, dist = l, d
+			best = i
 		}
 	}
-	return best, dist <= nearLabel
+	if best < 0 {
+		return nil
+	}
+	from, to, at := best, best+1, s.labels[best]
+	for from > 0 && s.labels[from-1].start == at.start && s.labels[from-1].end == at.end {
+		from--
+	}
+	for to < len(s.labels) && s.labels[to].start == at.start && s.labels[to].end == at.end {
+		to++
+	}
+	return s.labels[from:to]
 }
 
 // follows reports whether l, after c, can be c's label.
@@ -156,7 +205,7 @@ func (t *typeInfo) accepts(c *cand) bool {
 // between a label and its value.
 func (s *scan) directly(l label, c *cand) bool {
 	if l.start >= c.end {
-		return c.nkinds > 0 || l.start-c.end <= 3
+		return c.nkinds > 0 || l.start-c.end <= 3 || s.stated(int(c.end), int(l.start))
 	}
 	words, inside := 0, false
 	for i := l.end; i < c.start; i++ {
@@ -174,6 +223,16 @@ func (s *scan) directly(l label, c *cand) bool {
 		inside = true
 	}
 	return words <= 3
+}
+
+// stated reports whether b[i:j] says that what stands before is what follows:
+// " is my ", " es mi número de ".
+func (s *scan) stated(i, j int) bool {
+	if s.b[i] != ' ' || j-i > 20 {
+		return false
+	}
+	n := announces(s.b, i+1)
+	return n > 0 && s.b[i+1+n] == ' '
 }
 
 // isDate reports whether c is written like a date.

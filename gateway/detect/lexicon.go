@@ -54,11 +54,16 @@ func (m *builder) addList(name string, like term) error {
 // addLabels reads the words that name a type of identifier.
 func (m *builder) addLabels() error {
 	return eachLine("labels", func(text, value string) error {
-		typ, ok := m.types.ids[value]
-		if !ok {
-			return fmt.Errorf("unknown type %q", value)
+		for _, name := range strings.Fields(value) {
+			typ, ok := m.types.ids[name]
+			if !ok {
+				return fmt.Errorf("unknown type %q", name)
+			}
+			if err := m.enter(text, term{list: listLabel, sub: typ}); err != nil {
+				return err
+			}
 		}
-		return m.enter(text, term{list: listLabel, sub: typ})
+		return nil
 	})
 }
 

@@ -174,24 +174,24 @@ var hexDigits = func() (t [256]bool) {
 	return t
 }()
 
-// ipv4 reports the sequence when it is four octets joined by dots, perhaps
+// ipv4 reports pieces [from, to) when they are four octets joined by dots, perhaps
 // with the length of a prefix ("/24").
-func (s *scan) ipv4() {
+func (s *scan) ipv4(from, to int) {
 	q := &s.seq
-	if q.n != 4 && (q.n != 5 || q.pieces[4].sep != '/') {
+	if to-from != 4 && (to-from != 5 || q.pieces[from+4].sep != '/') {
 		return
 	}
-	for i, p := range q.pieces[:4] {
-		v := q.span(i, i+1)
+	for i, p := range q.pieces[from : from+4] {
+		v := q.span(from+i, from+i+1)
 		if !p.digits || len(v) > 3 || i > 0 && p.sep != '.' || num(v) > 255 || len(v) > 1 && v[0] == '0' {
 			return
 		}
 	}
-	start, end := int(q.pieces[0].start), int(q.pieces[3].end)
+	start, end := int(q.pieces[from].start), int(q.pieces[from+3].end)
 	if end-start < 4+3 {
 		return
 	}
-	s.candidate(start, end, q.span(0, 4), match{s.d.types.ip, 4})
+	s.candidate(start, end, q.span(from, from+4), match{s.d.types.ip, 4})
 }
 
 // phone makes pieces [k, j) a telephone number: international with "+" or 00,

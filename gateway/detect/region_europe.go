@@ -4,7 +4,9 @@ package detect
 func europeKinds() []kind {
 	return []kind{
 		{typ: "nhs", valid: validNHS, why: "checksum",
-			shapes: []shape{{"3 3 4", 2}, {"10", 0}}},
+			shapes: []shape{{"3 3 4", 2}, {"10", 1}}},
+		{typ: "bank_account", valid: validSortCode, why: "sort code and account",
+			shapes: []shape{{"2 2 2 8", 3}, {"6 8", 1}, {"2 2 2 4 4", 2}}},
 		{typ: "gb.nino", valid: validNINO, why: "prefix and suffix",
 			shapes: []shape{{"LLDDDDDDL", 4}}},
 		{typ: "drivers_licence", valid: validGBLicence, why: "layout",
@@ -20,8 +22,8 @@ func europeKinds() []kind {
 		{typ: "de.kvnr", valid: validKVNR, why: "checksum",
 			shapes: []shape{{"LDDDDDDDDD", 3}}},
 		{typ: "it.codicefiscale", valid: validCodiceFiscale, why: "checksum", shapes: codiceShapes()},
-		{typ: "it.codicefiscale", valid: luhn, why: "checksum",
-			shapes: []shape{{"11", -1}}},
+		{typ: "it.codicefiscale", valid: validPartitaIVA, why: "checksum and office",
+			shapes: []shape{{"11", 0}}},
 		{typ: "nl.bsn", valid: validBSN, why: "checksum",
 			shapes: []shape{{"9", 0}, {"4 2 3", 1}, {"3 3 3", 0}}},
 		{typ: "pl.pesel", valid: validPESEL, why: "checksum and birth date",
@@ -34,6 +36,9 @@ func validNHS(v []byte) bool {
 	check := 11 - dot(v, 10, 9, 8, 7, 6, 5, 4, 3, 2)%11
 	return check != 10 && check%11 == int(v[9]-'0') && !same(v)
 }
+
+// validSortCode: a British sort code is not all zeros, nor is the account after it.
+func validSortCode(v []byte) bool { return num(v[:6]) != 0 && num(v[6:]) != 0 }
 
 // validNINO follows HMRC's NIM39110: letters that are not used, prefixes that
 // are not given out, suffix A to D.
@@ -96,8 +101,9 @@ func validNIR(v []byte) bool {
 	return 97-(num(w[:13])-less)%97 == num(w[13:])
 }
 
-// validSteuerID: ISO 7064 MOD 11,10, and among the first ten digits exactly
-// one occurs twice or three times.
+// validSteuerID: ISO 7064 MOD 11,10, and among the first ten digits one occurs
+// twice or three times and no other does. None at all is taken too: forms and
+// letters show such a number as their example, and people copy it.
 func validSteuerID(v []byte) bool {
 	var seen [10]int
 	for _, c := range v[:10] {
@@ -112,7 +118,7 @@ func validSteuerID(v []byte) bool {
 			twice++
 		}
 	}
-	return twice == 1 && v[0] != '0' && mod11_10(v)
+	return twice <= 1 && v[0] != '0' && mod11_10(v)
 }
 
 // mod11_10 is the hybrid system of ISO 7064 over digits.
@@ -183,6 +189,13 @@ func validCodiceFiscale(v []byte) bool {
 		return v[15] == 'A'+byte(sum%26)
 	}
 	return false
+}
+
+// validPartitaIVA is the code of companies and associations, of which codice
+// fiscale is the name too: seven digits, the office that gave it out, Luhn.
+func validPartitaIVA(v []byte) bool {
+	office := num(v[7:10])
+	return luhn(v) && num(v[:7]) != 0 && (office >= 1 && office <= 100 || office == 120 || office == 121 || office == 888 || office == 999)
 }
 
 var codiceOdd = [26]int{1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23}

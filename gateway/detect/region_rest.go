@@ -4,11 +4,17 @@ package detect
 func restKinds() []kind {
 	return []kind{
 		{typ: "ca.sin", valid: validSIN, why: "checksum",
-			shapes: []shape{{"3 3 3", 2}, {"9", 0}}},
+			shapes: []shape{{"3 3 3", 2}, {"9", 1}}},
+		{typ: "ca.ohip", valid: validOHIP, why: "checksum",
+			shapes: []shape{{"4 3 3", 1}, {"10", 0}, {"DDDDDDDDDDLL", 2}}},
+		{typ: "ca.bc_phn", valid: validBCPHN, why: "checksum",
+			shapes: []shape{{"4 3 3", 2}, {"10", 0}}},
+		{typ: "ca.ramq", valid: validRAMQ, why: "birth date",
+			shapes: []shape{{"LLLLDDDDDDDD", 3}}},
 		{typ: "au.tfn", valid: validTFN, why: "checksum",
 			shapes: []shape{{"3 3 3", 2}, {"9", 0}, {"8", -1}, {"2 3 3", 0}}},
 		{typ: "au.medicare", valid: validAUMedicare, why: "checksum",
-			shapes: []shape{{"4 5 1", 4}, {"10", 0}, {"11", -1}, {"4 5 1 1", 4}}},
+			shapes: []shape{{"4 5 1", 4}, {"10", 1}, {"11", -1}, {"4 5 1 1", 4}}},
 		{typ: "in.aadhaar", valid: validAadhaar, why: "checksum",
 			shapes: []shape{{"4 4 4", 3}, {"12", 1}}},
 		{typ: "in.pan", valid: validPAN, why: "holder class",
@@ -18,6 +24,23 @@ func restKinds() []kind {
 
 // validSIN is Luhn; 0 and 8 are not given to persons.
 func validSIN(v []byte) bool { return luhn(v) && v[0] != '0' && v[0] != '8' }
+
+// validOHIP is Luhn; Ontario gives out no number that begins with 0.
+func validOHIP(v []byte) bool { return v[0] != '0' && luhn(v[:10]) && !same(v[:10]) }
+
+// validBCPHN: British Columbia's numbers begin with 9, the last digit checks
+// the eight before it, modulus 11.
+func validBCPHN(v []byte) bool {
+	return v[0] == '9' && (11-dot(v[1:], 2, 4, 8, 5, 10, 9, 7, 3)%11)%11 == int(v[9]-'0')
+}
+
+// validRAMQ: Quebec writes three letters of the surname, one of the given name,
+// the birth date with 50 added to a woman's month, and two more digits. How the
+// last one is computed is not published.
+func validRAMQ(v []byte) bool {
+	m := num(v[6:8])
+	return day(num(v[8:10]), m%50) && m <= 62
+}
 
 // validTFN is modulus 11; older numbers have eight digits.
 func validTFN(v []byte) bool {

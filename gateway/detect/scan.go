@@ -38,6 +38,7 @@ type scan struct {
 	numbered int   // until here digits belong to something found
 	ipTried  int   // until here IPv6 was tried
 	nameEnd  int   // end of the latest name
+	wallets  int   // tokens hashed to see whether they are addresses of coins
 	// Ends of stretches that need not be walked again.
 	runEnd, noEnd, secretEnd int
 
@@ -141,7 +142,7 @@ func (s *scan) view(text string, lo, hi, cp int) {
 	}
 	s.prevEnd, s.quiet, s.numbered = 0, 0, 0
 	s.cands, s.labels = s.cands[:0], s.labels[:0]
-	s.spots, s.ipTried, s.nameEnd = s.spots[:0], 0, 0
+	s.spots, s.ipTried, s.nameEnd, s.wallets = s.spots[:0], 0, 0, 0
 	s.runEnd, s.noEnd, s.secretEnd = 0, 0, 0
 	s.seq.clear()
 	s.tokens()

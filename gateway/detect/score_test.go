@@ -267,6 +267,7 @@ var validatorTypes = map[string][2]string{
 	"gb.nhs": {"nhs", "NHS number"}, "es.dni": {"es.dni", "DNI"}, "es.nie": {"es.nie", "NIE"}, "fr.nir": {"fr.nir", "NIR"}, "de.idnr": {"de.idnr", "Steuer-ID"},
 	"it.codicefiscale": {"it.codicefiscale", "codice fiscale"}, "nl.bsn": {"nl.bsn", "BSN"}, "pl.pesel": {"pl.pesel", "PESEL"}, "ca.sin": {"ca.sin", "SIN number"},
 	"au.tfn": {"au.tfn", "TFN"}, "in_.aadhaar": {"in.aadhaar", "Aadhaar"}, "in_.pan": {"in.pan", "PAN card"}, "in.pan": {"in.pan", "PAN card"},
+	"bic": {"bic", "BIC"}, "bitcoin": {"bitcoin", "wallet"}, "ca.bc_phn": {"ca.bc_phn", "PHN"},
 }
 
 // TestScoreValidators reads numbers that other software calls valid or not.

@@ -55,6 +55,11 @@ func (s *scan) token(start, end int) int {
 	if s.b[start] >= 128 || start > 0 && s.b[start-1] == '_' {
 		return 0
 	}
+	if n := end - start; n >= minWallet && n <= maxWallet {
+		if to := s.wallet(start, end); to > 0 {
+			return to
+		}
+	}
 	for _, i := range s.d.secrets[s.b[start]] {
 		f := &secretForms[i]
 		if !bytes.HasPrefix(s.b[start:s.n], []byte(f.prefix)) {

@@ -121,7 +121,7 @@ func (s *scan) disguised(start, end int) {
 	}
 }
 
-// prefix finds one to three letters before start that may belong to the
+// prefix finds one to four letters before start that may belong to the
 // number ("AB 12 34 56 C", "X-1234567-L"); it returns start when there are none.
 func (s *scan) prefix(start int) int {
 	b := s.b
@@ -129,7 +129,7 @@ func (s *scan) prefix(start int) int {
 		return start
 	}
 	i := start - 1
-	for i > 0 && start-i <= 3 && class[b[i-1]] == letter && b[i-1] < 0x80 {
+	for i > 0 && start-i <= 4 && class[b[i-1]] == letter && b[i-1] < 0x80 {
 		i--
 	}
 	if i == start-1 || i > 0 && class[b[i-1]]&(letter|digit) != 0 {

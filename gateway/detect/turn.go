@@ -112,24 +112,31 @@ func (t *turner) line() {
 	t.flush()
 }
 
-// again scans a part in its other order and keeps what is new.
+// again scans a part in its other order and adds what is new. Of two readings
+// of one place as the same type, of which one is chance, the likelier is kept.
 func (s *scan) again(index int, p gateway.Part, text string) {
 	type place struct {
-		typ        string
-		start, end int
-		value      uint64
+		typ string
+		at  int
 	}
-	before, known := len(s.out.Findings), map[place]bool{}
-	for _, f := range s.out.Findings {
-		if f.Part == index {
-			known[place{f.Type, f.Start, f.End, f.Value}] = true
+	before, taken := len(s.out.Findings), map[place]int{}
+	for i, f := range s.out.Findings {
+		for at := f.Start; f.Part == index && at < min(f.End, f.Start+maxWord); at++ {
+			taken[place{f.Type, at}] = i
 		}
 	}
 	s.part(index, p, text)
 	kept := s.out.Findings[:before]
 	for _, f := range s.out.Findings[before:] {
-		if !known[place{f.Type, f.Start, f.End, f.Value}] {
+		i, ok := taken[place{f.Type, f.Start}]
+		if !ok {
+			i, ok = taken[place{f.Type, min(f.End, f.Start+maxWord) - 1}]
+		}
+		switch {
+		case !ok:
 			kept = append(kept, f)
+		case f.Level > kept[i].Level:
+			kept[i] = f
 		}
 	}
 	s.out.Findings = kept

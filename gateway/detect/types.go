@@ -9,6 +9,8 @@ type typeTable struct {
 	kinds []kind // registry, in order; kinds[i].id is its type
 	// Indexes into kinds of what is found otherwise than by its shape.
 	iban, phone, ip, date uint16
+	// Types that context tells from each other.
+	caseNumber, account, bankAccount, sortCode, aba uint16
 }
 
 // typeInfo says what a value must look like to be this type by its label alone.
@@ -19,7 +21,7 @@ type typeInfo struct {
 	lowers         bool // no type of finding: its words make others less likely
 }
 
-// Types that exist besides the registry. "order" and "quantity" are no
+// Types that exist besides the registry. "order" and "sort_code" are no
 // findings: they are what else a number may be.
 var labelTypes = []struct {
 	name string
@@ -31,6 +33,7 @@ var labelTypes = []struct {
 	{"health_plan_id", typeInfo{5, 20, 3, 1, false}},
 	{"passport", typeInfo{6, 10, 4, 1, false}},
 	{"drivers_licence", typeInfo{5, 16, 3, 1, false}},
+	{"ca.ab_phn", typeInfo{9, 9, 9, 1, false}}, // Alberta: no checksum is published
 	{"case_number", typeInfo{4, 20, 4, 1, false}},
 	{"card_security_code", typeInfo{3, 4, 3, 2, false}},
 	{"date_of_birth", typeInfo{}},
@@ -42,7 +45,11 @@ var labelTypes = []struct {
 	{"url", typeInfo{}},
 	{"address", typeInfo{}},
 	{"name", typeInfo{}},
+	{"bic", typeInfo{}},
+	{"bitcoin", typeInfo{}},
+	{"ethereum", typeInfo{}},
 	{"order", typeInfo{lowers: true}},
+	{"sort_code", typeInfo{lowers: true}}, // of a bank's branch: everybody may know it
 }
 
 func newTypeTable() *typeTable {
@@ -67,6 +74,8 @@ func newTypeTable() *typeTable {
 			t.kinds = append(t.kinds, k)
 		}
 	}
+	t.caseNumber, t.account, t.bankAccount = t.ids["case_number"], t.ids["account"], t.ids["bank_account"]
+	t.sortCode, t.aba = t.ids["sort_code"], t.ids["aba"]
 	return t
 }
 

@@ -168,9 +168,9 @@ func alias(typ string) string {
 // national_id, those of the form <cc>.<name> and the policy's own detectors.
 func BuiltinTypes() []string {
 	return []string{
-		"ssn", "itin", "ein", "card", "card_security_code", "iban", "aba", "bank_account", "account",
+		"ssn", "itin", "ein", "card", "card_security_code", "iban", "bic", "aba", "bank_account", "account",
 		"passport", "drivers_licence", "mbi", "mrn", "health_plan_id", "nhs", "npi", "dea", "case_number",
 		"name", "date_of_birth", "address", "phone", "email", "ip", "url",
-		"password", "private_key", "token",
+		"password", "private_key", "token", "bitcoin", "ethereum",
 	}
 }
