@@ -38,3 +38,22 @@ func low(c byte) byte {
 	}
 	return c
 }
+
+// octets repeats an octet eight times.
+const octets = 0x0101010101010101
+
+// wordEnds marks, by their highest bits, which of the eight octets of v are
+// neither letters nor digits.
+func wordEnds(v uint64) uint64 {
+	low := v & (0x7f * octets)
+	x := low | 0x20*octets
+	digits := (low + (0x80-'0')*octets) &^ (low + (0x7f-'9')*octets)
+	letters := (x + (0x80-'a')*octets) &^ (x + (0x7f-'z')*octets)
+	return ^(digits | letters | v) & (0x80 * octets)
+}
+
+// digitOctets marks, by their highest bits, the digits among octets of words.
+func digitOctets(v uint64) uint64 { return ^(v | v<<1) & (0x80 * octets) }
+
+// firstOctets are the first n octets of v, at most seven; the others are 0.
+func firstOctets(v uint64, n int) uint64 { return v & (1<<(8*uint(n)&63) - 1) }

@@ -24,6 +24,9 @@ type normal struct {
 	segs []seg
 	cp   int // code points read so far
 
+	// beyond says that the input has octets beyond ASCII.
+	beyond bool
+
 	folds *folds
 	// mixed says whether the word that ends before mixedEnd of the input has
 	// Latin letters or digits besides lookalikes of them.
@@ -39,7 +42,7 @@ type seg struct{ n, cp, wide int32 }
 // read replaces t by the normalised form of s, whose first code point has
 // number cp.
 func (t *normal) read(s string, cp int) {
-	t.b, t.segs, t.cp, t.mixedEnd = t.b[:0], t.segs[:0], cp, 0
+	t.b, t.segs, t.cp, t.mixedEnd, t.beyond = t.b[:0], t.segs[:0], cp, 0, false
 	for i := 0; i < len(s); {
 		j := plainEnd(s, i)
 		if j > i {
@@ -52,7 +55,17 @@ func (t *normal) read(s string, cp int) {
 		i = t.special(s, i)
 	}
 	t.n = len(t.b)
-	t.b = append(t.b, make([]byte, pad)...)
+	t.b = append(t.b, zeros[:]...)
+}
+
+var zeros [pad]byte
+
+// runes is the number of code points of s, a piece of the input.
+func (t *normal) runes(s string) int {
+	if !t.beyond {
+		return len(s)
+	}
+	return utf8.RuneCountInString(s)
 }
 
 // plainEnd is the end of the stretch of s from i on that needs no work: ASCII
@@ -108,6 +121,7 @@ func (t *normal) special(s string, i int) int {
 		t.one(unknownMark)
 		return i + 1
 	}
+	t.beyond = true
 	r, size := utf8.DecodeRuneInString(s[i:])
 	at := len(t.b)
 	if r == utf8.RuneError && size == 1 {

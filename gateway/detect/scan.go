@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"math/bits"
 	"unicode/utf8"
 
 	"gatepost/gateway"
@@ -26,9 +27,10 @@ type scan struct {
 	path   string
 	index  int // of the part
 
-	// Phrases that have begun, oldest first.
+	// Phrases of which two words or more were met, oldest first.
 	active  [maxPhrase]phrase
 	nactive int
+	last    lastWord
 	recent  [listOwn]recent // by list
 
 	wordNo   int32 // words so far in the view
@@ -54,7 +56,13 @@ type scan struct {
 
 // phrase is a path in the tree of words.
 type phrase struct {
-	node  uint32
+	node  node
+	start int32
+}
+
+// lastWord is the word before; hash 0 when no phrase goes on from it.
+type lastWord struct {
+	hash  uint64
 	start int32
 }
 
@@ -97,8 +105,11 @@ func (s *scan) part(index int, p gateway.Part, text string) {
 		hi := cut(text, lo+viewSize)
 		end := runeEdge(text, min(hi+margin, len(text)))
 		s.view(text[from:end], lo-from, hi-from, cp)
+		if hi == len(text) {
+			break
+		}
 		next := runeEdge(text, max(hi-margin, 0))
-		cp += utf8.RuneCountInString(text[from:next])
+		cp += s.runes(text[from:next])
 		lo, from = hi, next
 	}
 	s.tops.endPart(s.words.terms)
@@ -131,12 +142,12 @@ func (s *scan) view(text string, lo, hi, cp int) {
 	s.read(text, cp)
 	s.lo, s.hi = 0, s.n
 	if lo > 0 {
-		s.lo = s.octet(cp + utf8.RuneCountInString(text[:lo]))
+		s.lo = s.octet(cp + s.runes(text[:lo]))
 	}
 	if hi < len(text) {
-		s.hi = s.octet(cp + utf8.RuneCountInString(text[:hi]))
+		s.hi = s.octet(cp + s.runes(text[:hi]))
 	}
-	s.nactive, s.wordNo, s.lastPron = 0, 0, -100
+	s.nactive, s.last.hash, s.wordNo, s.lastPron = 0, 0, 0, -100
 	for i := range s.recent {
 		s.recent[i].n = 0
 	}
@@ -172,55 +183,92 @@ func (s *scan) mine(i int) bool { return i >= s.lo && i < s.hi }
 
 // tokens cuts the view into words and numbers.
 func (s *scan) tokens() {
-	b, n := s.b, s.n
-	for i := 0; i < n; {
-		gap, seen := i, uint8(0)
-		c := class[b[i]]
-		for c&(letter|digit) == 0 && i < n {
-			if c&hot != 0 {
-				if j := s.mark(i); j > i {
-					i = j
-					c = class[b[i]]
-					continue
-				}
+	a, b := s.words, s.b
+	for i := 0; i < s.n; {
+		// Most words follow a single space and are shorter than eight octets.
+		start := i + 1
+		v := load(b, start)
+		ends := wordEnds(v)
+		if b[i] != ' ' || ends&0x80 != 0 {
+			if start = s.gap(i); start >= s.n {
+				return
 			}
-			seen |= c
-			i++
-			c = class[b[i]]
+			v = load(b, start)
+			ends = wordEnds(v)
 		}
-		if i >= n {
+		h, digits := uint64(hashSeed), uint64(0)
+		for i = start; ends == 0; ends = wordEnds(v) {
+			h, digits = hashMore(h, v), digits|digitOctets(v)
+			i += 8
+			v = load(b, i)
+		}
+		n := bits.TrailingZeros64(ends) / 8
+		i += n
+		v = firstOctets(v, n)
+		h, digits = hashLast(h, v, n), digits|digitOctets(v)&(ends&-ends-1)
+		s.wordNo++
+		if digits != 0 && start >= s.numbered {
+			if j := s.piece(start, i); j > i {
+				i, s.nactive, s.last.hash = j, 0, 0
+				continue
+			}
+		}
+		s.prevEnd = i
+		pair := pairHash(s.last.hash, h)
+		if s.nactive == 0 && !a.begins.has(h) && !a.pairs.has(pair) {
+			s.last = lastWord{h, int32(start)}
+			if i-start >= minStemmed && digits == 0 && a.endings.has(b, i) && (i-start > maxWord || a.lookup(h) == 0) {
+				s.stemmed(start, i)
+			}
+			continue
+		}
+		s.word(h, pair, start, i, digits != 0)
+	}
+}
+
+// word handles a word that may do something.
+func (s *scan) word(h, pair uint64, start, end int, digits bool) {
+	last := s.last
+	s.last = lastWord{h, int32(start)}
+	if end-start <= maxWord {
+		if id := s.words.lookup(h); id != 0 {
+			s.known(id, last, pair, start, end)
 			return
 		}
-		if seen&(hard|newline) != 0 && s.breaks(gap, i, seen) {
-			s.nactive = 0
-			s.lastPron = -100
-		}
-		start, kinds := i, uint8(0)
-		for c&(letter|digit) != 0 {
-			kinds |= c
-			i++
-			c = class[b[i]]
-		}
-		s.wordNo++
-		if kinds&digit != 0 && start >= s.numbered {
-			if j := s.piece(start, i, kinds); j > i {
-				i, s.nactive = j, 0
-				continue
-			}
-		}
-		if i-start <= maxWord {
-			if id := s.words.lookup(hashWord(b, start, i)); id != 0 {
-				s.known(id, start, i)
-				s.prevEnd = i
-				continue
-			}
-		}
-		s.nactive = 0
-		s.prevEnd = i
-		if i-start >= minStemmed && kinds&digit == 0 {
-			s.stemmed(start, i)
-		}
 	}
+	s.nactive = 0
+	if end-start >= minStemmed && !digits {
+		s.stemmed(start, end)
+	}
+}
+
+// gap is where the next word begins at or after i. It looks at the signs
+// between, which may begin something and may end a phrase.
+func (s *scan) gap(i int) int {
+	b := s.b
+	if b[i] == ' ' && class[b[i+1]]&(letter|digit) != 0 {
+		return i + 1
+	}
+	gap, seen := i, uint8(0)
+	for i < s.n {
+		c := class[b[i]]
+		if c&(letter|digit) != 0 {
+			break
+		}
+		if c&hot != 0 {
+			if j := s.mark(i); j > i {
+				i = j
+				continue
+			}
+		}
+		seen |= c
+		i++
+	}
+	if i < s.n && seen&(hard|newline) != 0 && s.breaks(gap, i, seen) {
+		s.nactive, s.last.hash = 0, 0
+		s.lastPron = -100
+	}
+	return i
 }
 
 // breaks reports whether the gap [i, j) ends a phrase: punctuation, except a
@@ -240,35 +288,43 @@ func (s *scan) breaks(i, j int, seen uint8) bool {
 
 // known handles a word of the automaton: its flags, and the phrases that it
 // continues, ends and begins.
-func (s *scan) known(id uint32, start, end int) {
-	w := &s.words.words[id]
-	if w.flags&^(ordinary|particle) != 0 && start >= s.quiet {
+func (s *scan) known(id uint32, last lastWord, pair uint64, start, end int) {
+	a := s.words
+	w := &a.words[id]
+	if w.flags&acting != 0 && start >= s.quiet {
 		s.flagged(w.flags, start, end)
 	}
 	n := 0
 	for _, p := range s.active[:s.nactive] {
-		if node := s.words.next(p.node, id); node != 0 {
-			s.active[n] = phrase{node, p.start}
-			n++
-			s.ends(node, int(p.start), end)
-		}
+		n = s.reach(n, a.next(p.node, id), int(p.start), end)
 	}
-	if w.first != 0 {
-		if n == maxPhrase {
-			copy(s.active[:], s.active[1:])
-			n--
-		}
-		s.active[n] = phrase{w.first, int32(start)}
-		n++
-		s.ends(w.first, start, end)
+	if a.pairs.has(pair) {
+		first := a.words[a.lookup(last.hash)].first
+		n = s.reach(n, a.next(first, id), int(last.start), end)
 	}
 	s.nactive = n
+	if w.first&nodeEnds != 0 {
+		s.ends(w.first, start, end)
+	}
+}
+
+// reach reports the terms that end at node, and makes a phrase that goes on
+// the n-th active one. It returns how many there are.
+func (s *scan) reach(n int, at node, start, end int) int {
+	if at&nodeEnds != 0 {
+		s.ends(at, start, end)
+	}
+	if at&nodeGoesOn != 0 {
+		s.active[n] = phrase{at, int32(start)}
+		n++
+	}
+	return n
 }
 
 // ends reports the terms that end at node.
-func (s *scan) ends(node uint32, start, end int) {
+func (s *scan) ends(at node, start, end int) {
 	a := s.words
-	for _, id := range a.refs[a.ends[node]:a.ends[node+1]] {
+	for _, id := range a.endsAt(at) {
 		if a.terms[id].list == listOwn {
 			s.ownWord(int(a.terms[id].sub), start, end)
 			continue

@@ -27,13 +27,14 @@ func (q *sequence) clear() { q.n, q.value, q.mixed, q.cut, q.taken = 0, q.value[
 
 // piece takes the token [start, end) that holds a digit. It returns where to
 // go on when more than the token was used, else 0.
-func (s *scan) piece(start, end int, kinds uint8) int {
+func (s *scan) piece(start, end int) int {
 	b := s.b
+	letters := !allDigits(b[start:end])
 	if end-start > maxWord {
 		s.endSequence()
 		return s.token(start, end)
 	}
-	if kinds&letter != 0 {
+	if letters {
 		if j := s.token(start, end); j > 0 {
 			return j
 		}
@@ -46,7 +47,7 @@ func (s *scan) piece(start, end int, kinds uint8) int {
 		return 0
 	}
 	tricked := false
-	if kinds&letter != 0 {
+	if letters {
 		if x := extension(b, start, end); x > 0 {
 			s.push(start, x, true)
 			return end
@@ -60,7 +61,7 @@ func (s *scan) piece(start, end int, kinds uint8) int {
 			s.seq.pieces[s.seq.n-1].word = true
 		}
 	}
-	s.push(start, end, kinds&letter == 0 || tricked)
+	s.push(start, end, !letters || tricked)
 	if tricked {
 		s.disguised(start, end)
 	}

@@ -9,8 +9,9 @@ import (
 // the organization's own lists. A word is looked up by hash; phrases are paths
 // in a tree of words. Phrases begin and end at word borders.
 type automaton struct {
-	filter []uint64 // one bit per word hash: most words of a text stop here
-	fmask  uint64
+	begins filter // words that do something by themselves: most words of a text do nothing
+	pairs  filter // the first two words of phrases, by pairHash
+	filter filter // all words
 	slots  []slot // word hash -> word, open addressing
 	smask  uint64
 	words  []word   // by word id; 0 is no word
@@ -21,6 +22,8 @@ type automaton struct {
 	terms  []term
 	own    []string // names of own detectors that have words
 	stems  stems
+	// endings are the last two letters of stems.
+	endings endings
 	// builtin is how many terms are ours; the organization's follow.
 	builtin int
 }
@@ -31,13 +34,51 @@ type slot struct {
 }
 
 type edge struct {
-	key  uint64 // node<<32 | word; never 0
-	node uint32
+	key  uint64 // number of the node<<32 | word; never 0
+	node node
+}
+
+// node is a place in the tree of words: its number, and what there is at it.
+// 0 is no place.
+type node uint32
+
+const (
+	nodeEnds   node = 1 << iota // terms end here
+	nodeGoesOn                  // longer terms go on
+	nodeBits   = iota
+)
+
+// filter holds one bit per hash of a word, so that most of those that are not
+// in it are told by one look at a small table.
+type filter struct {
+	bits []uint64
+	mask uint64
+}
+
+// newFilter makes a filter for n words.
+func newFilter(n int) filter {
+	size := 64 << bits.Len(uint(n/4))
+	return filter{make([]uint64, size/64), uint64(size - 1)}
+}
+
+func (f *filter) add(h uint64) { f.bits[h&f.mask>>6] |= 1 << (h & 63) }
+
+func (f *filter) has(h uint64) bool { return f.bits[h&f.mask>>6]>>(h&63)&1 != 0 }
+
+// endings is a filter for the last two octets of words.
+type endings [1 << 10 / 64]uint64
+
+func endingBit(last, before byte) uint { return uint(last&31)<<5 | uint(before&31) }
+
+// has reports whether the word that ends before i may end like one of ours.
+func (e *endings) has(b []byte, i int) bool {
+	k := endingBit(b[i-1], b[i-2])
+	return e[k>>6]>>(k&63)&1 != 0
 }
 
 // word is what is known about a single word.
 type word struct {
-	first uint32 // node of the phrases that begin with it, 0 when none
+	first node // of the phrases that begin with it, 0 when none
 	flags uint32
 }
 
@@ -56,6 +97,9 @@ const (
 	street               // Street, Avenue ...
 	asking               // what, how, which
 	particle             // de, van: part of a surname
+
+	// acting are those that make flagged do something.
+	acting = given | title | provider | patient | dear | pronoun | month | starts | street | asking
 )
 
 // term is one entry of a list.
@@ -78,16 +122,33 @@ const (
 // maxWord is the longest word that is looked up, in octets.
 const maxWord = 64
 
-// hashWord hashes b[i:j] without regard to the case of ASCII letters.
-func hashWord(b []byte, i, j int) uint64 {
-	const k0, k1 = 0x9e3779b97f4a7c15, 0xd6e8feb86659fd93
-	h := uint64(j-i) * k0
-	for ; j-i > 8; i += 8 {
-		h = mix(h^lowered(load(b, i)), k1)
-	}
-	v := load(b, i) & (^uint64(0) >> (64 - 8*uint(j-i)))
-	return mix(h^lowered(v), k0)
+// The hash of a word takes eight octets at a time, without regard to the case
+// of ASCII letters.
+const (
+	hashSeed = 0x9e3779b97f4a7c15
+	hashKey  = 0xd6e8feb86659fd93
+)
+
+// hashMore adds eight octets of a word.
+func hashMore(h, v uint64) uint64 { return mix(h^lowered(v), hashKey) }
+
+// hashLast adds the last n octets of a word, at most seven, which v holds. It
+// is never 0.
+func hashLast(h, v uint64, n int) uint64 {
+	return mix(h^lowered(v), hashKey+uint64(n)<<56) | 1<<63
 }
+
+// hashWord hashes b[i:j].
+func hashWord(b []byte, i, j int) uint64 {
+	h := uint64(hashSeed)
+	for ; j-i >= 8; i += 8 {
+		h = hashMore(h, load(b, i))
+	}
+	return hashLast(h, firstOctets(load(b, i), j-i), j-i)
+}
+
+// pairHash is the hash of two words, one behind the other.
+func pairHash(first, second uint64) uint64 { return bits.RotateLeft64(first, 23)*hashKey ^ second }
 
 // lowered sets the case bit of each octet that is ASCII. Words hold letters
 // and digits only, and digits have that bit already.
@@ -103,8 +164,7 @@ func mix(a, b uint64) uint64 {
 
 // lookup returns the word with this hash, 0 when there is none.
 func (a *automaton) lookup(h uint64) uint32 {
-	f := h & a.fmask
-	if a.filter[f>>6]&(1<<(f&63)) == 0 {
+	if !a.filter.has(h) {
 		return 0
 	}
 	for i := (h >> 20) & a.smask; ; i = (i + 1) & a.smask {
@@ -118,9 +178,15 @@ func (a *automaton) lookup(h uint64) uint32 {
 	}
 }
 
+// endsAt are the terms that end at n.
+func (a *automaton) endsAt(n node) []uint32 {
+	n >>= nodeBits
+	return a.refs[a.ends[n]:a.ends[n+1]]
+}
+
 // next is the node after word w at node n, 0 when there is none.
-func (a *automaton) next(n, w uint32) uint32 {
-	key := uint64(n)<<32 | uint64(w)
+func (a *automaton) next(n node, w uint32) node {
+	key := uint64(n>>nodeBits)<<32 | uint64(w)
 	for i := edgeHash(key) & a.emask; ; i = (i + 1) & a.emask {
 		e := &a.edges[i]
 		if e.key == key {
@@ -148,9 +214,9 @@ type builder struct {
 	types *typeTable
 	ids   map[uint64]uint32 // word hash -> word
 	hash  []uint64          // by word
-	words []word
+	words []word            // first is a number until build
 	edges map[uint64]uint32
-	ends  [][]uint32 // by node: terms
+	ends  [][]uint32 // by number of the node: terms
 	terms []term
 	own   []string
 	stems stems
@@ -222,9 +288,9 @@ func (m *builder) spell(text string, id uint32) bool {
 	}
 	first := &m.words[ids[0]].first
 	if *first == 0 {
-		*first = m.node()
+		*first = node(m.node())
 	}
-	node := *first
+	node := uint32(*first)
 	for _, w := range ids[1:] {
 		key := uint64(node)<<32 | uint64(w)
 		if m.edges[key] == 0 {
@@ -244,7 +310,7 @@ func (m *builder) spelled(text string, list uint8, sub uint16) bool {
 	if len(ids) == 0 {
 		return false
 	}
-	node := m.words[ids[0]].first
+	node := uint32(m.words[ids[0]].first)
 	for _, w := range ids[1:] {
 		node = m.edges[uint64(node)<<32|uint64(w)]
 	}
@@ -261,12 +327,17 @@ func (m *builder) node() uint32 {
 // build freezes the tables.
 func (m *builder) build() *automaton {
 	a := &automaton{words: m.words, terms: m.terms, own: m.own, stems: m.stems, builtin: m.builtin}
+	places := m.places()
 	n := 1 << bits.Len(uint(len(m.words))*2)
 	a.slots, a.smask = make([]slot, n), uint64(n-1)
-	a.filter, a.fmask = make([]uint64, n*16/64+1), uint64(n*16-1)
+	a.filter, a.begins, a.pairs = newFilter(len(m.words)), newFilter(len(m.words)), newFilter(len(m.edges))
 	for id := 1; id < len(m.words); id++ {
-		h := m.hash[id]
-		a.filter[(h&a.fmask)>>6] |= 1 << (h & a.fmask & 63)
+		h, w := m.hash[id], &m.words[id]
+		w.first = places[w.first]
+		a.filter.add(h)
+		if w.first&nodeEnds != 0 || w.flags&acting != 0 {
+			a.begins.add(h)
+		}
 		i := (h >> 20) & a.smask
 		for a.slots[i].word != 0 {
 			i = (i + 1) & a.smask
@@ -280,12 +351,54 @@ func (m *builder) build() *automaton {
 		for a.edges[i].key != 0 {
 			i = (i + 1) & a.emask
 		}
-		a.edges[i] = edge{key, node}
+		a.edges[i] = edge{key, places[node]}
 	}
+	m.addPairs(&a.pairs)
 	for _, terms := range m.ends {
 		a.ends = append(a.ends, uint32(len(a.refs)))
 		a.refs = append(a.refs, terms...)
 	}
 	a.ends = append(a.ends, uint32(len(a.refs)))
+	a.endings = m.stems.endings()
 	return a
+}
+
+// addPairs adds the first two words of each phrase to f.
+func (m *builder) addPairs(f *filter) {
+	begin := map[uint32]uint64{} // node of a first word -> hash
+	for id := range m.words {
+		begin[uint32(m.words[id].first>>nodeBits)] = m.hash[id]
+	}
+	delete(begin, 0)
+	for key := range m.edges {
+		if h, ok := begin[uint32(key>>32)]; ok {
+			f.add(pairHash(h, m.hash[uint32(key)]))
+		}
+	}
+}
+
+// places are the nodes by number.
+func (m *builder) places() []node {
+	all := make([]node, len(m.ends))
+	for i := range all {
+		all[i] = node(i) << nodeBits
+		if len(m.ends[i]) > 0 {
+			all[i] |= nodeEnds
+		}
+	}
+	for key := range m.edges {
+		all[key>>32] |= nodeGoesOn
+	}
+	return all
+}
+
+func (t *stems) endings() (e endings) {
+	for _, all := range t.byLast {
+		for _, s := range all {
+			n := len(s.text)
+			k := endingBit(s.text[n-1], s.text[n-2])
+			e[k>>6] |= 1 << (k & 63)
+		}
+	}
+	return e
 }
