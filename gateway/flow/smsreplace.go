@@ -79,10 +79,16 @@ func (f *Flow) replacing(ctx context.Context, old *foundShort, s gateway.Segment
 	}
 	part := gateway.AcceptedPart{ID: old.id, Registered: s.Registered, At: ends.Parts[0].At}
 	x, err := in.text(ctx, []gateway.Segment{s}, []gateway.AcceptedPart{part})
-	if err == nil && s.Validity == "" {
+	if err != nil {
+		return nil, err
+	}
+	if s.Validity == "" {
 		x.arrivals[0].sms.until = old.envelope.Until
 	}
-	return x, err
+	if at := old.envelope.NotBefore; s.Schedule == "" && at.After(in.now) {
+		x.arrivals[0].sms.from = at
+	}
+	return x, nil
 }
 
 // stageInstead judges the text and stages it in the place of an envelope.

@@ -55,3 +55,32 @@ func TestScheduledMessagesWaitHere(t *testing.T) {
 		return nil
 	})
 }
+
+// TestReplacedKeepsItsSchedule: a text that replaces another leaves when that
+// one was to leave, unless it says something else (SMPP v3.4 section 4.10.1).
+func TestReplacedKeepsItsSchedule(t *testing.T) {
+	for schedule, hours := range map[string]int{"": 48, "000003000000000R": 72} {
+		w := newWorld(t)
+		_ = w.in(t, emptyStore(), func(ctx context.Context, f *Flow) error {
+			s := short(t, "Tomorrow at 10", phonePass)[0]
+			s.Schedule = "000002000000000R"
+			id, err := submit(ctx, f, s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			instead := gateway.Segment{Source: s.Source, Short: []byte("Tomorrow at 11"), Schedule: schedule}
+			if err := f.ReplaceSMS(ctx, "esme1", id, instead); err != nil {
+				t.Fatal(err)
+			}
+			deliverAll(ctx, f, time.Duration(hours-1)*time.Hour)
+			if n := len(w.smsc.got); n != 0 {
+				t.Errorf("schedule %q: %d left before its hour", schedule, n)
+			}
+			deliverAll(ctx, f, 2*time.Hour)
+			if got := w.smsc.told(phonePass); got != "Tomorrow at 11" {
+				t.Errorf("schedule %q: %q", schedule, got)
+			}
+			return nil
+		})
+	}
+}
