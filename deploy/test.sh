@@ -7,7 +7,8 @@
 # Parts: gofmt and vet; all tests under the race detector; each fuzz target for
 # two seconds; the stories of the whole binary with real peers (deploy/e2e:
 # Postfix, Mail::DKIM, OpenDKIM, strace; the viewer: Chromium; short messages:
-# Kannel, node-smpp, Net::SMPP). Correctness only: nothing here depends on how fast the machine is.
+# Kannel, node-smpp, Net::SMPP). Documents that LibreOffice makes are read by the
+# tests of gateway/mailmsg. Correctness only: nothing here depends on how fast the machine is.
 # axe-core, which looks for barriers in the pages, and node-smpp come from the
 # npm registry into the user's cache and are given to the tests as GATEPOST_AXE
 # and GATEPOST_NODE_SMPP.
@@ -29,7 +30,13 @@ trap 'exit 130' INT TERM
 . deploy/peers.sh
 npm_or_no_need() { { axe_is_here && smpp_is_here; } || command -v npm; }
 
-# name of the thing, how to see it, Debian package ("" where it is none)
+# The packages of Debian that make documents are three.
+office_is_here() {
+  local program
+  program=$(dirname "$(readlink -f "$(command -v soffice)")") && [ -e "$program/libswlo.so" ] && [ -e "$program/libsclo.so" ] && [ -e "$program/libsdlo.so" ]
+}
+
+# name of the thing, how to see it, Debian packages ("" where it is none)
 peers() {
   cat <<'LIST'
 Postfix|command -v postfix|postfix
@@ -43,6 +50,7 @@ curl|command -v curl|curl
 NeoMutt|command -v neomutt|neomutt
 script|command -v script|bsdutils
 systemd-analyze|command -v systemd-analyze|systemd
+LibreOffice|office_is_here|libreoffice-writer-nogui libreoffice-calc-nogui libreoffice-impress-nogui
 Kannel|command -v bearerbox && command -v smsbox|kannel
 Net::SMPP|perl -MNet::SMPP -e1|libnet-smpp-perl
 Node|command -v node|nodejs

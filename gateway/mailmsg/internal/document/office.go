@@ -46,7 +46,9 @@ func (o *office) member(m Member) {
 		o.trouble = Encrypted
 	}
 	switch {
-	case strings.HasSuffix(name, ".rels"), name == "[content_types].xml", name == "meta-inf/manifest.xml":
+	case strings.HasSuffix(name, ".rels"):
+		o.text(m.Name, links(decodeXML(m.Data)))
+	case name == "[content_types].xml", name == "meta-inf/manifest.xml":
 	case name == "xl/sharedstrings.xml":
 		src := decodeXML(m.Data)
 		o.shared = sharedStrings(src)
@@ -57,6 +59,21 @@ func (o *office) member(m Member) {
 		o.text(m.Name, strings.TrimSpace(XML(decodeXML(m.Data), nil)))
 	default:
 		o.embedded(name, m)
+	}
+}
+
+// links are the addresses outside that a document refers to, a line each.
+func links(src string) string {
+	var b strings.Builder
+	for {
+		_, after, found := strings.Cut(src, "<Relationship ")
+		if !found {
+			return b.String()
+		}
+		var tag string
+		if tag, src = cutTag(after); strings.Contains(tag, "External") {
+			b.WriteString(attribute(tag, "Target") + "\n")
+		}
 	}
 }
 

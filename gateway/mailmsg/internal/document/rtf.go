@@ -3,6 +3,7 @@ package document
 import (
 	"strconv"
 	"strings"
+	"unicode/utf16"
 
 	"gatepost/gateway/mailmsg/internal/charset"
 )
@@ -56,6 +57,7 @@ type rtf struct {
 	objects bool
 	hidden  bool // some text is
 	leave   bool // hidden text out
+	high    rune // first half of a surrogate pair, 0 when there is none
 }
 
 // skips reports whether the text at hand is left out.
@@ -111,6 +113,20 @@ func (r *rtf) text(s string) {
 		r.flush()
 		r.out.WriteString(s)
 	}
+}
+
+// unit adds a unit of UTF-16; what lies beyond the first plane comes in two.
+func (r *rtf) unit(u uint16) {
+	c := rune(u)
+	switch {
+	case c >= 0xd800 && c < 0xdc00:
+		r.high = c
+		return
+	case r.high != 0:
+		c = utf16.DecodeRune(r.high, c)
+		r.high = 0
+	}
+	r.text(string(c))
 }
 
 // control reads a control symbol or a control word with its number.
@@ -180,7 +196,7 @@ func (r *rtf) word(word string, n int) {
 	case "endash", "emdash":
 		r.text("-")
 	case "u":
-		r.text(string(rune(uint16(n))))
+		r.unit(uint16(n))
 		r.ignore = r.top().unicode
 	case "uc":
 		r.top().unicode = max(0, min(n, 16))

@@ -35,8 +35,10 @@ func XML(src string, shared []string) string {
 		x.tag(tag)
 	}
 	x.paragraph()
-	if x.again.Len() > 0 {
-		x.out.WriteString("\n" + x.again.String())
+	for _, more := range [...]string{x.again.String(), x.aside.String()} {
+		if more != "" {
+			x.out.WriteString("\n" + more)
+		}
 	}
 	return x.out.String()
 }
@@ -62,8 +64,15 @@ func cutTag(src string) (tag, rest string) {
 type xmlText struct {
 	out    strings.Builder
 	shared []string
-	number bool // the cell's value is a number of a shared string
-	value  bool // within the value of such a cell
+	number bool   // the cell's value is a number of a shared string
+	value  bool   // within the value of such a cell
+	amount string // that a cell of a sheet holds, whatever its format shows of it
+	cell   int    // where the text of the cell begins
+
+	aside  strings.Builder // texts of attributes, a line each
+	styles map[string]bool // of runs that are not shown (OpenDocument)
+	style  string          // being defined
+	spans  []bool          // runs within runs, whether each is hidden
 
 	hidden bool            // within a run that is not shown
 	split  bool            // the paragraph has such a run
@@ -100,6 +109,9 @@ func (x *xmlText) chars(run string) {
 	if strings.IndexByte(run, '&') >= 0 {
 		run = html.UnescapeString(run)
 	}
+	if x.value {
+		run = inFull(run)
+	}
 	// Indentation between elements is no text.
 	if strings.Trim(run, "\r\n\t ") != "" || strings.Trim(run, " ") == "" {
 		x.write(run)
@@ -115,6 +127,9 @@ func (x *xmlText) tag(tag string) {
 		name = name[:i]
 	}
 	name = name[strings.IndexByte(name, ':')+1:]
+	if !end {
+		x.attributes(name, tag)
+	}
 	switch name {
 	case "p", "h", "row", "tr", "si", "table-row", "comment", "title", "subject", "creator", "description", "keywords", "text":
 		if end {
@@ -138,7 +153,11 @@ func (x *xmlText) tag(tag string) {
 		}
 	case "v":
 		x.value = !end && !empty
-	case "tc", "table-cell":
+	case "table-cell":
+		x.tableCell(end, empty, tag)
+	case "span":
+		x.span(end, empty, tag)
+	case "tc":
 		if end || empty {
 			x.write("\t")
 		}

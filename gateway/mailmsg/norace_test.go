@@ -1,0 +1,5 @@
+//go:build !race
+
+package mailmsg_test
+
+const underRace = false
