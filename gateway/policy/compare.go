@@ -12,20 +12,27 @@ import (
 	"cel.dev/cel-go/common/types/ref"
 )
 
-// compare evaluates the commonest parts, a name compared with a constant,
-// without starting CEL: `topic("health") >= MEDIUM`, `service_type == "OTP"`.
-// It is nil for anything else. The checker has made sure of the types.
+// compare evaluates the commonest parts, a name compared with a constant or
+// looked up in a list, without starting CEL: `topic("health") >= MEDIUM`,
+// `service_type == "OTP"`, `recipient.domain in lists.partners`. It is nil for
+// anything else. The checker has made sure of the types.
 func (c *compiler) compare(e ast.Expr) func(*Judge) ref.Val {
 	if e.Kind() != ast.CallKind || len(e.AsCall().Args()) != 2 {
 		return nil
 	}
-	holds, args := ordering(e.AsCall().FunctionName()), e.AsCall().Args()
-	constant := constantOf(args[1])
-	if holds == nil || constant == nil || args[0].Kind() != ast.IdentKind {
+	operator, args := e.AsCall().FunctionName(), e.AsCall().Args()
+	if args[0].Kind() != ast.IdentKind {
 		return nil
 	}
 	i, ok := c.byIdent[args[0].AsIdent()]
 	if !ok {
+		return nil
+	}
+	if operator == operators.In {
+		return c.lookUp(i, args[1])
+	}
+	holds, constant := ordering(operator), constantOf(args[1])
+	if holds == nil || constant == nil {
 		return nil
 	}
 	switch want := constant.(type) {
@@ -35,6 +42,38 @@ func (c *compiler) compare(e ast.Expr) func(*Judge) ref.Val {
 		return func(j *Judge) ref.Val { return ordered(j.value(i), want, holds) }
 	}
 	return nil
+}
+
+// lookUp is `name in lists.x` or `name in ["a", "b"]`, nil for any other list.
+func (c *compiler) lookUp(i int, e ast.Expr) func(*Judge) ref.Val {
+	var in func(types.String) ref.Val
+	switch e.Kind() {
+	case ast.IdentKind:
+		list, ok := c.lists[strings.TrimPrefix(e.AsIdent(), "lists.")]
+		if !ok || !strings.HasPrefix(e.AsIdent(), "lists.") {
+			return nil
+		}
+		in = func(s types.String) ref.Val { return list.Contains(s) }
+	case ast.ListKind:
+		var words []string
+		for _, item := range e.AsList().Elements() {
+			word, ok := literal(item)
+			if !ok {
+				return nil
+			}
+			words = append(words, word)
+		}
+		in = func(s types.String) ref.Val { return types.Bool(slices.Contains(words, string(s))) }
+	default:
+		return nil
+	}
+	return func(j *Judge) ref.Val {
+		v := j.value(i)
+		if s, ok := v.(types.String); ok {
+			return in(s)
+		}
+		return types.MaybeNoSuchOverloadErr(v)
+	}
 }
 
 // ordered compares got with want; an error stays an error.

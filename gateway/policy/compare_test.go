@@ -68,3 +68,54 @@ func TestLiteralOfAPattern(t *testing.T) {
 		}
 	}
 }
+
+// TestLookUpsMeanWhatCELMeans: a name looked up in a list that is written out
+// or has a name, and the same asked in a way that CEL decides.
+func TestLookUpsMeanWhatCELMeans(t *testing.T) {
+	for _, subject := range []string{"", "a", "A", "b.example", "Lab.example", "other.example"} {
+		f := quiet()
+		f.Reading.Subject = gateway.Sensitive(subject)
+		for condition, same := range map[string]string{
+			`subject in ["a", "b.example"]`: `["a", "b.example"].exists(x, x == subject)`,
+			`subject in []`:                 `false`,
+			`subject in lists.partners`:     `subject in (true ? lists.partners : [])`,
+			`!(subject in [subject, "a"])`:  `false`,
+		} {
+			got, want := mustLoad(t, when(condition)).Judge(f), mustLoad(t, when(same)).Judge(f)
+			if got.Action != want.Action || got.Failed || want.Failed {
+				t.Errorf("%s for %q: %s, and %s by CEL", condition, subject, got.Action, want.Action)
+			}
+		}
+	}
+	p := mustLoad(t, "policy: p\ndefault: pass\ndefine: {third: '[\"a\"][size]'}\nrules:\n  - {id: r, reason: R, when: 'third in [\"a\"]', then: secure}\n")
+	if v := p.Judge(quiet()); !v.Failed || v.Action != gateway.Hold {
+		t.Errorf("what has failed is in no list: %+v", v)
+	}
+}
+
+// TestWhatWasSaidBefore: explanations are remembered by rule, and never those
+// of another message.
+func TestWhatWasSaidBefore(t *testing.T) {
+	p := mustLoad(t, rulesOf(`{id: r, reason: R, when: 'topic("health") >= MEDIUM || count(["mrn"]) > 1', then: secure}`,
+		`{id: f, reason: F, when: 'found(["name", "mrn"], LOW) && !tag.secure', then: secure}`))
+	for range 2 {
+		for level, want := range map[gateway.Level]string{
+			gateway.None: `topic("health") >= MEDIUM = false (topic("health") = none); count(["mrn"]) > 1 = false (count(["mrn"]) = 0)`,
+			gateway.High: `topic("health") >= MEDIUM = true (topic("health") = high); count(["mrn"]) > 1 = false (count(["mrn"]) = 0)`,
+			gateway.Low:  `topic("health") >= MEDIUM = false (topic("health") = low); count(["mrn"]) > 1 = false (count(["mrn"]) = 0)`,
+		} {
+			f := quiet()
+			f.Detections.Topics = topic("health", level)
+			if got := p.Judge(f).Results[0].Why; got != want {
+				t.Errorf("%s: %s", level, got)
+			}
+		}
+		for _, typ := range []string{"name", "mrn"} {
+			f := quiet()
+			f.Detections.Findings = findings(typ, gateway.High, 1)
+			if got, want := p.Judge(f).Results[1].Why, `found(["name", "mrn"], LOW) = true (`+typ+`); tag.secure = false`; got != want {
+				t.Errorf("%s: %s", typ, got)
+			}
+		}
+	}
+}

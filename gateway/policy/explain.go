@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
@@ -19,7 +20,8 @@ type atom struct {
 	parts []atom
 }
 
-// explainRules lays out the explanation of each rule.
+// explainRules lays out the explanation of each rule, and what of it is the
+// same for every message.
 func (p *Policy) explainRules() {
 	for i := range p.slots {
 		s := &p.slots[i]
@@ -28,8 +30,16 @@ func (p *Policy) explainRules() {
 	}
 	shown := map[int]bool{}
 	for i := range p.rules {
-		p.rules[i].why = p.atoms(p.rules[i].met.slots(nil), shown)
+		r := &p.rules[i]
+		r.why = p.atoms(r.met.slots(nil), shown)
+		r.few = p.few(r.why)
+		blank := gateway.RuleResult{ID: r.id, Reason: r.reason, Action: r.action, Shadow: r.shadow}
+		if r.until != nil {
+			blank.Until = clock(*r.until)
+		}
+		p.blank = append(p.blank, blank)
 	}
+	p.said = make([]saying, len(p.rules))
 }
 
 func (p *Policy) atoms(slots []int, shown map[int]bool) []atom {
@@ -53,14 +63,48 @@ func (p *Policy) atoms(slots []int, shown map[int]bool) []atom {
 	return all
 }
 
+// saying is what a rule said of the last messages for which it was not met and
+// met. Truth values, levels and counts come to the same few words again and
+// again.
+type saying [2]atomic.Pointer[string]
+
+// words is text, made only where it is not what was said last.
+func (s *saying) words(met bool, text []byte) string {
+	at := &s[0]
+	if met {
+		at = &s[1]
+	}
+	if last := at.Load(); last != nil && *last == string(text) {
+		return *last
+	}
+	words := string(text)
+	at.Store(&words)
+	return words
+}
+
+// few reports whether atoms show nothing that is different for every message,
+// such as its size and what is reckoned with it.
+func (p *Policy) few(atoms []atom) bool {
+	return !slices.ContainsFunc(atoms, func(a atom) bool {
+		s := &p.slots[a.slot]
+		reckoned := len(s.inner) > 0 && !s.typ.IsExactType(cel.BoolType)
+		return s.name == "size" || reckoned || !p.few(a.parts)
+	})
+}
+
 // explain fills in the Why of each result: the atoms of its rule with their
 // values. It never shows text of the message: a text that is compared is only
-// part of the condition. What is composed shares one string.
+// part of the condition. What is composed for this message shares one string.
 func (j *Judge) explain(results []gateway.RuleResult) {
 	out := j.scratch[:0]
 	for i := range results {
 		if !j.explained[i] && !j.fixed(i) {
+			from := len(out)
 			out = j.atoms(out, j.p.rules[i].why, "; ")
+			if j.p.rules[i].few {
+				j.why[i] = j.p.said[i].words(results[i].Met, out[from:])
+				out = out[:from]
+			}
 		}
 		j.ends[i] = len(out)
 	}
@@ -102,8 +146,15 @@ func (j *Judge) atoms(out []byte, atoms []atom, between string) []byte {
 		}
 		s := &j.p.slots[a.slot]
 		v := j.safeValue(a.slot)
-		out = append(append(out, s.text...), " = "...)
-		out = appendValue(out, s, v)
+		switch v {
+		case types.False:
+			out = append(out, s.spelled[0]...)
+		case types.True:
+			out = append(out, s.spelled[1]...)
+		default:
+			out = append(append(out, s.text...), " = "...)
+			out = appendValue(out, s, v)
+		}
 		switch {
 		case len(a.parts) > 0:
 			out = append(j.atoms(append(out, " ("...), a.parts, ", "), ')')
@@ -131,8 +182,6 @@ func (j *Judge) safeValue(i int) (v ref.Val) {
 
 func appendValue(out []byte, s *slot, v ref.Val) []byte {
 	switch v := v.(type) {
-	case types.Bool:
-		return strconv.AppendBool(out, bool(v))
 	case types.Int:
 		if s.level {
 			return append(out, gateway.Level(v).String()...)
@@ -153,27 +202,27 @@ var _ cel.Activation = (*Judge)(nil)
 // condition of a rule or define in words: used by Words.
 func (p *Policy) spell(f *formula) string {
 	switch f.op {
-	case "const":
+	case constant:
 		if f.is {
 			return "always"
 		}
 		return "never"
-	case "":
+	case ofSlot:
 		return p.slots[f.slot].words
 	}
 	parts := make([]string, len(f.args))
 	for i, arg := range f.args {
 		parts[i] = p.spell(arg)
-		if arg.op != "" && arg.op != "const" && arg.op != f.op && len(arg.args) > 1 {
+		if arg.op != ofSlot && arg.op != constant && arg.op != f.op && len(arg.args) > 1 {
 			parts[i] = "(" + parts[i] + ")"
 		}
 	}
 	switch f.op {
-	case "_&&_":
+	case and:
 		return strings.Join(parts, " and ")
-	case "_||_":
+	case or:
 		return strings.Join(parts, " or ")
-	case "!_":
+	case not:
 		return "not: " + parts[0]
 	}
 	return "if " + parts[0] + " then " + parts[1] + " else " + parts[2]

@@ -52,6 +52,7 @@ type rule struct {
 	cond condition
 	met  *formula
 	why  []atom
+	few  bool // the why has few different values
 	// recipient says that the condition differs between recipients.
 	recipient bool
 	lifts     []int // indexes of the rules that it satisfies or exempts

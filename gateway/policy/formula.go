@@ -12,10 +12,37 @@ import (
 // part can be computed once and shown with its value. It means what CEL means:
 // an error counts only where the other side does not decide.
 type formula struct {
-	op   string // a CEL operator, "" for a slot, "const"
+	op   operation
 	slot int
-	is   types.Bool // of "const"
+	is   types.Bool // of constant
 	args []*formula
+}
+
+// operation is what a formula does with its args.
+type operation uint8
+
+const (
+	ofSlot operation = iota // the value of the slot
+	constant
+	and
+	or
+	not
+	choice
+)
+
+// operationOf is ofSlot for what is no logical operator.
+func operationOf(name string) operation {
+	switch name {
+	case operators.LogicalAnd:
+		return and
+	case operators.LogicalOr:
+		return or
+	case operators.LogicalNot:
+		return not
+	case operators.Conditional:
+		return choice
+	}
+	return ofSlot
 }
 
 // formula takes e apart; e is true or false.
@@ -23,15 +50,14 @@ func (c *compiler) formula(x *condition, checked *cel.Ast, e ast.Expr) *formula 
 	switch e.Kind() {
 	case ast.LiteralKind:
 		if b, ok := e.AsLiteral().(types.Bool); ok {
-			return &formula{op: "const", is: b}
+			return &formula{op: constant, is: b}
 		}
 	case ast.IdentKind:
 		if i, ok := c.byIdent[e.AsIdent()]; ok {
 			return &formula{slot: i}
 		}
 	case ast.CallKind:
-		switch op := e.AsCall().FunctionName(); op {
-		case operators.LogicalAnd, operators.LogicalOr, operators.LogicalNot, operators.Conditional:
+		if op := operationOf(e.AsCall().FunctionName()); op != ofSlot {
 			f := &formula{op: op}
 			for _, arg := range e.AsCall().Args() {
 				f.args = append(f.args, c.formula(x, checked, arg))
@@ -45,19 +71,19 @@ func (c *compiler) formula(x *condition, checked *cel.Ast, e ast.Expr) *formula 
 // eval is true, false or an error.
 func (f *formula) eval(j *Judge) ref.Val {
 	switch f.op {
-	case "const":
+	case constant:
 		return f.is
-	case operators.LogicalAnd:
+	case and:
 		return f.decide(j, types.False)
-	case operators.LogicalOr:
+	case or:
 		return f.decide(j, types.True)
-	case operators.LogicalNot:
+	case not:
 		v := f.args[0].eval(j)
 		if b, ok := v.(types.Bool); ok {
 			return !b
 		}
 		return v
-	case operators.Conditional:
+	case choice:
 		v := f.args[0].eval(j)
 		switch v {
 		case types.True:
@@ -91,7 +117,7 @@ func (f *formula) decide(j *Judge, settles types.Bool) ref.Val {
 
 // slots appends the slots of f in the order in which they are written, once each.
 func (f *formula) slots(all []int) []int {
-	if f.op == "" {
+	if f.op == ofSlot {
 		for _, i := range all {
 			if i == f.slot {
 				return all

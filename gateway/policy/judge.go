@@ -149,29 +149,25 @@ func (j *Judge) verdict(failed string) gateway.Verdict {
 	v.Action = j.strictest(liftedBy, false, v.Failed)
 	v.Policy, v.Digest, v.Error = j.p.name, j.p.digest, failed
 	v.Findings, v.Topics, v.Kinds = j.detections.Findings, j.detections.Topics, j.detections.Kinds
-	v.Results = make([]gateway.RuleResult, len(j.p.rules))
+	v.Rules = j.demanding(v.Action, liftedBy)
+	v.Results = slices.Clone(j.p.blank)
 	for i := range j.p.rules {
-		r := &j.p.rules[i]
-		o := j.results[i]
-		res := gateway.RuleResult{ID: r.id, Reason: r.reason, Action: r.action, Met: o.met, Shadow: r.shadow}
+		r, o, res := &j.p.rules[i], j.results[i], &v.Results[i]
 		if o.failed {
 			res.Error = "the condition could not be evaluated"
 		}
-		if o.met && liftedBy[i] >= 0 {
+		if !o.met {
+			continue
+		}
+		res.Met = true
+		if liftedBy[i] >= 0 {
 			res.LiftedBy = j.p.rules[liftedBy[i]].id
 		}
-		if r.until != nil {
-			res.Until = clock(*r.until)
-		}
-		v.Results[i] = res
-		if !o.met || r.shadow {
+		if r.shadow {
 			continue
 		}
 		if liftedBy[i] < 0 && r.until != nil {
 			merge(&v.Options, gateway.Options{NotBefore: nextHour(j.m.Now, *r.until)})
-		}
-		if liftedBy[i] < 0 && r.action == v.Action && !r.waits {
-			v.Rules = append(v.Rules, r.id)
 		}
 		if liftedBy[i] < 0 || j.p.rules[liftedBy[i]].action == gateway.TLS {
 			// Without verified TLS the message is secured after all, and then
@@ -182,6 +178,32 @@ func (j *Judge) verdict(failed string) gateway.Verdict {
 	j.senderOptions(&v.Options)
 	j.explain(v.Results)
 	return v
+}
+
+// demands reports whether rule i acts and asks for this action.
+func (j *Judge) demands(i int, action gateway.Action, liftedBy []int) bool {
+	r := &j.p.rules[i]
+	return j.results[i].met && !r.shadow && !r.waits && liftedBy[i] < 0 && r.action == action
+}
+
+// demanding lists the rules that demand an action, in order of the file.
+func (j *Judge) demanding(action gateway.Action, liftedBy []int) []string {
+	n := 0
+	for i := range j.p.rules {
+		if j.demands(i, action, liftedBy) {
+			n++
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	ids := make([]string, 0, n)
+	for i := range j.p.rules {
+		if j.demands(i, action, liftedBy) {
+			ids = append(ids, j.p.rules[i].id)
+		}
+	}
+	return ids
 }
 
 // lifts says for each rule which rule lifts it, the strictest of several, -1

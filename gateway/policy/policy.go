@@ -12,8 +12,8 @@ import (
 	"gatepost/gateway"
 )
 
-// Policy is a policy file, ready to judge. It never changes and is safe for
-// concurrent use.
+// Policy is a policy file, ready to judge. What it decides never changes; it is
+// safe for concurrent use.
 type Policy struct {
 	file      string
 	name      string
@@ -29,8 +29,10 @@ type Policy struct {
 	files     []File
 	slots     []slot
 	byIdent   map[string]int
-	order     []int     // rules such that one comes before those that it lifts
-	idle      sync.Pool // of *Judge
+	order     []int                // rules such that one comes before those that it lifts
+	blank     []gateway.RuleResult // of rules that are not met
+	said      []saying             // by rules
+	idle      sync.Pool            // of *Judge
 }
 
 // File is a file that the policy file names.
