@@ -94,6 +94,10 @@ func wordFlags(name string) uint32 {
 		return asking
 	case "particle":
 		return particle
+	case "speaker":
+		return speaker
+	case "aged":
+		return aged
 	}
 	return 0
 }

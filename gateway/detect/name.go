@@ -10,6 +10,11 @@ func (s *scan) flagged(flags uint32, start, end int) {
 		s.begins(start, end)
 	case flags&pronoun != 0:
 		s.lastPron = s.wordNo
+		s.owned(start, s.wordNo)
+	case flags&speaker != 0:
+		s.tops.part.spoke = s.wordNo
+	case flags&aged != 0:
+		s.nameBeforeAge(start)
 	case flags&asking != 0:
 		if s.mine(start) {
 			s.tops.part.asks++
@@ -67,6 +72,55 @@ func (s *scan) name(flags uint32, start, end int) {
 func (s *scan) nameFound(start, end int, why string, weight int) {
 	s.nameEnd = end
 	s.found(s.d.types.ids["name"], start, end, gateway.Step{Name: why, Weight: weight})
+}
+
+// nameBeforeAge reports the name of "Qarth Vuzz, 58 years old" and "Qarth Vuzz
+// is a 58-year-old": two to four capitalised words before an age whose unit
+// begins at start. Only here is a name known by what follows it.
+func (s *scan) nameBeforeAge(start int) {
+	b, i := s.b, start
+	for i > 0 && (b[i-1] == ' ' || b[i-1] == '-') {
+		i--
+	}
+	digits := i
+	for i > 0 && class[b[i-1]] == digit {
+		i--
+	}
+	if i == digits || digits-i > 3 {
+		return
+	}
+	for i > 0 && b[i-1] == ' ' {
+		i--
+	}
+	for _, link := range []string{" is a", " is an", ", a", ", an", ", aged", ", age", " is", " (", ","} {
+		if i > len(link) && string(b[i-len(link):i]) == link {
+			s.nameEnding(i - len(link))
+			return
+		}
+	}
+}
+
+// nameEnding reports a name of two to four capitalised words that ends at end,
+// unless one was found there already.
+func (s *scan) nameEnding(end int) {
+	from, n := end, 0
+	for i := end; n < 4; n++ {
+		j := i
+		for j > 0 && (class[s.b[j-1]] == letter || s.b[j-1] == '-' || s.b[j-1] == '\'') {
+			j--
+		}
+		if j == i || !isUpper(s.b[j]) || s.words.flags(s.b, j, i)&(common|ordinary|provider) != 0 {
+			break
+		}
+		if from = j; j == 0 || s.b[j-1] != ' ' {
+			n++
+			break
+		}
+		i = j - 1
+	}
+	if n >= 2 && from >= s.nameEnd {
+		s.nameFound(from, end, "age behind", 4)
+	}
 }
 
 // labelledName reports the name after "Name:".

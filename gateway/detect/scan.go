@@ -363,7 +363,7 @@ func (s *scan) hit(h hit) {
 		return
 	}
 	if s.mine(int(h.start)) {
-		s.tops.part.add(h.term, t, s.wordNo-s.lastPron)
+		s.tops.part.add(h.term, t, int(h.end), s.wordNo, s.lastPron)
 	}
 }
 

@@ -48,6 +48,6 @@ func (s *scan) stemmed(start, end int) {
 		return
 	}
 	if id := s.words.stems.find(s.b, start, end); id != 0 {
-		s.tops.part.add(id, &s.words.terms[id], s.wordNo-s.lastPron)
+		s.tops.part.add(id, &s.words.terms[id], end, s.wordNo, s.lastPron)
 	}
 }

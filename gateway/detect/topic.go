@@ -25,16 +25,17 @@ const (
 )
 
 // What ties a topic to one person, by number: a record of somebody, a person
-// who speaks of themselves, somebody's account.
+// who speaks of themselves, somebody's account; and what unties it, public speech.
 const (
 	record = iota
 	self
 	holder
+	public
 	nLinks
 )
 
 var (
-	linkNames  = [nLinks]string{"case", "self", "holder"}
+	linkNames  = [nLinks]string{"case", "self", "holder", "public"}
 	topicNames = [nTopics]string{"health", "finance", "legal"}
 	kindNames  = [nKinds]string{"reminder", "marketing", "receipt", "one_time_code"}
 )
@@ -55,7 +56,10 @@ type tally struct {
 // seen is what is counted besides terms.
 type seen struct {
 	words     int
-	links     [nTopics]int // weights of terms right after "your", "my"
+	links     [nTopics]int // weights of terms right after "your", "my", or before
+	spoken    int          // weights of health terms after "I"
+	spoke     int32        // word number of the latest "I"
+	latest    mention      // the latest term of a topic
 	asks      int          // what, how, which
 	questions int          // question marks
 	atEnd     int          // parts whose last words are a question
@@ -74,8 +78,22 @@ type sums struct {
 // atEnd is how many words may follow a text's last question that ends it.
 const atEnd = 8
 
-// linkWords is how many words after "your" a term is still the reader's.
-const linkWords = 5
+// linkWords is how many words after "your" a term is still the reader's,
+// spokenWords how many after "I" it is still the writer's, ownedWords how many
+// before "your" it is still the reader's.
+const (
+	linkWords   = 5
+	spokenWords = 8
+	ownedWords  = 3
+)
+
+// mention is where a term of a topic ended.
+type mention struct {
+	end    int // octet of the view
+	word   int32
+	sub    uint16
+	weight int8
+}
 
 func (t *topics) init(terms int) {
 	t.part.counts, t.whole.counts = make([]uint16, terms), make([]uint16, terms)
@@ -94,12 +112,37 @@ func (t *tally) clear() {
 	t.touched, t.seen = t.touched[:0], seen{}
 }
 
-// add counts a term that ends dist words after a "your" or "my".
-func (t *tally) add(id uint32, m *term, dist int32) {
+// add counts a term that ends at octet end with word number word, and ties it
+// to a "your" or "my" at word pron or to an "I" before it.
+func (t *tally) add(id uint32, m *term, end int, word, pron int32) {
 	t.count(id, 1)
-	if m.list == listTopic && dist <= linkWords && m.weight > 0 {
+	if m.list != listTopic || m.weight <= 0 {
+		return
+	}
+	if word-pron <= linkWords {
 		t.links[m.sub] += int(m.weight)
 	}
+	if since := word - t.spoke; m.sub == health && t.spoke > 0 && since >= 0 && since <= spokenWords {
+		t.spoken += int(m.weight)
+	}
+	t.latest = mention{end, word, m.sub, m.weight}
+}
+
+// owned ties the latest term to a "your" or "my" that begins at octet start
+// with word number word: "the restraining order against your neighbour".
+func (s *scan) owned(start int, word int32) {
+	m := s.tops.part.latest
+	since := word - m.word
+	if m.weight == 0 || since < 1 || since > ownedWords || start <= m.end {
+		return
+	}
+	for _, c := range s.b[m.end:start] {
+		if class[c]&(hard|newline) != 0 {
+			return
+		}
+	}
+	s.tops.part.links[m.sub] += int(m.weight)
+	s.tops.part.latest = mention{}
 }
 
 func (t *tally) count(id uint32, n uint16) {
@@ -138,6 +181,7 @@ func (t *topics) endPart(terms []term) {
 		w.atEnd++
 	}
 	w.amounts += p.amounts
+	w.spoken += p.spoken
 	for i := range w.links {
 		w.links[i] += p.links[i]
 	}
@@ -195,6 +239,9 @@ func (t *topics) scores(terms []term, s sums) []gateway.TopicScore {
 		if i != health && level == gateway.Medium && advertises(s, i) {
 			level = gateway.Low
 		}
+		if level == gateway.Medium && published(s, i) {
+			level = gateway.Low
+		}
 		t.best[i] = level
 		if level == gateway.None {
 			continue
@@ -209,6 +256,16 @@ func (t *topics) scores(terms []term, s sums) []gateway.TopicScore {
 // to a patient tells what they suffer from.
 func advertises(s sums, topic int) bool {
 	return s.kind[marketing] >= kindNeed[marketing] && 2*s.kind[marketing] >= s.topic[topic]
+}
+
+// publicNeed is the sum (in halves) that makes a text public speech: news, a
+// study, a debate. What such a text says of a topic is about no person here.
+const publicNeed = 10
+
+// published reports whether a text is public speech more than it speaks of a
+// topic.
+func published(s sums, topic int) bool {
+	return s.link[public] >= publicNeed && 2*s.link[public] >= s.topic[topic]
 }
 
 // maxTerms is how many terms of a topic are shown.
@@ -283,17 +340,26 @@ func (s *scan) addressed(sum sums) bool {
 	if t.best[health] < gateway.Medium {
 		return false
 	}
+	if sum.link[public] >= publicNeed && sum.link[record]+sum.link[self] < sum.link[public] {
+		return false
+	}
+	if w.spoken >= spokenNeed {
+		return true
+	}
 	asks := w.questions > 0 && (w.words < shortText || w.atEnd > 0)
 	enough := linkNeed
 	if t.best[health] == gateway.High {
 		enough = linkNeed / 2
 	}
-	return sum.link[self] >= linkNeed || sum.link[record] >= enough && !asks
+	return sum.link[self] >= enough || sum.link[record] >= enough && !asks
 }
 
 // personal is the weight of terms after "your" or "my" that makes a topic the
 // reader's or the writer's own.
 const personal = 3
+
+// spokenNeed is the weight of health terms after "I" that makes them the writer's.
+const spokenNeed = 5
 
 // shortText is how many words a message has at most that says one thing.
 const shortText = 120

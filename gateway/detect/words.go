@@ -97,9 +97,11 @@ const (
 	street               // Street, Avenue ...
 	asking               // what, how, which
 	particle             // de, van: part of a surname
+	speaker              // I: what follows may be the writer's own
+	aged                 // years: a name may stand before the age
 
 	// acting are those that make flagged do something.
-	acting = given | title | provider | patient | dear | pronoun | month | starts | street | asking
+	acting = given | title | provider | patient | dear | pronoun | month | starts | street | asking | speaker | aged
 )
 
 // term is one entry of a list.
