@@ -2,6 +2,7 @@ package detect
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	"gatepost/gateway"
@@ -28,6 +29,7 @@ type Detector struct {
 	words    *automaton
 	patterns []pattern
 	types    *typeTable
+	names    []string // of the types, then of own detectors
 	numbers  *layouts
 	secrets  *secretTable
 	own      map[uint64]bool // canonical own identifiers, hashed
@@ -39,6 +41,7 @@ type Detector struct {
 // words into one automaton (100,000 terms take a fraction of a second).
 func New(c Config) (*Detector, error) {
 	d := &Detector{key: c.Key, folds: newFolds(), types: newTypeTable(), own: map[uint64]bool{}}
+	d.names = slices.Clone(d.types.names)
 	b := newBuilder(d.types, d.folds)
 	if err := b.addLexicons(); err != nil {
 		return nil, err
@@ -64,20 +67,22 @@ func New(c Config) (*Detector, error) {
 func (d *Detector) Scan(parts []gateway.Part) *gateway.Detections {
 	s := d.pool.Get().(*scan)
 	s.begin()
-	budget := maxText
+	budget, truncated := maxText, false
 	for i, p := range parts {
 		text := p.Text.Reveal()
 		if len(text) > budget {
 			text = text[:budget]
-			s.out.Truncated = true
+			truncated = true
 		}
 		budget -= len(text)
-		s.part(i, p, text)
+		s.part(i, text)
 		if shown, ok := turned(text); ok {
-			s.again(i, p, shown)
+			s.again(i, shown)
 		}
 	}
-	out := s.finish()
+	out := s.finish(parts)
+	out.Truncated = truncated
+	s.wipe()
 	d.pool.Put(s)
 	return out
 }

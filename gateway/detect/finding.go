@@ -7,29 +7,66 @@ import (
 )
 
 // maxFindings is how many findings of one type and level are kept. More say
-// nothing new to any rule: counts in rules are far below.
+// nothing new to any rule, as counts in rules are far below; but the count of
+// different values stays right up to this number, whatever stands before them.
 const maxFindings = 1000
-
-type limitKey struct {
-	typ   string
-	level gateway.Level
-}
 
 // spot is where a finding stands in the view.
 type spot struct {
-	start, end, sum int
-	finding         gateway.Finding
+	value           uint64
+	start, end, sum int32
+	typ, steps      uint16
+	level           gateway.Level
 }
+
+// found is a finding that is kept: a gateway.Finding without pointers.
+type found struct {
+	value            uint64
+	part, start, end int32 // start and end in code points
+	mask, maskEnd    int32 // in masks
+	typ, steps       uint16
+	level            gateway.Level
+}
+
+// findings are those of one Scan.
+type findings struct {
+	spots  []spot   // of the view, before overlaps are settled
+	order  []uint64 // scratch of settle
+	all    []found
+	masks  []byte           // of all
+	limits []int32          // by limitOf: how many are kept, and behind the limit maxFindings+1 and how many values
+	values map[limited]bool // of what has reached its limit
+	steps  stepSets
+}
+
+// limited is a value among those of one type and level.
+type limited struct {
+	limit int
+	value uint64
+}
+
+// noMask is what masks begins with: the mask of what shows nothing.
+const noMask = "****"
+
+func (f *findings) begin(types int) {
+	f.all, f.masks = f.all[:0], append(f.masks[:0], noMask...)
+	if len(f.limits) != types*nLevels {
+		f.limits = make([]int32, types*nLevels)
+	}
+	clear(f.limits)
+	clear(f.values)
+	f.steps.begin()
+}
+
+const nLevels = int(gateway.High) + 1
+
+func limitOf(typ uint16, level gateway.Level) int { return int(typ)*nLevels + int(level) }
 
 // find enters a finding of the view. value is its canonical form.
 func (s *scan) find(typ uint16, start, end int, value []byte, steps ...gateway.Step) {
-	s.findNamed(s.d.types.names[typ], start, end, value, steps...)
-}
-
-func (s *scan) findNamed(typ string, start, end int, value []byte, steps ...gateway.Step) {
 	sum := 0
-	for _, st := range steps {
-		sum += st.Weight
+	for i := range steps {
+		sum += steps[i].Weight
 	}
 	level := levelOf(sum)
 	if level == gateway.None || !s.mine(start) {
@@ -39,38 +76,32 @@ func (s *scan) findNamed(typ string, start, end int, value []byte, steps ...gate
 	if s.d.own[hash] {
 		return
 	}
-	kept := make([]gateway.Step, 0, len(steps))
-	for _, st := range steps {
-		if st.Name != "" {
-			kept = append(kept, st)
-		}
-	}
-	s.spots = append(s.spots, spot{start, end, sum, gateway.Finding{
-		Type: typ, Part: s.index, Kind: s.kind, Path: s.path,
-		Start: s.start(start), End: s.end(end),
-		Level: level, Value: hash, Steps: kept,
-	}})
+	s.spots = append(s.spots, spot{hash, int32(start), int32(end), int32(sum), typ, s.steps.of(steps), level})
 }
 
 // settle keeps, of findings that overlap, the one that weighs most, then the
-// longest, and hands them over.
+// longest, and hands them over in the order of the text.
 func (s *scan) settle() {
-	slices.SortStableFunc(s.spots, func(a, b spot) int {
-		if a.start != b.start {
-			return a.start - b.start
-		}
-		return b.end - a.end
-	})
-	for i := 0; i < len(s.spots); {
-		best, end := i, s.spots[i].end
-		j := i + 1
-		for ; j < len(s.spots) && s.spots[j].start < end; j++ {
-			if betterSpot(&s.spots[j], &s.spots[best]) {
-				best = j
+	s.order = s.order[:0]
+	for i := range s.spots {
+		p := &s.spots[i]
+		const most = 1<<20 - 1 // views are smaller
+		s.order = append(s.order, uint64(p.start)<<40|uint64(most-min(p.end-p.start, most))<<20|uint64(i))
+	}
+	if !slices.IsSorted(s.order) {
+		slices.Sort(s.order)
+	}
+	at := func(i int) *spot { return &s.spots[s.order[i]&(1<<20-1)] }
+	for i := 0; i < len(s.order); {
+		best := at(i)
+		end, j := best.end, i+1
+		for ; j < len(s.order) && at(j).start < end; j++ {
+			if p := at(j); betterSpot(p, best) {
+				best = p
+				end = max(end, p.end)
 			}
-			end = max(end, s.spots[best].end)
 		}
-		s.keep(&s.spots[best])
+		s.keep(best)
 		i = j
 	}
 }
@@ -82,19 +113,128 @@ func betterSpot(a, b *spot) bool {
 	return a.end-a.start > b.end-b.start
 }
 
-// keep hands a finding over, up to the limit.
+// keep hands a finding over, unless the limit is reached.
 func (s *scan) keep(p *spot) {
-	if s.limits[limitKey{p.finding.Type, p.finding.Level}] < maxFindings {
-		p.finding.Masked = mask(p.finding.Type, s.b[p.start:p.end])
+	if !s.room(p) {
+		return
 	}
-	s.handOver(p.finding)
+	f := found{
+		value: p.value, part: int32(s.index), start: int32(s.start(int(p.start))), end: int32(s.end(int(p.end))),
+		maskEnd: int32(len(noMask)), typ: p.typ, steps: p.steps, level: p.level,
+	}
+	if int(p.typ) < len(s.d.types.names) {
+		f.mask = int32(len(s.masks))
+		s.masks = appendMask(s.masks, s.d.names[p.typ], s.b[p.start:p.end])
+		f.maskEnd = int32(len(s.masks))
+	}
+	s.all = append(s.all, f)
 }
 
-func (s *scan) handOver(f gateway.Finding) {
-	key := limitKey{f.Type, f.Level}
-	if s.limits[key]++; s.limits[key] <= maxFindings {
-		s.out.Findings = append(s.out.Findings, f)
+// room reports whether a finding is kept. Behind the limit only values that
+// were not seen yet are, until there are as many of them as the limit.
+func (s *scan) room(p *spot) bool {
+	limit := limitOf(p.typ, p.level)
+	n := &s.limits[limit]
+	if *n < maxFindings {
+		*n++
+		return true
 	}
+	if *n == maxFindings {
+		*n = maxFindings + 1 + s.different(limit)
+	}
+	value := limited{limit, p.value}
+	if *n > 2*maxFindings || s.values[value] {
+		return false
+	}
+	s.values[value] = true
+	*n++
+	return true
+}
+
+// different notes the values that were found of a type and level, and says how
+// many they are.
+func (f *findings) different(limit int) (n int32) {
+	for i := range f.all {
+		value := limited{limit, f.all[i].value}
+		if limitOf(f.all[i].typ, f.all[i].level) == limit && !f.values[value] {
+			f.values[value] = true
+			n++
+		}
+	}
+	return n
+}
+
+// detections are the findings as others see them.
+func (s *scan) detections(parts []gateway.Part) []gateway.Finding {
+	if len(s.all) == 0 {
+		return nil
+	}
+	out, masks := make([]gateway.Finding, len(s.all)), string(s.masks)
+	for i := range s.all {
+		f, p := &s.all[i], &parts[s.all[i].part]
+		out[i] = gateway.Finding{
+			Type: s.d.names[f.typ], Part: int(f.part), Kind: p.Kind, Path: p.Path,
+			Start: int(f.start), End: int(f.end), Level: f.level,
+			Masked: masks[f.mask:f.maskEnd], Value: f.value, Steps: s.steps.sets[f.steps],
+		}
+	}
+	return out
+}
+
+// stepSets are lists of steps, each kept once: there are few, and they are
+// handed out to be read only.
+type stepSets struct {
+	sets  [][]gateway.Step
+	index [1 << 10]uint16 // by hash: one more than the number of the set
+}
+
+func (t *stepSets) begin() {
+	if len(t.sets) > len(t.index)/2 {
+		t.sets, t.index = nil, [len(t.index)]uint16{}
+	}
+}
+
+// of is the number of a list of steps, without those that have no name.
+func (t *stepSets) of(steps []gateway.Step) uint16 {
+	h := uint(0)
+	for i := range steps {
+		if n := len(steps[i].Name); n > 0 {
+			h = h*31 + uint(n)<<4 + uint(steps[i].Weight) + uint(steps[i].Name[n/2])
+		}
+	}
+	for h ^= h >> 10; ; h++ {
+		k := &t.index[h%uint(len(t.index))]
+		if *k == 0 {
+			n := t.add(steps)
+			if int(n) < len(t.index)*3/4 {
+				*k = n + 1
+			}
+			return n
+		}
+		if equalSteps(t.sets[*k-1], steps) {
+			return *k - 1
+		}
+	}
+}
+
+func equalSteps(set, steps []gateway.Step) bool {
+	n := 0
+	for i := range steps {
+		if steps[i].Name == "" {
+			continue
+		}
+		if n == len(set) || set[n] != steps[i] {
+			return false
+		}
+		n++
+	}
+	return n == len(set)
+}
+
+func (t *stepSets) add(steps []gateway.Step) uint16 {
+	set := slices.DeleteFunc(slices.Clone(steps), func(s gateway.Step) bool { return s.Name == "" })
+	t.sets = append(t.sets, slices.Clip(set))
+	return uint16(len(t.sets) - 1)
 }
 
 // canonical appends the letters and digits of v in upper case to dst.

@@ -1,28 +1,26 @@
 package detect
 
 import (
-	"strings"
+	"bytes"
 	"unicode/utf8"
 )
 
-// mask hides a value from people: of numbers the last two digits stay (four
-// of nine or more), of names the initials, of addresses of the net the ends,
-// of secrets nothing.
-func mask(typ string, v []byte) string {
+// appendMask appends to dst what people may see of a value: of numbers the last
+// two digits (four of nine or more), of names the initials, of addresses of the
+// net the ends, of secrets nothing.
+func appendMask(dst []byte, typ string, v []byte) []byte {
 	switch typ {
-	case "password", "token", "private_key", "address":
-		return "****"
+	case "password", "token", "private_key", "address", "url":
+		return append(dst, noMask...)
 	case "name":
-		return initials(string(v))
+		return appendInitials(dst, v)
 	case "email":
-		return maskEmail(string(v))
-	case "url":
-		return "****"
+		return appendEmail(dst, v)
 	}
-	return maskNumber(v)
+	return appendNumber(dst, v)
 }
 
-func maskNumber(v []byte) string {
+func appendNumber(dst, v []byte) []byte {
 	n := 0
 	for _, c := range v {
 		if class[c]&(letter|digit) != 0 {
@@ -36,45 +34,41 @@ func maskNumber(v []byte) string {
 	case n <= 4:
 		keep = 0
 	}
-	var b strings.Builder
 	for _, c := range v {
-		switch {
-		case class[c]&(letter|digit) == 0:
-			if c < ' ' {
-				c = ' '
-			}
-			b.WriteByte(c)
+		if class[c]&(letter|digit) == 0 {
+			dst = append(dst, max(c, ' '))
 			continue
-		case n <= keep && class[c] == digit:
-			b.WriteByte(c)
-		default:
-			b.WriteByte('*')
 		}
+		if n > keep || class[c] != digit {
+			c = '*'
+		}
+		dst = append(dst, c)
 		n--
 	}
-	return b.String()
+	return dst
 }
 
-// initials is "J. S." of "John Smith".
-func initials(s string) string {
-	var b strings.Builder
-	for _, word := range strings.FieldsFunc(s, func(r rune) bool { return r < utf8.RuneSelf && class[byte(r)]&letter == 0 }) {
-		r, _ := utf8.DecodeRuneInString(word)
-		if b.Len() > 0 {
-			b.WriteByte(' ')
+// appendInitials appends "J. S." for "John Smith".
+func appendInitials(dst, v []byte) []byte {
+	first := len(dst)
+	for i, c := range v {
+		if class[c]&letter == 0 || i > 0 && class[v[i-1]]&letter != 0 {
+			continue
 		}
-		b.WriteRune(r)
-		b.WriteByte('.')
+		if len(dst) > first {
+			dst = append(dst, ' ')
+		}
+		r, _ := utf8.DecodeRune(v[i:])
+		dst = append(utf8.AppendRune(dst, r), '.')
 	}
-	return b.String()
+	return dst
 }
 
-// maskEmail keeps the first letter of the local part and the top-level domain.
-func maskEmail(s string) string {
-	at := strings.LastIndexByte(s, '@')
-	dot := strings.LastIndexByte(s, '.')
+// appendEmail keeps the first letter of the local part and the top-level domain.
+func appendEmail(dst, v []byte) []byte {
+	at, dot := bytes.LastIndexByte(v, '@'), bytes.LastIndexByte(v, '.')
 	if at < 1 || dot < at {
-		return "****"
+		return append(dst, noMask...)
 	}
-	return s[:1] + "***@***" + s[dot:]
+	return append(append(append(dst, v[0]), "***@***"...), v[dot:]...)
 }

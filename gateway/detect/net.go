@@ -53,6 +53,7 @@ func (s *scan) email(i int) int {
 	if from == i || dot <= i+1 || to-dot < 3 || class[b[dot+1]]&letter == 0 {
 		return 0
 	}
+	s.mostCands = max(s.mostCands, len(s.cands))
 	for len(s.cands) > 0 && int(s.cands[len(s.cands)-1].start) >= from {
 		s.cands = s.cands[:len(s.cands)-1]
 	}

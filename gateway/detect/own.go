@@ -13,7 +13,7 @@ import (
 
 // pattern is an own detector with a regular expression.
 type pattern struct {
-	name    string
+	typ     uint16
 	literal []byte // normalised; nil when none is known
 	re      *regexp.Regexp
 }
@@ -36,17 +36,27 @@ func (d *Detector) addOwn(b *builder, o gateway.OwnDetector) error {
 		if re.MatchString("") {
 			return errors.New("pattern matches the empty text")
 		}
-		d.patterns = append(d.patterns, pattern{o.Name, []byte(d.folds.text(o.Literal)), re})
+		d.patterns = append(d.patterns, pattern{d.nameOf(o.Name), []byte(d.folds.text(o.Literal)), re})
 		return nil
 	}
-	b.own = append(b.own, o.Name)
+	typ := d.nameOf(o.Name)
 	for n, w := range o.Words {
-		id := b.add(term{list: listOwn, sub: uint16(len(b.own) - 1)})
+		id := b.add(term{list: listOwn, sub: typ})
 		if !b.spell(w, id) {
 			return fmt.Errorf("word number %d has no letter or digit, or more than %d words", n+1, maxPhrase)
 		}
 	}
 	return nil
+}
+
+// nameOf numbers the name of an own detector.
+func (d *Detector) nameOf(name string) uint16 {
+	i := slices.Index(d.names, name)
+	if i < 0 {
+		i = len(d.names)
+		d.names = append(d.names, name)
+	}
+	return uint16(i)
 }
 
 // spellings are the canonical forms under which an own identifier may be
@@ -68,19 +78,17 @@ func spellings(text string) (all [][]byte) {
 }
 
 // ownWord reports a word or phrase of an own list.
-func (s *scan) ownWord(list, start, end int) {
+func (s *scan) ownWord(typ uint16, start, end int) {
 	if s.mine(start) {
-		s.ownFound(s.words.own[list], start, end)
+		s.ownFound(typ, start, end)
 	}
 }
 
-func (s *scan) ownFound(name string, start, end int) {
+func (s *scan) ownFound(typ uint16, start, end int) {
 	v := canonical(s.buf[:0], s.b[start:end])
-	s.handOver(gateway.Finding{
-		Type: name, Part: s.index, Kind: s.kind, Path: s.path,
-		Start: s.start(start), End: s.end(end), Level: gateway.High,
-		Masked: "****", Value: sipHash(s.d.key, v),
-		Steps: []gateway.Step{{Name: "the organization's own", Weight: highSum}},
+	s.keep(&spot{
+		value: sipHash(s.d.key, v), start: int32(start), end: int32(end), typ: typ, level: gateway.High,
+		steps: s.steps.of([]gateway.Step{{Name: "the organization's own", Weight: highSum}}),
 	})
 }
 
@@ -94,7 +102,7 @@ func (s *scan) ownPatterns() {
 		}
 		for _, m := range p.re.FindAllIndex(s.b[:s.n], maxFindings) {
 			if m[1] > m[0] && s.mine(m[0]) {
-				s.ownFound(p.name, m[0], m[1])
+				s.ownFound(p.typ, m[0], m[1])
 			}
 		}
 	}

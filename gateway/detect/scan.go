@@ -3,8 +3,6 @@ package detect
 import (
 	"math/bits"
 	"unicode/utf8"
-
-	"gatepost/gateway"
 )
 
 // A part is read in views: viewSize octets that are judged, with a margin on
@@ -18,13 +16,11 @@ const (
 type scan struct {
 	d     *Detector
 	words *automaton
-	out   *gateway.Detections
+	findings
 
 	// The view: text and its judged range [lo, hi).
 	normal
 	lo, hi int
-	kind   gateway.PartKind
-	path   string
 	index  int // of the part
 
 	// Phrases of which two words or more were met, oldest first.
@@ -47,11 +43,11 @@ type scan struct {
 	seq    sequence
 	cands  []cand
 	labels []label
-	spots  []spot // findings of the view, before overlaps are settled
 	tops   topics
-	limits map[limitKey]int
 	ban    *ibans
-	buf    [64]byte
+	// How much of b and cands was in use, for wipe.
+	mostText, mostCands int
+	buf                 [64]byte
 }
 
 // phrase is a path in the tree of words.
@@ -85,21 +81,30 @@ type recent struct {
 }
 
 func newScan(d *Detector) *scan {
-	s := &scan{d: d, words: d.words, limits: map[limitKey]int{}, ban: newIBANs()}
+	s := &scan{d: d, words: d.words, ban: newIBANs()}
+	s.values = map[limited]bool{}
 	s.folds = d.folds
 	s.tops.init(d.words.builtin)
 	return s
 }
 
 func (s *scan) begin() {
-	s.out = &gateway.Detections{}
-	clear(s.limits)
+	s.findings.begin(len(s.d.names))
 	s.tops.begin()
 }
 
+// wipe forgets the text. What stays between scans is nobody's.
+func (s *scan) wipe() {
+	clear(s.b[:s.mostText])
+	clear(s.cands[:s.mostCands])
+	clear(s.seq.value[:cap(s.seq.value)])
+	clear(s.buf[:])
+	s.mostText, s.mostCands = 0, 0
+}
+
 // part scans one part.
-func (s *scan) part(index int, p gateway.Part, text string) {
-	s.index, s.kind, s.path = index, p.Kind, p.Path
+func (s *scan) part(index int, text string) {
+	s.index = index
 	cp, from := 0, 0
 	for lo := 0; lo < len(text); {
 		hi := cut(text, lo+viewSize)
@@ -161,6 +166,7 @@ func (s *scan) view(text string, lo, hi, cp int) {
 	s.resolve()
 	s.settle()
 	s.ownPatterns()
+	s.mostText, s.mostCands = max(s.mostText, len(s.b)), max(s.mostCands, len(s.cands))
 	s.tops.part.words += int(s.wordNo)
 }
 
@@ -326,7 +332,7 @@ func (s *scan) ends(at node, start, end int) {
 	a := s.words
 	for _, id := range a.endsAt(at) {
 		if a.terms[id].list == listOwn {
-			s.ownWord(int(a.terms[id].sub), start, end)
+			s.ownWord(a.terms[id].sub, start, end)
 			continue
 		}
 		if start >= s.quiet {

@@ -150,6 +150,35 @@ func TestManyFindings(t *testing.T) {
 	}
 }
 
+// TestManyOfOneValue: a value that is said again and again does not hide others
+// of its type, so that counts of different values stay right.
+func TestManyOfOneValue(t *testing.T) {
+	s := strings.Repeat("SSN 536-22-8145\n", 3*maxFindings) + "SSN 536-22-8146\nSSN 536-22-8147\nSSN 536-22-8146\n"
+	values := map[uint64]bool{}
+	out := newTest(t).Scan(text(s))
+	for _, f := range out.Findings {
+		values[f.Value] = true
+	}
+	if len(values) != 3 || len(out.Findings) != maxFindings+2 {
+		t.Errorf("%d different values in %d findings", len(values), len(out.Findings))
+	}
+}
+
+// TestNothingStays: a Detector that rests holds nothing of a text.
+func TestNothingStays(t *testing.T) {
+	d := newTest(t)
+	s := newScan(d)
+	s.begin()
+	for i, p := range text(mail() + "536-22-8145@clinic.example " + strings.Repeat("4532 0158 0736 2949, ", 2_000)) {
+		s.part(i, p.Text.Reveal())
+	}
+	s.wipe()
+	held := fmt.Sprint(s.b[:cap(s.b)], s.cands[:cap(s.cands)], s.seq.value[:cap(s.seq.value)], s.buf)
+	if strings.Trim(held, "[]{} 0false") != "" {
+		t.Error("text stays behind")
+	}
+}
+
 // hostile texts try to make work out of proportion to their size.
 var hostile = map[string]string{
 	"digits": "1", "digit groups": "12 ", "dotted": "1.", "dates": "12/12/", "SSNs": "536-22-8145 ", "cards": "4532 0158 0736 2949 ",

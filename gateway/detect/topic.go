@@ -369,24 +369,21 @@ const docketWeight = 8
 
 // has reports whether a finding of type typ has at least level.
 func (s *scan) has(typ string, level gateway.Level) bool {
-	return slices.ContainsFunc(s.out.Findings, func(f gateway.Finding) bool {
-		return f.Type == typ && f.Level >= level
-	})
+	id := s.d.types.ids[typ]
+	return slices.ContainsFunc(s.all, func(f found) bool { return f.typ == id && f.level >= level })
 }
 
 // finish adds what is said of the message as a whole.
-func (s *scan) finish() *gateway.Detections {
+func (s *scan) finish(parts []gateway.Part) *gateway.Detections {
 	terms := s.words.terms
 	sum := s.tops.whole.sums(terms)
 	if s.has("case_number", gateway.High) {
 		sum.topic[legal] += docketWeight
 	}
-	s.out.Topics = s.tops.scores(terms, sum)
-	s.out.Kinds = kindsOf(sum)
-	s.out.AddressedToReader = s.addressed(sum)
+	out := &gateway.Detections{Topics: s.tops.scores(terms, sum), Kinds: kindsOf(sum)}
+	out.AddressedToReader = s.addressed(sum)
 	s.accounts()
-	out := s.out
-	s.out = nil
+	out.Findings = s.detections(parts)
 	return out
 }
 
@@ -396,10 +393,11 @@ func (s *scan) accounts() {
 	if s.tops.best[finance] < gateway.Medium {
 		return
 	}
-	for i := range s.out.Findings {
-		if f := &s.out.Findings[i]; f.Type == "account" {
-			f.Type = "bank_account"
-			f.Steps = append(f.Steps, gateway.Step{Name: "text about money"})
+	t := s.d.types
+	for i := range s.all {
+		if f := &s.all[i]; f.typ == t.account {
+			f.typ = t.bankAccount
+			f.steps = s.steps.of(append(slices.Clip(s.steps.sets[f.steps]), gateway.Step{Name: "text about money"}))
 		}
 	}
 }

@@ -1,10 +1,9 @@
 package detect
 
 import (
+	"cmp"
 	"slices"
 	"strings"
-
-	"gatepost/gateway"
 )
 
 // The marks of UAX #9 section 2 that matter here.
@@ -114,30 +113,55 @@ func (t *turner) line() {
 
 // again scans a part in its other order and adds what is new. Of two readings
 // of one place as the same type, of which one is chance, the likelier is kept.
-func (s *scan) again(index int, p gateway.Part, text string) {
-	type place struct {
-		typ string
-		at  int
-	}
-	before, taken := len(s.out.Findings), map[place]int{}
-	for i, f := range s.out.Findings {
-		for at := f.Start; f.Part == index && at < min(f.End, f.Start+maxWord); at++ {
-			taken[place{f.Type, at}] = i
-		}
-	}
-	s.part(index, p, text)
-	kept := s.out.Findings[:before]
-	for _, f := range s.out.Findings[before:] {
-		i, ok := taken[place{f.Type, f.Start}]
+func (s *scan) again(index int, text string) {
+	before := len(s.all)
+	places := s.places(index)
+	s.part(index, text)
+	kept := s.all[:before]
+	for _, f := range s.all[before:] {
+		i, ok := taken(places, f.typ, f.start)
 		if !ok {
-			i, ok = taken[place{f.Type, min(f.End, f.Start+maxWord) - 1}]
+			i, ok = taken(places, f.typ, min(f.end, f.start+maxWord)-1)
 		}
 		switch {
 		case !ok:
 			kept = append(kept, f)
-		case f.Level > kept[i].Level:
+		case f.level > kept[i].level:
 			kept[i] = f
 		}
 	}
-	s.out.Findings = kept
+	s.all = kept
+}
+
+// place is a stretch of a part, at most maxWord code points, that a finding takes.
+type place struct {
+	typ        uint16
+	start, end int32
+	finding    int
+}
+
+// places are those of the findings of a part so far, in order.
+func (s *scan) places(index int) (all []place) {
+	for i, f := range s.all {
+		if int(f.part) == index {
+			all = append(all, place{f.typ, f.start, min(f.end, f.start+maxWord), i})
+		}
+	}
+	slices.SortFunc(all, func(a, b place) int {
+		return cmp.Or(cmp.Compare(a.typ, b.typ), cmp.Compare(a.start, b.start), cmp.Compare(a.finding, b.finding))
+	})
+	return all
+}
+
+// taken is the latest finding of type typ at code point at.
+func taken(places []place, typ uint16, at int32) (finding int, ok bool) {
+	i, _ := slices.BinarySearchFunc(places, at, func(p place, at int32) int {
+		return cmp.Or(cmp.Compare(p.typ, typ), cmp.Compare(p.start, at+1))
+	})
+	for i--; i >= 0 && places[i].typ == typ && places[i].start > at-maxWord; i-- {
+		if at < places[i].end && (!ok || places[i].finding > finding) {
+			finding, ok = places[i].finding, true
+		}
+	}
+	return finding, ok
 }

@@ -20,7 +20,6 @@ type automaton struct {
 	ends   []uint32 // by node: index of the first of its terms in refs; one more than nodes
 	refs   []uint32 // terms, grouped by node
 	terms  []term
-	own    []string // names of own detectors that have words
 	stems  stems
 	// endings are the last two letters of stems.
 	endings endings
@@ -118,7 +117,7 @@ const (
 	listKind         // sub: kind of message
 	listLabel        // sub: type of identifier
 	listLink         // sub: what ties a topic to one person
-	listOwn          // sub: own detector
+	listOwn          // sub: name of the own detector
 )
 
 // maxWord is the longest word that is looked up, in octets.
@@ -220,7 +219,6 @@ type builder struct {
 	edges map[uint64]uint32
 	ends  [][]uint32 // by number of the node: terms
 	terms []term
-	own   []string
 	stems stems
 
 	builtin int
@@ -328,7 +326,7 @@ func (m *builder) node() uint32 {
 
 // build freezes the tables.
 func (m *builder) build() *automaton {
-	a := &automaton{words: m.words, terms: m.terms, own: m.own, stems: m.stems, builtin: m.builtin}
+	a := &automaton{words: m.words, terms: m.terms, stems: m.stems, builtin: m.builtin}
 	places := m.places()
 	n := 1 << bits.Len(uint(len(m.words))*2)
 	a.slots, a.smask = make([]slot, n), uint64(n-1)
