@@ -62,6 +62,7 @@ type Keyring struct {
 	o      Options
 	lock   *os.File // nil when read-only
 	macKey *secret
+	macs   sync.Pool // of hash.Hash under macKey, for MAC
 	signer *Signer
 	sealer *Sealer
 
