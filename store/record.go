@@ -1,10 +1,12 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 )
 
 // recordJSON is the version octet of records that are JSON. A later format
@@ -17,19 +19,49 @@ var ErrBadRecord = errors.New("store: unknown record format")
 // Encode turns a record into a value. It fails only for types that JSON
 // cannot express, which is a mistake in the program.
 func Encode(record any) ([]byte, error) {
-	raw, err := json.Marshal(record)
-	if err != nil {
+	e, ok := encoders.Get().(*encoder)
+	if !ok {
+		e = new(encoder)
+		e.json = json.NewEncoder(&e.buf)
+	}
+	e.buf.Reset()
+	e.buf.WriteByte(recordJSON)
+	if err := e.json.Encode(record); err != nil {
 		return nil, fmt.Errorf("encoding a record: %w", err)
 	}
-	return append([]byte{recordJSON}, raw...), nil
+	value := bytes.Clone(e.buf.Bytes()[:e.buf.Len()-1]) // the line ends behind it
+	if e.buf.Cap() <= maxEncoder {
+		encoders.Put(e)
+	}
+	return value, nil
+}
+
+// encoder writes records into memory that is used again.
+type encoder struct {
+	buf  bytes.Buffer
+	json *json.Encoder
+}
+
+// maxEncoder (octets) is the memory that one encoder keeps.
+const maxEncoder = 64 << 10
+
+var encoders sync.Pool
+
+// JSON returns the JSON of a value, which shares its memory.
+func JSON(value []byte) ([]byte, error) {
+	if len(value) == 0 || value[0] != recordJSON {
+		return nil, ErrBadRecord
+	}
+	return value[1:], nil
 }
 
 // Decode reads what Encode wrote.
 func Decode(value []byte, record any) error {
-	if len(value) == 0 || value[0] != recordJSON {
-		return ErrBadRecord
+	raw, err := JSON(value)
+	if err != nil {
+		return err
 	}
-	if err := json.Unmarshal(value[1:], record); err != nil {
+	if err := json.Unmarshal(raw, record); err != nil {
 		return fmt.Errorf("decoding a record: %w", ErrBadRecord)
 	}
 	return nil
