@@ -1,10 +1,11 @@
 package audit
 
 import (
+	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -22,19 +23,28 @@ type Entry struct {
 	gateway.Record
 }
 
-// leaf returns the octets that are hashed and stored.
-func (e Entry) leaf() ([]byte, error) {
-	raw, err := json.Marshal(e)
+// entry is the value of record seq: the JSON of an Entry, which is what is
+// hashed, made of that of its record.
+func entry(seq uint64, record []byte) (value, leaf []byte, err error) {
+	raw, err := store.JSON(record)
 	if err != nil {
-		return nil, fmt.Errorf("encoding evidence: %w", err)
+		return nil, nil, err
 	}
-	return raw, nil
+	if !bytes.HasPrefix(raw, []byte(`{"`)) {
+		return nil, nil, store.ErrBadRecord
+	}
+	value = make([]byte, 0, len(record)+len(`"seq":,`)+20)
+	value = append(value, record[:len(record)-len(raw)+1]...)
+	value = strconv.AppendUint(append(value, `"seq":`...), seq, 10)
+	value = append(append(value, ','), raw[1:]...)
+	return value, value[len(record)-len(raw):], nil
 }
 
 // stagedRecord is a record that waits to be folded.
 type stagedRecord struct {
-	key    []byte
-	record gateway.Record
+	key     []byte
+	value   []byte
+	message gateway.MessageID // that it is about; zero: none
 }
 
 // Fold moves staged records into the log, at most a batch of them, and returns
@@ -102,9 +112,11 @@ func readStaged(ctx context.Context, s store.Store, limit int) ([]stagedRecord, 
 	r := store.Prefix(store.Staged)
 	r.Limit = limit
 	err := s.Scan(ctx, r, func(item store.Item) bool {
-		one := stagedRecord{key: append([]byte(nil), item.Key...)}
-		bad = store.Decode(item.Value, &one.record)
-		staged = append(staged, one)
+		var about struct {
+			Message gateway.MessageID `json:"message"`
+		}
+		bad = store.Decode(item.Value, &about)
+		staged = append(staged, stagedRecord{bytes.Clone(item.Key), bytes.Clone(item.Value), about.Message})
 		return bad == nil
 	})
 	if err := errors.Join(err, bad); err != nil {
@@ -116,17 +128,15 @@ func readStaged(ctx context.Context, s store.Store, limit int) ([]stagedRecord, 
 // appendRecord gives s the next sequence number and moves it.
 func appendRecord(b *store.Batch, t *tree, s stagedRecord) error {
 	seq := t.size
-	leaf, err := Entry{Seq: seq, Record: s.record}.leaf()
+	value, leaf, err := entry(seq, s.value)
 	if err != nil {
-		return err
+		return fmt.Errorf("numbering evidence: %w", err)
 	}
 	b.Delete(s.key)
-	if err := b.PutRecord(recordKey(seq), json.RawMessage(leaf)); err != nil {
-		return err
-	}
+	b.Put(recordKey(seq), value)
 	b.Put(hashesKey(seq), joinHashes(t.push(tlog.RecordHash(leaf))))
-	if !s.record.Message.IsZero() {
-		b.Put(indexKey(s.record.Message, seq), nil)
+	if !s.message.IsZero() {
+		b.Put(indexKey(s.message, seq), nil)
 	}
 	return nil
 }

@@ -268,3 +268,25 @@ func TestSignedTextThatIsNoCheckpointIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestNumberedRecordIsAnEntry: what folding makes of a staged value is what
+// encoding the entry would make.
+func TestNumberedRecordIsAnEntry(t *testing.T) {
+	for seq, detail := range []map[string]string{nil, {"n": "<&>\u2028"}, {"": "", "b": "\"}"}} {
+		r := gateway.Record{At: time.Unix(1, 2).UTC(), Event: gateway.EventDeferred, Detail: detail}
+		staged, err := store.Encode(r)
+		check(t, err)
+		value, leaf, err := entry(uint64(seq), staged)
+		check(t, err)
+		want, err := store.Encode(Entry{Seq: uint64(seq), Record: r})
+		check(t, err)
+		if !bytes.Equal(value, want) || !bytes.Equal(leaf, want[1:]) {
+			t.Errorf("%s, want %s", value, want)
+		}
+	}
+	for _, bad := range []string{"", "\x01", "\x01{}", "\x02{\"at\":1}"} {
+		if _, _, err := entry(1, []byte(bad)); err == nil {
+			t.Errorf("%q became an entry", bad)
+		}
+	}
+}

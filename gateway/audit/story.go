@@ -63,9 +63,14 @@ func (l *Log) story(ctx context.Context, id gateway.MessageID) ([]Told, error) {
 	}
 	staged, err := readStaged(ctx, l.store, 0)
 	for _, s := range staged {
-		if s.record.Message == id {
-			story = append(story, Told{Entry: Entry{Record: s.record}, Staged: true})
+		if s.message != id {
+			continue
 		}
+		told := Told{Staged: true}
+		if bad := store.Decode(s.value, &told.Record); bad != nil {
+			return nil, bad
+		}
+		story = append(story, told)
 	}
 	return story, err
 }

@@ -132,11 +132,7 @@ func (f *forger) entry(n uint64) Entry {
 }
 
 func (f *forger) encode(e Entry) []byte {
-	leaf, err := e.leaf()
-	if err != nil {
-		panic(err)
-	}
-	value, err := store.Encode(json.RawMessage(leaf))
+	value, err := store.Encode(e)
 	if err != nil {
 		panic(err)
 	}
