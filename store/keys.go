@@ -53,6 +53,9 @@ const (
 	Dialogs    Table = 'k' // person ref, keyed hash of our line (16) -> who last wrote from there, newest thread
 	Consents   Table = 'l' // keyed hash of a number -> what that telephone said to which line
 	SentSMS    Table = 'm' // keyed hashes of a number and a line (16 each), time (8), message id -> empty
+	// VerdictBases: digest (16) -> what the rules of a policy say of an empty
+	// message, which kept verdicts leave out.
+	VerdictBases Table = 'n'
 )
 
 // Key joins a table and parts into a key. Parts other than the last must have

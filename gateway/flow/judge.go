@@ -19,11 +19,12 @@ type Judge struct {
 	policy   *policy.Policy
 	detector *detect.Detector
 	counts   bool // a rule asks how many short messages somebody got
+	base     *base
 }
 
 // NewJudge joins a policy and its detector.
 func NewJudge(p *policy.Policy, d *detect.Detector) *Judge {
-	return &Judge{policy: p, detector: d, counts: p.Uses("recipient.sent_today")}
+	return &Judge{policy: p, detector: d, counts: p.Uses("recipient.sent_today"), base: newBase(p)}
 }
 
 // Policy returns the policy.

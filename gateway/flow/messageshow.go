@@ -66,9 +66,13 @@ func (f *Flow) messageShow(ctx context.Context, c Call) error {
 	if err != nil {
 		return err
 	}
+	verdicts, err := f.verdicts(ctx, m)
+	if err != nil {
+		return err
+	}
 	s := messageShown{
 		ID: m.ID.String(), Accepted: m.Accepted, Listener: m.Peer.Listener, Sender: m.Sender.Wire(), From: m.From.Wire(),
-		Subject: m.Subject.Reveal(), HeaderID: m.HeaderID, Bytes: m.Body.Size, Retain: m.Retain, Recalled: m.Recalled, Verdicts: m.Verdicts,
+		Subject: m.Subject.Reveal(), HeaderID: m.HeaderID, Bytes: m.Body.Size, Retain: m.Retain, Recalled: m.Recalled, Verdicts: verdicts,
 	}
 	if m.Ends != nil {
 		s.Account = m.Peer.Account

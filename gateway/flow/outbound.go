@@ -370,6 +370,11 @@ func (a *arrival) build(ctx context.Context) (*store.Batch, *gateway.Message, er
 	if err := b.PutRecord(messageKey(m.ID), m); err != nil {
 		return nil, nil, err
 	}
+	if len(m.Verdicts) > 0 {
+		if err := a.policy.base.stage(b); err != nil {
+			return nil, nil, err
+		}
+	}
 	if err := a.stageRefusals(ctx, b, m); err != nil {
 		return nil, nil, err
 	}
@@ -404,7 +409,7 @@ func (a *arrival) message() (*gateway.Message, error) {
 		ID: t.id, Channel: gateway.Email, Direction: a.direction(), Accepted: a.now, Peer: a.sub.Peer,
 		Sender: a.sub.From, Subject: r.Subject, HeaderID: r.MessageID, EnvID: a.sub.EnvID, Return: a.sub.Return,
 		UTF8: a.sub.UTF8, EightBit: a.sub.EightBit, Body: t.record(), Envelopes: len(a.envelopes),
-		PIN: a.pin, Verdicts: a.verdicts, Retain: retainDay(a.now, a.set.Retain),
+		PIN: a.pin, Verdicts: a.policy.base.pack(a.verdicts), Retain: retainDay(a.now, a.set.Retain),
 	}
 	if len(r.From) > 0 {
 		m.From = r.From[0]

@@ -1,0 +1,91 @@
+package flow
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"sync/atomic"
+
+	"gatepost/gateway"
+	"gatepost/gateway/policy"
+	"gatepost/store"
+)
+
+// A proof names every rule, and nearly all of it is the same for nearly all
+// messages: three quarters of the record of a short one. So the record of a
+// message keeps what differs from what the policy says of an empty message,
+// and that is kept once.
+
+// base is what the policy in force says of an empty message.
+type base struct {
+	results []gateway.RuleResult
+	id      string // hex of the first half of the SHA-256 of value
+	value   []byte
+	kept    atomic.Bool // a record of it is durable
+}
+
+func newBase(p *policy.Policy) *base {
+	b := &base{results: p.Base()}
+	value, err := store.Encode(b.results)
+	if err != nil {
+		return nil // verdicts are kept whole
+	}
+	sum := sha256.Sum256(value)
+	b.id, b.value = hex.EncodeToString(sum[:sha256.Size/2]), value
+	return b
+}
+
+func baseKey(id string) ([]byte, error) {
+	raw, err := hex.DecodeString(id)
+	if err != nil || len(raw) != sha256.Size/2 {
+		return nil, fmt.Errorf("explanation of a verdict: %w", store.ErrBadRecord)
+	}
+	return store.Key(store.VerdictBases, raw), nil
+}
+
+// pack returns verdicts as the record of a message keeps them.
+func (b *base) pack(verdicts []gateway.Verdict) []gateway.Verdict {
+	if b == nil || len(verdicts) == 0 {
+		return verdicts
+	}
+	packed := make([]gateway.Verdict, len(verdicts))
+	for i, v := range verdicts {
+		packed[i] = policy.Pack(v, b.results, b.id)
+	}
+	return packed
+}
+
+// stage adds the record that packed verdicts need, unless it is there.
+func (b *base) stage(batch *store.Batch) error {
+	if b == nil || b.kept.Load() {
+		return nil
+	}
+	key, err := baseKey(b.id)
+	if err != nil {
+		return err
+	}
+	batch.Put(key, b.value)
+	batch.After(func() { b.kept.Store(true) })
+	return nil
+}
+
+// verdicts are those of a message with every rule of their proof.
+func (f *Flow) verdicts(ctx context.Context, m *gateway.Message) ([]gateway.Verdict, error) {
+	all := make([]gateway.Verdict, len(m.Verdicts))
+	for i, v := range m.Verdicts {
+		if all[i] = v; v.Like == "" {
+			continue
+		}
+		key, err := baseKey(v.Like)
+		if err != nil {
+			return nil, err
+		}
+		results, _, err := store.GetRecord[[]gateway.RuleResult](ctx, f.Store, key)
+		if err != nil {
+			return nil, fmt.Errorf("explanation of a verdict: %w", err)
+		}
+		all[i] = policy.Unpack(v, results)
+	}
+	return all, nil
+}
