@@ -26,12 +26,12 @@ type Options struct {
 // Explanation proves a verdict: each rule, met or not and why. It holds no
 // text of the message, only masked values.
 type Explanation struct {
-	Policy   string       `json:"policy"`          // name of the policy
-	Digest   string       `json:"digest"`          // SHA-256 of the policy file, hex
-	Results  []RuleResult `json:"results"`         // every rule, in order of the file
+	Policy  string       `json:"policy"`  // name of the policy
+	Digest  string       `json:"digest"`  // SHA-256 of the policy file, hex
+	Results []RuleResult `json:"results"` // every rule, in order of the file
 	// Like is set in a kept verdict: it names the results that stand for those
 	// which Results leaves out.
-	Like string `json:"like,omitempty"`
+	Like     string       `json:"like,omitempty"`
 	Shadow   Action       `json:"shadow"`          // what would act if shadow rules were enforced
 	Error    string       `json:"error,omitempty"` // constant phrase: what failed
 	Findings []Finding    `json:"findings,omitempty"`

@@ -14,6 +14,7 @@ import (
 	"io"
 	"log/slog"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -164,6 +165,7 @@ type Flow struct {
 	force    atomic.Pointer[inForce]
 	memory   *semaphore.Weighted
 	fresh    *fresh
+	bases    sync.Map // ids of verdict bases that are durable
 	agenda   *agenda
 	files    recent         // whose opening was recorded a moment ago
 	opened   recent         // links whose message was, in a session

@@ -371,7 +371,7 @@ func (a *arrival) build(ctx context.Context) (*store.Batch, *gateway.Message, er
 		return nil, nil, err
 	}
 	if len(m.Verdicts) > 0 {
-		if err := a.policy.base.stage(b); err != nil {
+		if err := f.stageBase(b, a.policy.base); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -25,6 +25,10 @@ func (f *Flow) deliverSMS(ctx context.Context, m *gateway.Message, envelopes []g
 		return all(len(envelopes), gateway.Outcome{Result: gateway.Unroutable, At: f.Now(), Status: "4.4.4", Text: "no carrier of short messages is configured", Phase: "route"})
 	}
 	outcomes := make([]gateway.Outcome, len(envelopes))
+	if len(envelopes) == 1 {
+		outcomes[0] = f.sendSMS(ctx, m, &envelopes[0])
+		return outcomes
+	}
 	var each errgroup.Group
 	each.SetLimit(max(1, f.SMS.Limit()))
 	for i := range envelopes {

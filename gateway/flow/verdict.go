@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"sync/atomic"
 
 	"gatepost/gateway"
 	"gatepost/gateway/policy"
@@ -22,7 +21,6 @@ type base struct {
 	results []gateway.RuleResult
 	id      string // hex of the first half of the SHA-256 of value
 	value   []byte
-	kept    atomic.Bool // a record of it is durable
 }
 
 func newBase(p *policy.Policy) *base {
@@ -56,17 +54,20 @@ func (b *base) pack(verdicts []gateway.Verdict) []gateway.Verdict {
 	return packed
 }
 
-// stage adds the record that packed verdicts need, unless it is there.
-func (b *base) stage(batch *store.Batch) error {
-	if b == nil || b.kept.Load() {
+// stageBase adds the record that packed verdicts need, unless it is there.
+func (f *Flow) stageBase(b *store.Batch, of *base) error {
+	if of == nil {
 		return nil
 	}
-	key, err := baseKey(b.id)
+	if _, kept := f.bases.Load(of.id); kept {
+		return nil
+	}
+	key, err := baseKey(of.id)
 	if err != nil {
 		return err
 	}
-	batch.Put(key, b.value)
-	batch.After(func() { b.kept.Store(true) })
+	b.Put(key, of.value)
+	b.After(func() { f.bases.Store(of.id, nil) })
 	return nil
 }
 
