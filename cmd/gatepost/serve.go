@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -61,8 +60,7 @@ type server struct {
 // serve runs the gateway until ctx ends, then drains. ready is called when
 // all listeners accept.
 func serve(ctx context.Context, c *config.Config, env environment, ready func()) error {
-	debug.SetMemoryLimit(memoryLimit)
-	debug.SetGCPercent(gcPercent)
+	limitHeap()
 	sys, err := openSystem(ctx, c, env, forServer)
 	if err != nil {
 		return err
@@ -98,14 +96,6 @@ func (s *server) begin(ctx, work context.Context) error {
 	return nil
 }
 
-// Limits of the heap. It may grow by half between two collections, and from
-// the soft limit on (octets) the runtime collects harder before a burst of
-// mail grows it further: what lives is little, garbage comes fast.
-const (
-	gcPercent   = 50
-	memoryLimit = 160 << 20
-)
-
 func (s *server) started() []gateway.Record {
 	p := s.flow.Policy()
 	return []gateway.Record{
@@ -130,6 +120,7 @@ func (s *server) start(ctx context.Context) error {
 	s.background(func() { s.watchKeys(ctx, keyDir) })
 	s.background(func() { s.flow.Housekeep(ctx) })
 	s.background(func() { s.flow.Agenda(ctx) })
+	s.background(func() { paceGC(ctx) })
 	closeControl, err := serveControl(ctx, s.config.DataDir, s.operations())
 	if err != nil {
 		return exit{exitCantCreate, err}
