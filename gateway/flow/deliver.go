@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"gatepost/gateway"
 	"gatepost/gateway/mailmsg"
@@ -62,12 +63,18 @@ func (f *Flow) withhold(ctx context.Context, envelopes []gateway.Envelope) (leav
 	for i := range envelopes {
 		e := &envelopes[i]
 		if (!e.Link.IsZero() || e.Attempts > 0) && f.recalled(ctx, e.ID) {
-			outcomes[i] = gateway.Outcome{Result: gateway.Deferred, At: f.Now(), Code: 451, Status: "4.7.0", Text: "taken back by the sender", Phase: "prepare"}
+			outcomes[i] = notBegun(f.Now())
 			continue
 		}
 		leaving = append(leaving, *e)
 	}
 	return leaving, outcomes
+}
+
+// notBegun is the outcome of an attempt that ended before it began, which says
+// nothing of the destination.
+func notBegun(now time.Time) gateway.Outcome {
+	return gateway.Outcome{Result: gateway.Deferred, At: now, Code: 451, Status: "4.7.0", Text: "taken back by the sender", Phase: "prepare"}
 }
 
 func (f *Flow) deliver(ctx context.Context, envelopes []gateway.Envelope) []gateway.Outcome {

@@ -176,9 +176,10 @@ type Flow struct {
 	after    errgroup.Group // work that follows settlements
 	metrics  *metrics
 
-	outbox   *outbox // of applications
-	early    early   // receipts
-	receipts *receiptMetrics
+	outbox     *outbox // of applications
+	early      early   // receipts
+	departures departures
+	receipts   *receiptMetrics
 }
 
 // afterAtOnce bounds the work after settlements; beyond it settling waits.

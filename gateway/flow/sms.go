@@ -12,8 +12,9 @@ type SMSC interface {
 	// Send sends the segments in order, those that done says are Sent left out,
 	// and waits for the answers. It returns a result for each segment, with what
 	// done held, and what came of all of them together: Sent only when every
-	// segment is.
-	Send(ctx context.Context, segments []gateway.Segment, done []gateway.SegmentResult) ([]gateway.SegmentResult, gateway.Outcome)
+	// segment is. begin is asked once, right before the first one is handed over;
+	// when it says no, or ctx ends before, nothing is.
+	Send(ctx context.Context, segments []gateway.Segment, done []gateway.SegmentResult, begin func() bool) ([]gateway.SegmentResult, gateway.Outcome)
 	// Limit is how many messages it makes sense to send at once.
 	Limit() int
 }

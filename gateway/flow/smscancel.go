@@ -71,7 +71,7 @@ func (f *Flow) cancelOne(ctx context.Context, s *foundShort) error {
 		return faultNotCancelled
 	}
 	m := s.message
-	err := f.queue.Withdraw(ctx, s.envelope.ID, func(b *store.Batch, e *gateway.Envelope) error {
+	err := f.withdrawShort(ctx, s.envelope.ID, func(b *store.Batch, e *gateway.Envelope) error {
 		if err := f.stageTakenBack(ctx, b, m, e, gateway.EventCancelled, nil); err != nil {
 			return err
 		}

@@ -157,8 +157,10 @@ func (f *Flow) purgeOne(ctx context.Context, t task, e *gateway.Envelope) error 
 	if state, err := f.consents.Check(ctx, f.lineFrom(m), t.Address); err != nil || state.Allows() {
 		return err
 	}
-	err = f.queue.Finish(ctx, e.ID, gateway.Refused, func(b *store.Batch, after gateway.Envelope) error {
-		return f.stageOptedOut(ctx, b, m, &after)
+	err = f.intercept(ctx, e.ID, func() error {
+		return f.queue.Finish(ctx, e.ID, gateway.Refused, func(b *store.Batch, after gateway.Envelope) error {
+			return f.stageOptedOut(ctx, b, m, &after)
+		})
 	})
 	if errors.Is(err, queue.ErrBusy) || errors.Is(err, queue.ErrNotFound) {
 		return nil // it is on its way, or ended: the attempt asks the ledger itself

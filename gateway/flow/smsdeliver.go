@@ -63,7 +63,11 @@ func (f *Flow) sendSMS(ctx context.Context, m *gateway.Message, e *gateway.Envel
 	if len(done) != len(segments) {
 		done = nil // of another text, that this one replaces
 	}
-	results, o := f.SMS.Send(ctx, segments, done)
+	ctx, begin, closed := f.departures.open(ctx, e.ID)
+	results, o := f.SMS.Send(ctx, segments, done, begin)
+	if closed() {
+		o = notBegun(f.Now())
+	}
 	o.Segments = results
 	return o
 }

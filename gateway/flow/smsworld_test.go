@@ -22,18 +22,46 @@ type smsc struct {
 	got    []gateway.Segment
 	answer func(s gateway.Segment) (status uint32, unanswered bool) // nil: 0
 	down   bool
+	away   bool // no bind: who sends waits a while for one
 	n      int
+}
+
+// bound waits for a bind, as long as the real client does.
+func (c *smsc) bound(ctx context.Context) bool {
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); {
+		c.mu.Lock()
+		away := c.away
+		c.mu.Unlock()
+		if !away {
+			return true
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return false
+}
+
+func (c *smsc) bind(there bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.away = !there
 }
 
 func newSMSC() *smsc { return &smsc{} }
 
 func (c *smsc) Limit() int { return 10 }
 
-func (c *smsc) Send(_ context.Context, segments []gateway.Segment, done []gateway.SegmentResult) ([]gateway.SegmentResult, gateway.Outcome) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+func (c *smsc) Send(ctx context.Context, segments []gateway.Segment, done []gateway.SegmentResult, begin func() bool) ([]gateway.SegmentResult, gateway.Outcome) {
 	results := make([]gateway.SegmentResult, len(segments))
 	copy(results, done)
+	if !c.bound(ctx) || !begin() {
+		return results, gateway.Outcome{Result: gateway.Deferred, At: time.Now(), Status: "4.4.1", Phase: "connect"}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	o := gateway.Outcome{Result: gateway.Sent, At: time.Now(), Host: "smsc.example:2775"}
 	for i, s := range segments {
 		if results[i].Sent {

@@ -63,7 +63,7 @@ func BenchmarkSend(b *testing.B) {
 			c := New(Config{Addr: instant(b), Window: window})
 			run(b, c, &inboundStub{})
 			s := message(string(make([]byte, 140)))
-			if _, o := c.Send(b.Context(), s, nil); o.Result != gateway.Sent {
+			if _, o := c.Send(b.Context(), s, nil, nil); o.Result != gateway.Sent {
 				b.Fatal(result(o))
 			}
 			work := make(chan struct{}, c.Limit())
@@ -73,7 +73,7 @@ func BenchmarkSend(b *testing.B) {
 			for range c.Limit() {
 				all.Go(func() {
 					for range work {
-						if _, o := c.Send(b.Context(), s, nil); o.Result != gateway.Sent {
+						if _, o := c.Send(b.Context(), s, nil, nil); o.Result != gateway.Sent {
 							b.Error(result(o))
 						}
 					}

@@ -138,7 +138,7 @@ func TestSeparate(t *testing.T) {
 	})
 	g := &inboundStub{}
 	c := start(t, m, g, func(c *Config) { c.Bind = Separate })
-	if _, o := c.Send(t.Context(), message("x"), nil); o.Result != gateway.Sent {
+	if _, o := c.Send(t.Context(), message("x"), nil, nil); o.Result != gateway.Sent {
 		t.Error(result(o))
 	}
 	eventually(t, "both answers", func() bool { return statuses[0].Load() > 0 && statuses[1].Load() > 0 })
@@ -158,7 +158,7 @@ func TestReceiverOnly(t *testing.T) {
 	t.Parallel()
 	c := start(t, newSMSC(t, nil), &inboundStub{}, func(c *Config) { c.Bind = Receiver })
 	eventually(t, "the bind", func() bool { return c.Healthy() == nil })
-	if _, o := c.Send(t.Context(), message("x"), nil); o.Phase != "connect" || o.Result != gateway.Deferred {
+	if _, o := c.Send(t.Context(), message("x"), nil, nil); o.Phase != "connect" || o.Result != gateway.Deferred {
 		t.Error(result(o))
 	}
 }
@@ -215,11 +215,11 @@ func TestPeerUnbinds(t *testing.T) {
 		return false
 	})
 	c := start(t, m, &inboundStub{})
-	_, o := c.Send(t.Context(), message("x"), nil)
+	_, o := c.Send(t.Context(), message("x"), nil, nil)
 	if o.Result != gateway.Sent || unbound.Load() != 0 && m.times("x") != 1 {
 		t.Errorf("%s", result(o))
 	}
-	if _, o = c.Send(t.Context(), message("y"), nil); o.Result != gateway.Sent || m.links() != 2 {
+	if _, o = c.Send(t.Context(), message("y"), nil, nil); o.Result != gateway.Sent || m.links() != 2 {
 		t.Errorf("%s over %d links", result(o), m.links())
 	}
 	if unbound.Load() != 1 {
@@ -235,10 +235,10 @@ func TestStranger(t *testing.T) {
 		return p.Command == pdu.SubmitSM && seen.Add(1) == 1 && s.say(p.Response(pdu.RINVBNDSTS, nil))
 	})
 	c := start(t, m, &inboundStub{})
-	if _, o := c.Send(t.Context(), message("x"), nil); o.Result != gateway.Deferred || o.Unknown {
+	if _, o := c.Send(t.Context(), message("x"), nil, nil); o.Result != gateway.Deferred || o.Unknown {
 		t.Error(result(o))
 	}
-	if _, o := c.Send(t.Context(), message("x"), nil); o.Result != gateway.Sent || m.links() != 2 {
+	if _, o := c.Send(t.Context(), message("x"), nil, nil); o.Result != gateway.Sent || m.links() != 2 {
 		t.Errorf("%s over %d links", result(o), m.links())
 	}
 }
@@ -277,7 +277,7 @@ func TestTLS(t *testing.T) {
 	}
 	m := serveSMSC(t, ln, nil)
 	c := start(t, m, &inboundStub{}, func(c *Config) { c.TLS = &tls.Config{RootCAs: pool} })
-	_, o := c.Send(t.Context(), message("x"), nil)
+	_, o := c.Send(t.Context(), message("x"), nil, nil)
 	if o.Result != gateway.Sent || !o.TLS.Verified || o.TLS.Version != "TLSv1.3" || o.TLS.Name != "127.0.0.1" || o.TLS.Cipher == "" {
 		t.Errorf("%s over %+v", result(o), o.TLS)
 	}
@@ -323,7 +323,7 @@ func TestUsefulLinks(t *testing.T) {
 	began := time.Now()
 	for range 12 {
 		for {
-			if _, o := c.Send(t.Context(), message("x"), nil); o.Result == gateway.Sent {
+			if _, o := c.Send(t.Context(), message("x"), nil, nil); o.Result == gateway.Sent {
 				break
 			}
 		}

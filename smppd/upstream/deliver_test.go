@@ -257,7 +257,7 @@ func TestSlowGateway(t *testing.T) {
 	if a.count(pdu.OK) > 0 {
 		t.Error("answered without a commit")
 	}
-	if _, o := c.Send(t.Context(), message("x"), nil); o.Result != gateway.Sent {
+	if _, o := c.Send(t.Context(), message("x"), nil, nil); o.Result != gateway.Sent {
 		t.Errorf("meanwhile: %s", result(o))
 	}
 	close(release)
@@ -399,7 +399,7 @@ func TestCarrierThatNeverReads(t *testing.T) {
 	})
 	c := start(t, m, &inboundStub{})
 	eventually(t, "another link", func() bool { return m.bound() > 0 })
-	if _, o := c.Send(t.Context(), message("x"), nil); o.Result != gateway.Sent {
+	if _, o := c.Send(t.Context(), message("x"), nil, nil); o.Result != gateway.Sent {
 		t.Errorf("after it: %s", result(o))
 	}
 	t.Logf("%d octets of questions", written.Load())
@@ -423,7 +423,7 @@ func TestNothingPrivateIsLogged(t *testing.T) {
 	a.wait(t, 2)
 	bad := segment("biopsy")
 	bad.Dest.Addr = "15557654321-15557654321"
-	c.Send(t.Context(), []gateway.Segment{bad}, nil)
+	c.Send(t.Context(), []gateway.Segment{bad}, nil, nil)
 	m.drop()
 	eventually(t, "the loss in the log", func() bool { return strings.Contains(out.text(), "link ended") })
 	for _, secret := range []string{"biopsy", "15557654321", "sesame", "CLINIC"} {

@@ -48,7 +48,7 @@ func FuzzCarrier(f *testing.F) {
 		ctx, cancel := context.WithCancel(t.Context())
 		all.Go(func() { _ = c.Run(ctx, g) })
 		all.Go(func() { feed(t, theirs, raw) })
-		results, o := c.Send(ctx, message("x"), nil)
+		results, o := c.Send(ctx, message("x"), nil, nil)
 		if results[0].Sent != (o.Result == gateway.Sent) || results[0].Sent && !accepts(raw) {
 			t.Errorf("sent without a yes: %s", result(o))
 		}

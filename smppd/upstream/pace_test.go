@@ -27,7 +27,7 @@ func TestThrottled(t *testing.T) {
 		return len(came) <= 3 && s.say(p.Response(pdu.RTHROTTLED, nil))
 	})
 	c := start(t, m, &inboundStub{}, func(c *Config) { c.Chance = func() float64 { return 0 } })
-	results, o := c.Send(t.Context(), message("x"), nil)
+	results, o := c.Send(t.Context(), message("x"), nil, nil)
 	mu.Lock()
 	defer mu.Unlock()
 	if o.Result != gateway.Sent || !results[0].Sent || results[0].Status != 0 || len(came) != 4 {
@@ -64,11 +64,11 @@ func TestOneTelephoneIsFull(t *testing.T) {
 	to := toNumbers(2)
 	for range 5 {
 		for range wholeCarrier {
-			if r, o := c.Send(t.Context(), to[0], nil); o.Result != gateway.Deferred || o.Code != 451 || o.Status != "4.2.2" || r[0].Status != uint32(pdu.RMSGQFUL) {
+			if r, o := c.Send(t.Context(), to[0], nil, nil); o.Result != gateway.Deferred || o.Code != 451 || o.Status != "4.2.2" || r[0].Status != uint32(pdu.RMSGQFUL) {
 				t.Fatalf("the full one: %s", result(o))
 			}
 		}
-		if _, o := c.Send(t.Context(), to[1], nil); o.Result != gateway.Sent {
+		if _, o := c.Send(t.Context(), to[1], nil, nil); o.Result != gateway.Sent {
 			t.Fatalf("another: %s", result(o))
 		}
 	}
@@ -88,7 +88,7 @@ func TestCarrierIsFull(t *testing.T) {
 	c := start(t, m, &inboundStub{}, func(c *Config) { c.Timers.Pause, c.Timers.MaxPause = time.Minute, time.Minute })
 	to := toNumbers(10)
 	send := func(i int) int {
-		_, o := c.Send(t.Context(), to[i], nil)
+		_, o := c.Send(t.Context(), to[i], nil, nil)
 		return o.Code
 	}
 	for i := range 6 {

@@ -155,7 +155,7 @@ func schedule(t *testing.T, seed uint64) {
 			texts := []string{fmt.Sprintf("%d.0", i), fmt.Sprintf("%d.1", i), fmt.Sprintf("%d.2", i)}[:1+i%3]
 			var done []gateway.SegmentResult
 			for attempt := 0; ; attempt++ {
-				results, o := c.Send(t.Context(), message(texts...), done)
+				results, o := c.Send(t.Context(), message(texts...), done, nil)
 				f.check(t, seed, m, texts, done, results, o)
 				if done = results; o.Result != gateway.Deferred {
 					return

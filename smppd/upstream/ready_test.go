@@ -21,7 +21,7 @@ func TestReady(t *testing.T) {
 	heard := func(what string, want int32) {
 		t.Helper()
 		for range 3 {
-			if _, o := c.Send(t.Context(), message("x"), nil); o.Result != gateway.Sent {
+			if _, o := c.Send(t.Context(), message("x"), nil, nil); o.Result != gateway.Sent {
 				t.Fatalf("%s: %s", what, result(o))
 			}
 		}

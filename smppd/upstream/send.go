@@ -43,10 +43,13 @@ func deferred(phase, status, text string) *trouble {
 // by which the queue knows that this is not about the message. A segment that
 // was written is waited for as long as its link lives, up to six response
 // times. When ctx ends Send returns at once, and what is unanswered is Unknown.
-func (c *Client) Send(ctx context.Context, segments []gateway.Segment, done []gateway.SegmentResult) ([]gateway.SegmentResult, gateway.Outcome) {
+//
+// begin is asked once, right before the first segment is written; when it says
+// no, nothing is. nil always says yes.
+func (c *Client) Send(ctx context.Context, segments []gateway.Segment, done []gateway.SegmentResult, begin func() bool) ([]gateway.SegmentResult, gateway.Outcome) {
 	results := make([]gateway.SegmentResult, len(segments))
 	copy(results, done)
-	s := &sending{client: c, reply: make(chan answer, 1)}
+	s := &sending{client: c, reply: make(chan answer, 1), begin: begin}
 	t := &trouble{verdict: verdict{taken, "2.0.0"}, phase: phaseSubmit}
 	if len(segments) == 0 {
 		t = deferred(phasePrepare, "4.3.0", "No segments to send")
@@ -67,7 +70,8 @@ func (c *Client) Send(ctx context.Context, segments []gateway.Segment, done []ga
 type sending struct {
 	client   *Client
 	reply    chan answer
-	patience time.Time // until when a pause or the lack of a bind is sat out
+	begin    func() bool // nil: it has, or need not be asked
+	patience time.Time   // until when a pause or the lack of a bind is sat out
 	tls      gateway.TLSState
 }
 
@@ -89,6 +93,11 @@ func (s *sending) send(ctx context.Context, segment *gateway.Segment, r *gateway
 		if t != nil {
 			return t
 		}
+		if s.begin != nil && !s.begin() {
+			<-s.client.slots
+			return deferred(phasePrepare, "4.7.0", "Not wanted any more")
+		}
+		s.begin = nil
 		if segment.Data && s.client.noData.Load() {
 			segment = asSubmit(*segment)
 		}

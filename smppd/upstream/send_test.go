@@ -25,7 +25,7 @@ func TestSend(t *testing.T) {
 	m := newSMSC(t, nil)
 	c := start(t, m, &inboundStub{})
 	done := []gateway.SegmentResult{{}, {Sent: true, ID: "old"}}
-	results, o := c.Send(t.Context(), message("a", "b", "c"), done)
+	results, o := c.Send(t.Context(), message("a", "b", "c"), done, nil)
 	if o.Result != gateway.Sent || o.Code != 250 || o.Host != m.addr() || !o.TLS.Loopback || len(o.Segments) != 3 {
 		t.Fatalf("outcome %s", result(o))
 	}
@@ -49,7 +49,7 @@ func together(t *testing.T, c *Client, texts ...string) (results []gateway.Segme
 	var all sync.WaitGroup
 	for i, text := range texts {
 		all.Go(func() {
-			r, o := c.Send(t.Context(), message(text), nil)
+			r, o := c.Send(t.Context(), message(text), nil, nil)
 			results[i], outcomes[i] = r[0], o
 		})
 	}
@@ -104,7 +104,7 @@ func TestLateAnswer(t *testing.T) {
 		return false
 	})
 	c := start(t, m, &inboundStub{})
-	results, o := c.Send(t.Context(), message("late"), nil)
+	results, o := c.Send(t.Context(), message("late"), nil, nil)
 	if o.Result != gateway.Sent || !results[0].Sent || m.times("late") != 1 || m.links() != 1 {
 		t.Errorf("%s, arrived %d times over %d links", result(o), m.times("late"), m.links())
 	}
@@ -124,14 +124,14 @@ func TestUnanswered(t *testing.T) {
 			case <-stop:
 				return
 			case <-time.After(quick().Response):
-				if _, o := c.Send(t.Context(), message("other"), nil); o.Result != gateway.Sent {
+				if _, o := c.Send(t.Context(), message("other"), nil, nil); o.Result != gateway.Sent {
 					t.Errorf("other: %s", result(o))
 				}
 			}
 		}
 	})
 	began := time.Now()
-	results, o := c.Send(t.Context(), message("hole"), nil)
+	results, o := c.Send(t.Context(), message("hole"), nil, nil)
 	close(stop)
 	others.Wait()
 	if o.Result != gateway.Deferred || !o.Unknown || !results[0].Unknown || results[0].Sent || o.Code != 0 {
@@ -143,7 +143,7 @@ func TestUnanswered(t *testing.T) {
 	if m.links() != 1 {
 		t.Errorf("%d links", m.links())
 	}
-	if _, o = c.Send(t.Context(), message("hole"), nil); !o.Unknown {
+	if _, o = c.Send(t.Context(), message("hole"), nil, nil); !o.Unknown {
 		t.Errorf("alone: %s", result(o))
 	}
 	eventually(t, "a new link", func() bool { return m.links() == 2 })
@@ -182,7 +182,7 @@ func TestStatuses(t *testing.T) {
 		{pdu.GenericNack, pdu.OK, `0 451 4.3.0 submit unknown=false "ESME_RUNKNOWNERR"`},
 	} {
 		answer.Store(pdu.PDU{Command: tc.command, Status: tc.status})
-		results, o := c.Send(t.Context(), message("x"), nil)
+		results, o := c.Send(t.Context(), message("x"), nil, nil)
 		if got := result(o); got != tc.want {
 			t.Errorf("%v %v:\n got %s\nwant %s", tc.command, tc.status, got, tc.want)
 		}
@@ -210,7 +210,7 @@ func TestUnreadableYes(t *testing.T) {
 		return s.raw(append(frame, "ab"...)) // no NUL
 	})
 	c := start(t, m, &inboundStub{})
-	results, o := c.Send(t.Context(), message("x"), nil)
+	results, o := c.Send(t.Context(), message("x"), nil, nil)
 	if o.Result != gateway.Sent || !results[0].Sent || results[0].ID != "" {
 		t.Errorf("%s", result(o))
 	}
@@ -239,7 +239,7 @@ func TestDataSM(t *testing.T) {
 			return s
 		}
 		segments := []gateway.Segment{data(100), data(300)}
-		if _, o := c.Send(t.Context(), segments, nil); o.Result != gateway.Sent {
+		if _, o := c.Send(t.Context(), segments, nil, nil); o.Result != gateway.Sent {
 			t.Errorf("%s", result(o))
 		}
 		want := "[data_sm 0 2 data_sm 0 2]"
@@ -265,7 +265,7 @@ func TestRefusedPart(t *testing.T) {
 		return textOf(p) == "b" && s.say(p.Response(pdu.RINVDSTADR, nil))
 	})
 	c := start(t, m, &inboundStub{})
-	results, o := c.Send(t.Context(), message("a", "b", "c"), nil)
+	results, o := c.Send(t.Context(), message("a", "b", "c"), nil, nil)
 	if o.Result != gateway.Failed || m.order() != "a b" || !results[0].Sent || results[1].Sent || results[2].Sent {
 		t.Errorf("%s after %s", result(o), m.order())
 	}
@@ -308,7 +308,7 @@ func TestDropMidWindow(t *testing.T) {
 		t.Errorf("%d sent", sent)
 	}
 	for i, text := range texts {
-		r, o := c.Send(t.Context(), message(text), results[i:i+1])
+		r, o := c.Send(t.Context(), message(text), results[i:i+1], nil)
 		if o.Result != gateway.Sent || r[0].Unknown {
 			t.Errorf("again: %s", result(o))
 		}
@@ -328,12 +328,12 @@ func TestSilence(t *testing.T) {
 		return deaf.Load() && p.Command != pdu.BindTransceiver
 	})
 	c := start(t, m, &inboundStub{})
-	if _, o := c.Send(t.Context(), message("a"), nil); o.Result != gateway.Sent {
+	if _, o := c.Send(t.Context(), message("a"), nil, nil); o.Result != gateway.Sent {
 		t.Fatal(result(o))
 	}
 	deaf.Store(true)
 	began := time.Now()
-	results, o := c.Send(t.Context(), message("b"), nil)
+	results, o := c.Send(t.Context(), message("b"), nil, nil)
 	if !results[0].Unknown || !o.Unknown || o.Status != "4.4.2" {
 		t.Errorf("%s", result(o))
 	}
@@ -341,7 +341,7 @@ func TestSilence(t *testing.T) {
 		t.Errorf("found out after %v", took)
 	}
 	deaf.Store(false)
-	if _, o = c.Send(t.Context(), message("b"), results); o.Result != gateway.Sent {
+	if _, o = c.Send(t.Context(), message("b"), results, nil); o.Result != gateway.Sent {
 		t.Errorf("again: %s", result(o))
 	}
 }
@@ -388,14 +388,14 @@ func TestNeverLeft(t *testing.T) {
 			return &stall{conn, &armed, release}, nil
 		}
 	})
-	if _, o := c.Send(t.Context(), message("first"), nil); o.Result != gateway.Sent {
+	if _, o := c.Send(t.Context(), message("first"), nil, nil); o.Result != gateway.Sent {
 		t.Fatal(result(o))
 	}
 	armed.Store(true)
 	var all sync.WaitGroup
 	send := func(text string, check func(gateway.SegmentResult, gateway.Outcome)) {
 		all.Go(func() {
-			r, o := c.Send(t.Context(), message(text), nil)
+			r, o := c.Send(t.Context(), message(text), nil, nil)
 			check(r[0], o)
 		})
 		eventually(t, text+" is pending", func() bool {
@@ -433,7 +433,7 @@ func TestNotBound(t *testing.T) {
 	m.close()
 	c := start(t, m, &inboundStub{})
 	began := time.Now()
-	results, o := c.Send(t.Context(), message("x"), nil)
+	results, o := c.Send(t.Context(), message("x"), nil, nil)
 	if got := result(o); got != `0 0 4.4.1 connect unknown=false "Not bound to the carrier"` {
 		t.Error(got)
 	}
@@ -460,18 +460,43 @@ func TestEndOfContext(t *testing.T) {
 	c := start(t, m, &inboundStub{}, func(c *Config) { c.Window = 1 })
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(50*time.Millisecond, cancel)
-	results, o := c.Send(ctx, message("slow"), nil)
+	results, o := c.Send(ctx, message("slow"), nil, nil)
 	if !results[0].Unknown || !o.Unknown || o.Result != gateway.Deferred {
 		t.Errorf("%s", result(o))
 	}
 	ctx, cancel = context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if _, o = c.Send(ctx, message("next"), nil); o.Result != gateway.Deferred || o.Unknown || m.times("next") != 0 {
+	if _, o = c.Send(ctx, message("next"), nil, nil); o.Result != gateway.Deferred || o.Unknown || m.times("next") != 0 {
 		t.Errorf("beside an unanswered one: %s", result(o))
 	}
 	close(answer)
-	if _, o = c.Send(t.Context(), message("next"), nil); o.Result != gateway.Sent {
+	if _, o = c.Send(t.Context(), message("next"), nil, nil); o.Result != gateway.Sent {
 		t.Errorf("after it: %s", result(o))
+	}
+}
+
+// TestBegin: what is not wanted any more when its turn comes is not written,
+// and takes no place in the window; what has begun is not asked for again.
+func TestBegin(t *testing.T) {
+	t.Parallel()
+	m := newSMSC(t, nil)
+	c := start(t, m, &inboundStub{}, func(c *Config) { c.Window = 1 })
+	for range 3 {
+		results, o := c.Send(t.Context(), message("unwanted"), nil, func() bool { return false })
+		if o.Result != gateway.Deferred || o.Unknown || o.Code != 0 || results[0] != (gateway.SegmentResult{}) || m.times("unwanted") != 0 {
+			t.Fatalf("%s, %+v", result(o), results[0])
+		}
+	}
+	asked := 0
+	if _, o := c.Send(t.Context(), message("a", "b", "c"), nil, func() bool { asked++; return asked == 1 }); o.Result != gateway.Sent || asked != 1 {
+		t.Errorf("%s, asked %d times", result(o), asked)
+	}
+	m.close()
+	gone := newSMSC(t, nil)
+	gone.close()
+	c = start(t, gone, &inboundStub{})
+	if _, o := c.Send(t.Context(), message("x"), nil, func() bool { t.Error("begun without a bind"); return true }); o.Phase != phaseConnect {
+		t.Error(result(o))
 	}
 }
 
@@ -508,15 +533,15 @@ func TestUnwritable(t *testing.T) {
 	bad := segment("x")
 	bad.Dest.Addr = strings.Repeat("1", 30)
 	for range 3 {
-		r, o := c.Send(t.Context(), []gateway.Segment{bad}, nil)
+		r, o := c.Send(t.Context(), []gateway.Segment{bad}, nil, nil)
 		if o.Result != gateway.Failed || o.Code != 550 || o.Status != "5.6.0" || o.Phase != "prepare" || o.Unknown || r[0].Status != uint32(pdu.RINVDSTADR) {
 			t.Errorf("%s", result(o))
 		}
 	}
-	if _, o := c.Send(t.Context(), nil, nil); o.Result != gateway.Deferred {
+	if _, o := c.Send(t.Context(), nil, nil, nil); o.Result != gateway.Deferred {
 		t.Errorf("nothing: %s", result(o))
 	}
-	if _, o := c.Send(t.Context(), message("good"), nil); o.Result != gateway.Sent {
+	if _, o := c.Send(t.Context(), message("good"), nil, nil); o.Result != gateway.Sent {
 		t.Errorf("after it: %s", result(o))
 	}
 }

@@ -38,14 +38,14 @@ func TestShutdown(t *testing.T) {
 	go func() { ended <- c.Run(t.Context(), g) }()
 	sent := make(chan gateway.Outcome)
 	go func() {
-		_, o := c.Send(t.Context(), message("x"), nil)
+		_, o := c.Send(t.Context(), message("x"), nil, nil)
 		sent <- o
 	}()
 	<-begun
 	down := make(chan error)
 	go func() { down <- c.Shutdown(t.Context()) }()
 	eventually(t, "the end", c.isClosing)
-	if _, o := c.Send(t.Context(), message("y"), nil); o.Phase != "connect" || o.Status != "4.3.2" || o.Result != gateway.Deferred {
+	if _, o := c.Send(t.Context(), message("y"), nil, nil); o.Phase != "connect" || o.Status != "4.3.2" || o.Result != gateway.Deferred {
 		t.Errorf("during the shutdown: %s", result(o))
 	}
 	select {
@@ -81,7 +81,7 @@ func TestShutdownOfAHangingCarrier(t *testing.T) {
 	c := start(t, m, &inboundStub{})
 	sent := make(chan gateway.Outcome)
 	go func() {
-		_, o := c.Send(t.Context(), message("x"), nil)
+		_, o := c.Send(t.Context(), message("x"), nil, nil)
 		sent <- o
 	}()
 	eventually(t, "the segment", func() bool { return m.times("x") == 1 })
