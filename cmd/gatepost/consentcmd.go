@@ -2,8 +2,12 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
 	"net/url"
+
+	"gatepost/gateway/flow"
 )
 
 type consentCmd struct {
@@ -34,7 +38,21 @@ type consentArg struct {
 }
 
 func (a consentArg) set(ctx context.Context, env environment, name, words string) error {
-	return did(env, operate(ctx, env, name, url.Values{"name": {a.Phone}, "line": {a.Line}}, nil, true, nil), fmt.Sprintf("%s: %s", a.Phone, words))
+	return operate(ctx, env, name, url.Values{"name": {a.Phone}, "line": {a.Line}}, nil, true, func(w io.Writer, in io.Reader) error {
+		var done flow.ConsentSet
+		if err := json.NewDecoder(in).Decode(&done); err != nil {
+			return nil // the operation failed and says why
+		}
+		from, before := "any source address", ""
+		if done.Line != "" {
+			from = done.Line
+		}
+		if !done.Changed {
+			before = ", as before"
+		}
+		_, err := fmt.Fprintf(w, "%s: %s from %s%s\n", done.Phone, words, from, before)
+		return err
+	})
 }
 
 type consentStopCmd struct{ consentArg }

@@ -119,7 +119,7 @@ func deviceLabel(agent string) string {
 
 // contactArg is the person that an operator names.
 func (f *Flow) contactArg(ctx context.Context, c Call) (people.Person, error) {
-	a, err := personArg(c)
+	a, err := f.personArg(c)
 	if err != nil {
 		return people.Person{}, err
 	}

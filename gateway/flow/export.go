@@ -90,7 +90,7 @@ type evidenceLine struct {
 // contactExport prints everything that is stored of a person. That it was
 // asked for is evidence first.
 func (f *Flow) contactExport(ctx context.Context, c Call) error {
-	a, err := personArg(c)
+	a, err := f.personArg(c)
 	if err != nil {
 		return err
 	}
@@ -214,7 +214,7 @@ func (f *Flow) exportEvidence(ctx context.Context, c Call, _ people.Person, refs
 
 // contactErase forgets a person.
 func (f *Flow) contactErase(ctx context.Context, c Call) error {
-	a, err := personArg(c)
+	a, err := f.personArg(c)
 	if err != nil {
 		return err
 	}

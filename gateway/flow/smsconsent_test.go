@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"net/url"
+	"strings"
 	"testing"
 
 	"gatepost/gateway"
@@ -60,5 +61,42 @@ func TestStopOutlivesErasure(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestOperatorsSpellNumbersAsPeopleDo: a stop for a number without its country
+// code stops the telephone that applications write to, and is found again.
+func TestOperatorsSpellNumbersAsPeopleDo(t *testing.T) {
+	for _, typed := range []string{"12025550143", "2025550143", "0012025550143", "(202) 555-0143"} {
+		w, kv := newWorld(t), emptyStore()
+		_ = w.in(t, kv, func(ctx context.Context, f *Flow) error {
+			set := w.settings()
+			set.SMS.Country = "US"
+			f.Configure(set, testJudge())
+			name := url.Values{"name": {typed}}
+			out, err := operation(ctx, f, "consent.stop", name, "")
+			if err != nil || !strings.Contains(out, `"phone":"+12025550143"`) || !strings.Contains(out, `"changed":true`) {
+				t.Errorf("%s: %s, %v", typed, out, err)
+			}
+			if _, err := submit(ctx, f, short(t, "See you", "+12025550143")[0]); gateway.FaultOf(err).SMPP != gateway.StatusSubmitFailed {
+				t.Errorf("%s: stopped, and %v", typed, err)
+			}
+			if out, err := operation(ctx, f, "consent.list", name, ""); err != nil || !strings.Contains(out, `"stopped"`) {
+				t.Errorf("%s: listed as %q, %v", typed, out, err)
+			}
+			if _, err := operation(ctx, f, "consent.resume", name, ""); err != nil {
+				t.Error(err)
+			}
+			if _, err := submit(ctx, f, short(t, "See you", "+12025550143")[0]); err != nil {
+				t.Errorf("%s: resumed, and %v", typed, err)
+			}
+			set = w.settings()
+			set.SMS.Country = ""
+			f.Configure(set, testJudge())
+			if _, err := operation(ctx, f, "consent.stop", url.Values{"name": {"2025550143"}}, ""); err == nil {
+				t.Error("a number of no country is stopped")
+			}
+			return nil
+		})
 	}
 }

@@ -15,19 +15,20 @@ import (
 )
 
 // personArg is the mailbox or telephone that an operator names.
-func personArg(c Call) (gateway.Address, error) {
+func (f *Flow) personArg(c Call) (gateway.Address, error) {
 	name := c.Args.Get("name")
-	if strings.HasPrefix(name, "+") && !strings.Contains(name, "@") {
-		return phoneArg(c)
+	if name != "" && strings.Trim(name, "+0123456789 -./()") == "" {
+		return f.phoneArg(c)
 	}
 	return addressArg(c)
 }
 
-func phoneArg(c Call) (gateway.Address, error) {
-	plain := strings.NewReplacer(" ", "", "-", "", "(", "", ")", "").Replace(c.Args.Get("name"))
-	a, err := gateway.PhoneAddress(plain)
+// phoneArg is the telephone that an operator names, spelled as messages to it
+// and from it are.
+func (f *Flow) phoneArg(c Call) (gateway.Address, error) {
+	a, err := f.set().SMS.typed(c.Args.Get("name"))
 	if err != nil {
-		return a, usage("a telephone number is expected, such as +15551234567")
+		return a, usage("a telephone number with its country code is expected, such as +15551234567; one without it needs sms.country")
 	}
 	return a, nil
 }
@@ -62,7 +63,7 @@ func (f *Flow) consentList(ctx context.Context, c Call) error {
 	var only gateway.Address
 	if c.Args.Get("name") != "" {
 		var err error
-		if only, err = phoneArg(c); err != nil {
+		if only, err = f.phoneArg(c); err != nil {
 			return err
 		}
 	}
@@ -126,10 +127,17 @@ func (f *Flow) consentResume(ctx context.Context, c Call) error {
 	return f.consentSet(ctx, c, consent.Start)
 }
 
+// ConsentSet is what consent.stop and consent.resume answer.
+type ConsentSet struct {
+	Phone   string `json:"phone"` // as messages to it spell it
+	Line    string `json:"line"`  // "" for every line
+	Changed bool   `json:"changed"`
+}
+
 // consentSet says a word in the place of a telephone, for who asked by other
 // means.
 func (f *Flow) consentSet(ctx context.Context, c Call, what consent.Meaning) error {
-	phone, err := phoneArg(c)
+	phone, err := f.phoneArg(c)
 	if err != nil {
 		return err
 	}
@@ -156,7 +164,5 @@ func (f *Flow) consentSet(ctx context.Context, c Call, what consent.Meaning) err
 	if err != nil {
 		return err
 	}
-	return c.line(struct {
-		Changed bool `json:"changed"`
-	}{change.Changed})
+	return c.line(ConsentSet{Phone: phone.Phone().Reveal(), Line: line.Key(), Changed: change.Changed})
 }

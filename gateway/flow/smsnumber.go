@@ -31,3 +31,41 @@ func (s *SMSSettings) number(l gateway.Line) (gateway.Address, error) {
 	}
 	return gateway.PhoneAddress(code)
 }
+
+// maxShortCode is how many digits a number has at most that only a carrier
+// understands: E.164 numbers that people write are longer.
+const maxShortCode = 6
+
+// typed is the telephone that a person wrote, with the marks that people put
+// between digits. It is what number makes of it where a country is told:
+// by "+", by "00", or by the configuration. Anything else is refused, because a
+// guess would name the telephone of somebody else. gateway.ErrBadAddress.
+func (s *SMSSettings) typed(text string) (gateway.Address, error) {
+	line, err := gateway.ParseLine(strings.NewReplacer(" ", "", "-", "", ".", "", "/", "", "(", "", ")", "").Replace(text))
+	if err != nil {
+		return gateway.Address{}, err
+	}
+	a, err := s.number(line)
+	if err != nil || line.TON == gateway.TONInternational || len(line.Addr) <= maxShortCode {
+		return a, err
+	}
+	number := a.Phone().Reveal()
+	if !strings.HasPrefix(number, "+") {
+		return gateway.Address{}, gateway.ErrBadAddress
+	}
+	if strings.HasPrefix(line.Addr, "00") || s != nil && s.Country != "" && plausible(number, s.Country) {
+		return a, nil
+	}
+	return gateway.Address{}, gateway.ErrBadAddress
+}
+
+// plausible reports whether a number exists, or has the code of the country and
+// a length that numbers have there.
+func plausible(number, country string) bool {
+	n, err := phonenumbers.Parse(number, country)
+	if err != nil {
+		return false
+	}
+	ours := int(n.GetCountryCode()) == phonenumbers.GetCountryCodeForRegion(country)
+	return phonenumbers.IsValidNumber(n) || ours && phonenumbers.IsPossibleNumber(n)
+}
