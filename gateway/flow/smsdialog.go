@@ -28,6 +28,7 @@ type dialog struct {
 	Mail   gateway.MessageID `json:",omitzero"`
 	Thread gateway.ThreadID  `json:",omitzero"` // newest conversation
 	At     time.Time         // of the last message, either way
+	Heard  []heard           `json:",omitempty"` // what the telephone wrote last
 }
 
 func (f *Flow) dialogKey(person gateway.PersonRef, line gateway.Line) []byte {

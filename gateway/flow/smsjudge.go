@@ -102,5 +102,6 @@ func (a *arrival) stageTalk(b *store.Batch, person gateway.PersonRef, old, now d
 	if old.Account == now.Account && old.Staff == now.Staff && old.Mail == now.Mail && old.Thread == now.Thread && a.now.Sub(old.At) < dialogStep {
 		return nil
 	}
+	now.Heard = old.Heard
 	return a.flow.stageDialog(b, person, now)
 }

@@ -34,7 +34,9 @@ type received struct {
 	set      *Settings
 	policy   *Judge
 	segments []gateway.Segment
-	missing  int // parts that never came
+	sum      []byte // of one that came whole
+	before   spell  // when it may have been taken over already
+	missing  int    // parts that never came
 	reading  *gateway.Reading
 
 	line    gateway.Line // ours
@@ -54,16 +56,20 @@ type received struct {
 // receive takes over one whole message from a telephone: it goes to the staff
 // of the conversation that it belongs to, and to the application of the line. A
 // word about consent is acted upon. also stages what else the commit holds.
-func (f *Flow) receive(ctx context.Context, segments []gateway.Segment, also func(*store.Batch) error) error {
+func (f *Flow) receive(ctx context.Context, r *received, also func(*store.Batch) error) error {
 	ctx, cancel := recording(ctx)
 	defer cancel()
-	set, judge := f.inForce()
-	r := &received{flow: f, set: set, policy: judge, segments: segments, reading: f.Texts.Read(segments), line: segments[0].Dest}
-	if place, err := f.Texts.Place(&segments[0]); err == nil && place.Total > len(segments) {
-		r.missing = place.Total - len(segments)
+	r.flow = f
+	r.set, r.policy = f.inForce()
+	r.reading, r.line = f.Texts.Read(r.segments), r.segments[0].Dest
+	if place, err := f.Texts.Place(&r.segments[0]); err == nil && place.Total > len(r.segments) {
+		r.missing = place.Total - len(r.segments)
 	}
 	if err := r.place(ctx); err != nil {
 		return storage(err)
+	}
+	if n := r.dialog.find(r.sum, r.before); n >= 0 {
+		return storage(r.again(ctx, n))
 	}
 	if err := r.judge(ctx); err != nil {
 		return err
@@ -79,7 +85,7 @@ func (f *Flow) receive(ctx context.Context, segments []gateway.Segment, also fun
 		}
 		return storage(err)
 	}
-	f.Log.Info("received", "id", r.mail.id, "listener", listenerUpstream, "count", len(segments), "size", r.mail.size)
+	f.Log.Info("received", "id", r.mail.id, "listener", listenerUpstream, "count", len(r.segments), "size", r.mail.size)
 	return nil
 }
 
@@ -281,6 +287,9 @@ func (r *received) build(ctx context.Context, b *store.Batch) error {
 	}
 	d := r.dialog
 	d.Line, d.Thread, d.At = r.line, r.thread.ID, r.mail.at
+	if r.sum != nil {
+		d.remember(heard{Sum: r.sum, Message: r.mail.id, At: f.Now()})
+	}
 	if err := f.stageDialog(b, r.author.Ref, d); err != nil {
 		return err
 	}

@@ -16,12 +16,20 @@ import (
 // comes, what is there goes to people after all, marked: unlike what leaves,
 // nothing that comes is lost because some of it is missing.
 func (f *Flow) ReceiveSMS(ctx context.Context, s gateway.Segment) error {
+	return f.receiveSegment(ctx, s, spell{})
+}
+
+func (f *Flow) receiveSegment(ctx context.Context, s gateway.Segment, before spell) error {
 	if s.Size() > maxSegment {
 		return faultShortSize
 	}
 	place, err := f.Texts.Place(&s)
 	if err != nil || place.Whole() { // what contradicts itself is read as it is
-		return f.receive(ctx, []gateway.Segment{s}, nil)
+		sum, err := f.sumOf(&s)
+		if err != nil {
+			return err
+		}
+		return f.receive(ctx, &received{segments: []gateway.Segment{s}, sum: sum, before: before}, nil)
 	}
 	key := f.receivedKey(&s, place)
 	packed, err := json.Marshal(s)
@@ -138,7 +146,7 @@ func (f *Flow) receiveWaiting(ctx context.Context, x *longText) error {
 		}
 		segments = append(segments, s)
 	}
-	return f.receive(ctx, segments, func(b *store.Batch) error {
+	return f.receive(ctx, &received{segments: segments}, func(b *store.Batch) error {
 		f.dropParts(b, x)
 		total := x.first().Place.Total
 		if !x.whole(total, 0) {

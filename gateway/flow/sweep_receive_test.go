@@ -70,6 +70,22 @@ func receivedJourneys() []journey {
 			},
 		},
 		{
+			name: "receive a message again", covers: []string{"ReceiveAgainSMS"},
+			prepare: func(t *testing.T, w *world, kv store.Store) {
+				w.must(t, kv, func(ctx context.Context, f *Flow) error {
+					return receiveAll(ctx, f, wrote(t, "see you", phonePass, "+15550001111"))
+				})
+			},
+			run: func(ctx context.Context, t *testing.T, _ *world, f *Flow) error {
+				return f.ReceiveAgainSMS(ctx, wrote(t, "see you", phonePass, "+15550001111")[0], f.Now().Add(-time.Hour), f.Now())
+			},
+			check: func(t *testing.T, w *world, kv store.Store, _ error) {
+				if n := messages(t, w, kv); n != 1 {
+					t.Errorf("%d messages", n)
+				}
+			},
+		},
+		{
 			name: "receive a long text", covers: []string{"ReceiveSMS"},
 			run: func(ctx context.Context, t *testing.T, _ *world, f *Flow) error {
 				return receiveAll(ctx, f, wrote(t, strings.Repeat("word ", 60)+".", phonePass, "+15550001111"))

@@ -41,6 +41,7 @@ type Client struct {
 type role struct {
 	command         pdu.Command
 	sends, receives bool
+	lost            time.Time // when its last link ended, or the client began; of the goroutine of keep
 
 	// Guarded by Client.mu.
 	link   *link
@@ -84,7 +85,7 @@ func New(config Config) *Client {
 		changed: make(chan struct{}), ended: make(chan struct{}),
 	}
 	for _, r := range c.roles {
-		r.reason, r.since = "not connected yet", config.Now()
+		r.reason, r.since, r.lost = "not connected yet", config.Now(), config.Now()
 		c.metrics.up.WithLabelValues(r.name()).Set(0)
 	}
 	return c

@@ -15,6 +15,10 @@ import (
 // has it come back later.
 type Gateway interface {
 	ReceiveSMS(ctx context.Context, s gateway.Segment) error
+	// ReceiveAgainSMS is ReceiveSMS for what came soon after a bind. When it is
+	// equal to a message that was taken over between the two moments, the answer
+	// to that one was lost with its link, and the carrier brings it again.
+	ReceiveAgainSMS(ctx context.Context, s gateway.Segment, from, to time.Time) error
 	ReceiptSMS(ctx context.Context, r gateway.Receipt) error
 }
 
@@ -22,6 +26,13 @@ const (
 	workers  = 32      // deliveries handed over at once
 	maxInbox = 4 << 20 // octets of deliveries in memory
 	maxLine  = 64      // deliveries that wait for those before them of the same telephone
+
+	// answerLost is how long before the end of a link an answer may have been
+	// written that the carrier did not read. againTime is how soon after the next
+	// bind it then brings the message again. A person who writes the same words in
+	// both times is heard once, so neither is longer than it must be.
+	answerLost = 30 * time.Second
+	againTime  = 5 * time.Minute
 )
 
 // inbox hands deliveries to the Gateway. What comes from one telephone, and
@@ -49,6 +60,7 @@ type delivery struct {
 	segment *gateway.Segment
 	receipt *gateway.Receipt // nil for a message
 	key     string           // what it must keep its order with
+	soon    bool             // it came within againTime of the bind
 }
 
 // size is what a delivery occupies, in octets: about.
@@ -77,7 +89,7 @@ func (l *link) deliver(p pdu.PDU) {
 	}
 	d := delivery{
 		link: l, request: pdu.PDU{Command: p.Command, Sequence: p.Sequence}, segment: &m.Segment,
-		key: "from " + m.Segment.Source.Addr,
+		key: "from " + m.Segment.Source.Addr, soon: l.client.config.Now().Sub(l.bound) < againTime,
 	}
 	if asReceipt, ok := receiptIn(m.Segment); ok {
 		r, ok := l.client.config.ParseReceipt(&asReceipt)
@@ -210,6 +222,9 @@ func (in *inbox) call(ctx context.Context, d delivery) (err error) {
 	}()
 	if d.receipt != nil {
 		return in.gateway.ReceiptSMS(ctx, *d.receipt)
+	}
+	if d.soon {
+		return in.gateway.ReceiveAgainSMS(ctx, *d.segment, d.link.before.Add(-answerLost), d.link.bound)
 	}
 	return in.gateway.ReceiveSMS(ctx, *d.segment)
 }

@@ -69,6 +69,7 @@ func (c *Client) once(ctx context.Context, r *role, in *inbox) (held bool, err e
 	}
 	c.log.Info("bound to the carrier", "name", r.name(), "host", c.config.Addr, "tls", l.tls.Version)
 	l.serve(ctx)
+	r.lost = c.config.Now()
 	l.mu.Lock()
 	reason, held := l.reason, l.useful
 	l.mu.Unlock()

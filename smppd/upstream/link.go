@@ -29,6 +29,8 @@ type link struct {
 	tls    gateway.TLSState
 	inbox  *inbox
 	parts  sync.WaitGroup // goroutines of serve
+	before time.Time      // when the link before it ended; the client began, for the first one
+	bound  time.Time      // when it connected
 	// leaving is of the goroutine that reads: the carrier said unbind.
 	leaving bool
 	over    chan struct{} // closed when nothing is read or written any more
@@ -86,7 +88,7 @@ func newLink(c *Client, r *role, conn net.Conn, state gateway.TLSState) *link {
 	l := &link{
 		client: c, role: r, conn: conn, reader: pdu.NewReader(conn, 0), tls: state,
 		over: make(chan struct{}), quiet: make(chan struct{}),
-		pending: map[uint32]*pending{}, heard: now, settled: now,
+		pending: map[uint32]*pending{}, heard: now, settled: now, before: r.lost, bound: c.config.Now(),
 	}
 	l.some, l.room = sync.NewCond(&l.mu), sync.NewCond(&l.mu)
 	return l

@@ -225,6 +225,7 @@ type inboundStub struct {
 	mu       sync.Mutex
 	texts    []string
 	receipts []gateway.Receipt
+	spells   [][2]time.Time // of what came soon after a bind
 	message  func(gateway.Segment) error
 	receipt  func(gateway.Receipt) error
 }
@@ -246,6 +247,13 @@ func (g *inboundStub) ReceiveSMS(_ context.Context, s gateway.Segment) error {
 		return g.message(s)
 	}
 	return nil
+}
+
+func (g *inboundStub) ReceiveAgainSMS(ctx context.Context, s gateway.Segment, from, to time.Time) error {
+	g.mu.Lock()
+	g.spells = append(g.spells, [2]time.Time{from, to})
+	g.mu.Unlock()
+	return g.ReceiveSMS(ctx, s)
 }
 
 func (g *inboundStub) ReceiptSMS(_ context.Context, r gateway.Receipt) error {
