@@ -15,17 +15,49 @@ const countries = "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE B
 	"SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ " +
 	"UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW"
 
-// labelledBIC reports the bank identifier (ISO 9362) that follows label l. Only
-// a label makes one: many words have its layout.
+// labelledBIC reports the bank identifier (ISO 9362) near label l, after it or
+// on its line before it. Only a label makes one: many words have its layout.
 func (s *scan) labelledBIC(l label) {
-	i, _ := s.afterLabel(int(l.end))
+	for i := int(l.end); i < s.n && i <= int(l.end)+nearLabel; i++ {
+		if class[s.b[i]]&(letter|digit) == 0 {
+			continue
+		}
+		to := s.runEndAt(i)
+		if s.bicAt(l, i, to) {
+			return
+		}
+		i = to
+	}
+	for i := int(l.start); i > 0 && i >= int(l.start)-nearLabel/2 && class[s.b[i-1]]&newline == 0; i-- {
+		if class[s.b[i-1]]&(letter|digit) == 0 {
+			continue
+		}
+		to := i
+		for i > 0 && to-i <= 11 && class[s.b[i-1]]&(letter|digit) != 0 {
+			i--
+		}
+		if s.bicAt(l, i, to) {
+			return
+		}
+	}
+}
+
+// runEndAt is the end of the letters and digits at i, at most twelve.
+func (s *scan) runEndAt(i int) int {
 	to := i
 	for class[s.b[to]]&(letter|digit) != 0 && to-i <= 11 {
 		to++
 	}
-	if validBIC(s.b[i:to]) {
-		s.found(l.typ, i, to, gateway.Step{Name: "layout and country", Weight: 1}, gateway.Step{Name: "label near", Weight: nearWeight})
+	return to
+}
+
+// bicAt reports the bank identifier [i, to), if it is one.
+func (s *scan) bicAt(l label, i, to int) bool {
+	if !validBIC(s.b[i:to]) {
+		return false
 	}
+	s.found(l.typ, i, to, gateway.Step{Name: "layout and country", Weight: 1}, gateway.Step{Name: "label near", Weight: nearWeight})
+	return true
 }
 
 // validBIC: four letters of the bank, a country, two for the place, and perhaps

@@ -6,9 +6,12 @@ func cardKinds() []kind {
 		typ: "card", valid: validCard, why: "issuer, length and checksum", loose: true,
 		shapes: []shape{
 			{"16", 5}, {"4 4 4 4", 7}, {"15", 5}, {"4 6 5", 6}, {"4 5 6", 5}, {"14", 4}, {"4 6 4", 5},
-			{"13", 3}, {"4 3 3 3", 4}, {"19", 3}, {"4 4 4 4 3", 4}, {"6 13", 3}, {"18", 2}, {"17", 1}, {"12", 0},
-			{"4 4 4", 0}, {"6 10", 4}, {"4 4 5", 1}, {"8 8", 4}, {"4 4 4 3", 4},
+			{"13", 3}, {"4 3 3 3", 4}, {"19", 3}, {"4 4 4 4 3", 4}, {"6 13", 3}, {"18", 2}, {"17", 1},
+			{"6 10", 4}, {"4 4 5", 1}, {"8 8", 4}, {"4 4 4 3", 4}, {"4 4 4 2", 4},
 		},
+	}, {
+		typ: "card", valid: validCard, why: "issuer, length and checksum",
+		shapes: []shape{{"12", 0}, {"4 4 4", 0}},
 	}, {
 		// Issuers come and go: what is called a card and has the checksum is one.
 		typ: "card", valid: func(v []byte) bool { return luhn(v) && !same(v[1:]) && v[0] != '0' }, why: "length and checksum", loose: true,

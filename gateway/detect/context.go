@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"bytes"
 	"sort"
 
 	"gatepost/gateway"
@@ -88,6 +89,9 @@ func (s *scan) named(c *cand, labels []label) bool {
 			return true
 		}
 	}
+	if s.certain(c) {
+		return false
+	}
 	for _, l := range labels {
 		info := &t.info[l.typ]
 		if !info.accepts(c) || !s.directly(l, c) || s.isDate(c) {
@@ -100,6 +104,16 @@ func (s *scan) named(c *cand, labels []label) bool {
 		s.report(typ, c, gateway.Step{Name: "shape", Weight: info.base},
 			gateway.Step{Name: "label near", Weight: nearWeight}, s.docket(typ, c), beside)
 		return true
+	}
+	return false
+}
+
+// certain reports whether c's shape and checksum alone tell its type.
+func (s *scan) certain(c *cand) bool {
+	for _, m := range c.kinds[:c.nkinds] {
+		if m.weight >= highSum {
+			return true
+		}
 	}
 	return false
 }
@@ -143,8 +157,8 @@ func (s *scan) before(c *cand) int {
 	return sort.Search(len(s.labels), func(i int) bool { return s.labels[i].end > c.start })
 }
 
-// nearest are the labels at the place nearest to c, none when there is none
-// near. A label that follows counts only on the same line and when it does not
+// nearest are the labels at the place nearest to c, with those that overlap
+// there ("Medicare card" and "card number"), none when there is none near. A label that follows counts only on the same line and when it does not
 // introduce a value of its own; it has to be nearer by half.
 func (s *scan) nearest(c *cand) []label {
 	i := s.before(c)
@@ -165,11 +179,11 @@ func (s *scan) nearest(c *cand) []label {
 	if best < 0 {
 		return nil
 	}
-	from, to, at := best, best+1, s.labels[best]
-	for from > 0 && s.labels[from-1].start == at.start && s.labels[from-1].end == at.end {
+	from, to := best, best+1
+	for from > 0 && s.labels[from-1].end > s.labels[best].start {
 		from--
 	}
-	for to < len(s.labels) && s.labels[to].start == at.start && s.labels[to].end == at.end {
+	for to < len(s.labels) && s.labels[to].start < s.labels[best].end {
 		to++
 	}
 	return s.labels[from:to]
@@ -207,22 +221,29 @@ func (s *scan) directly(l label, c *cand) bool {
 	if l.start >= c.end {
 		return c.nkinds > 0 || l.start-c.end <= 3 || s.stated(int(c.end), int(l.start))
 	}
-	words, inside := 0, false
+	words, length := 0, 0
 	for i := l.end; i < c.start; i++ {
-		ch := s.b[i]
-		if class[ch]&(letter|digit) == 0 {
-			inside = false
-			if ch == '?' || ch == '!' || ch == ';' || ch == ',' || ch == '.' && s.b[i+1] == ' ' && words > 0 {
-				return false
+		switch ch := s.b[i]; {
+		case class[ch]&(letter|digit) != 0:
+			if length++; length == 1 {
+				words++
 			}
 			continue
+		case ch == '?', ch == '!', ch == '.' && s.b[i+1] == ' ' && length > 3:
+			return false
+		case (ch == ';' || ch == ',') && !(words == 0 && s.b[i+1] != ' ') && !s.goesOn(int(i)+1):
+			return false
 		}
-		if !inside {
-			words++
-		}
-		inside = true
+		length = 0
 	}
 	return words <= 3
+}
+
+// goesOn reports whether a clause at i still speaks of what was named before it:
+// "my passport number; it is 482193765".
+func (s *scan) goesOn(i int) bool {
+	rest := s.b[i:min(i+7, s.n)]
+	return bytes.HasPrefix(rest, []byte(" it ")) || bytes.HasPrefix(rest, []byte(" which "))
 }
 
 // stated reports whether b[i:j] says that what stands before is what follows:

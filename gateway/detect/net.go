@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"bytes"
 	"net/netip"
 
 	"gatepost/gateway"
@@ -206,12 +207,18 @@ func (s *scan) phone(k, j int, v []byte) {
 	switch before := s.octetBefore(start); {
 	case before == '+':
 		start, weight = start-1, 5
-	case before == '(' && start > 1 && s.b[start-2] == '+', before == '(' && j-k > 1 && len(v) >= 9 && len(v) <= 11:
+	case before == '(' && (start > 1 && s.b[start-2] == '+' || j-k > 1 && len(v) >= 9 && len(v) <= 11 && s.bracketed(k, j)):
 		start, weight = start-1, 4
 	case len(v) >= 11 && v[0] == '0' && v[1] == '0' && v[2] != '0':
 		weight = 4
 	}
 	s.candidate(start, int(q.pieces[j-1].end), v, match{s.d.types.phone, weight})
+}
+
+// bracketed reports whether a bracket closes between pieces k and j.
+func (s *scan) bracketed(k, j int) bool {
+	q := &s.seq
+	return bytes.IndexByte(s.b[q.pieces[k].end:q.pieces[j-1].start], ')') >= 0
 }
 
 func (s *scan) octetBefore(i int) byte {

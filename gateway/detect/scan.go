@@ -278,10 +278,10 @@ func (s *scan) gap(i int) int {
 }
 
 // breaks reports whether the gap [i, j) ends a phrase: punctuation, except a
-// dot inside an abbreviation, or an empty line.
+// dot inside or behind an abbreviation ("Soc. Sec. No."), or an empty line.
 func (s *scan) breaks(i, j int, seen uint8) bool {
 	if seen&hard != 0 {
-		return !(j == i+1 && s.b[i] == '.')
+		return s.b[i] != '.' || j > i+2 || j == i+2 && (s.b[i+1] != ' ' || !s.short(i))
 	}
 	lines := 0
 	for ; i < j; i++ {
@@ -290,6 +290,16 @@ func (s *scan) breaks(i, j int, seen uint8) bool {
 		}
 	}
 	return lines > 1
+}
+
+// short reports whether the word before i has at most four letters.
+func (s *scan) short(i int) bool {
+	for j := i - 1; j >= i-5; j-- {
+		if j < 0 || class[s.b[j]]&letter == 0 {
+			return j < i-1
+		}
+	}
+	return false
 }
 
 // known handles a word of the automaton: its flags, and the phrases that it

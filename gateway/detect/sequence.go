@@ -10,6 +10,7 @@ type sequence struct {
 	cut    bool   // longer than the arrays: its head was dropped
 	taken  bool   // some window of it became a candidate
 	first  int    // candidates before it
+	won    int    // the piece after the latest window that became a candidate
 }
 
 const maxPieces = 24
@@ -23,7 +24,9 @@ type piece struct {
 	word       bool // letters beside the number, which may belong to it
 }
 
-func (q *sequence) clear() { q.n, q.value, q.mixed, q.cut, q.taken = 0, q.value[:0], 0, false, false }
+func (q *sequence) clear() {
+	q.n, q.value, q.mixed, q.cut, q.taken, q.won = 0, q.value[:0], 0, false, false, 0
+}
 
 // piece takes the token [start, end) that holds a digit. It returns where to
 // go on when more than the token was used, else 0.
@@ -38,6 +41,11 @@ func (s *scan) piece(start, end int) int {
 		if j := s.token(start, end); j > 0 {
 			return j
 		}
+	}
+	if j := uuid(b, start, end); j > 0 {
+		s.endSequence()
+		s.numbered = j
+		return j
 	}
 	if j := s.iban(start, end); j > 0 {
 		return j
@@ -56,18 +64,30 @@ func (s *scan) piece(start, end int) int {
 	}
 	if s.seq.n == 0 || s.joint(start) == 0 {
 		s.endSequence()
-		if p := s.prefix(start); p < start {
-			s.push(p, start-1, false)
-			s.seq.pieces[s.seq.n-1].word = true
-		}
+		s.prefixes(start, end)
 	}
-	s.push(start, end, !letters || tricked)
+	s.push(start, end, !letters)
 	if tricked {
+		s.windows() // as it stands, before its letters are read as digits
 		s.disguised(start, end)
 	}
 	s.suffix(end)
 	s.windows()
 	return 0
+}
+
+// uuid is the end of a UUID (RFC 9562) that begins with the token [start, end),
+// else 0.
+func uuid(b []byte, start, end int) int {
+	if end-start != 8 || b[end] != '-' || len(b) < end+28+1 || b[end+5] != '-' || b[end+10] != '-' || b[end+15] != '-' {
+		return 0
+	}
+	for i, c := range b[start : end+28] {
+		if !isHex(c) && (i != 8 && i != 13 && i != 18 && i != 23) {
+			return 0
+		}
+	}
+	return end + 28
 }
 
 // extension finds the "x" of "5551234x89": where the number before it ends.
@@ -114,12 +134,36 @@ func disguise(c byte) byte {
 
 // disguised rewrites the value of the newest piece.
 func (s *scan) disguised(start, end int) {
-	from := s.seq.pieces[s.seq.n-1].from
+	p := &s.seq.pieces[s.seq.n-1]
+	from := p.from
+	p.digits = true
+	s.seq.mixed--
 	for i := range s.b[start:end] {
 		if c := disguise(s.b[start+i]); c != 0 {
 			s.seq.value[int(from)+i] = c
 		}
 	}
+}
+
+// prefixes pushes the letters before the token [start, end), and before "85T10"
+// the two words of three letters with which an Italian code begins.
+func (s *scan) prefixes(start, end int) {
+	p := s.prefix(start)
+	if p == start {
+		return
+	}
+	if end-start == 5 && p+4 == start && class[s.b[start+2]] == letter {
+		if q := s.prefix(p); q+4 == p {
+			s.beside(q, p-1)
+		}
+	}
+	s.beside(p, start-1)
+}
+
+// beside pushes letters beside a number.
+func (s *scan) beside(start, end int) {
+	s.push(start, end, false)
+	s.seq.pieces[s.seq.n-1].word = true
 }
 
 // prefix finds one to four letters before start that may belong to the
@@ -147,8 +191,7 @@ func (s *scan) suffix(end int) {
 	}
 	if i > end && class[b[i]] == letter && b[i] < 0x80 && class[b[i+1]]&(letter|digit) == 0 {
 		s.windows()
-		s.push(i, i+1, false)
-		s.seq.pieces[s.seq.n-1].word = true
+		s.beside(i, i+1)
 	}
 }
 
@@ -222,7 +265,7 @@ func (q *sequence) slide() {
 	for i := range q.pieces[:q.n] {
 		q.pieces[i].from -= from
 	}
-	q.cut = true
+	q.cut, q.won = true, max(q.won-k, 0)
 }
 
 // windows looks for shapes that end with the newest piece: layouts of digit
@@ -280,13 +323,17 @@ func (s *scan) window(k, last int, m match) {
 	inner := byte(0)
 	for i := k + 1; i <= last; i++ {
 		if sep := q.pieces[i].sep; sep != 'n' && sep != inner {
-			if inner != 0 {
+			if inner != 0 && !(i == last && q.pieces[i].word) {
 				m.weight--
 			}
 			inner = sep
 		}
 	}
 	if kd.dated && (inner == ' ' || inner == 0) {
+		return
+	}
+	start := int(q.pieces[k].start)
+	if kd.loose && q.longer(k, inner) || s.clock(start) {
 		return
 	}
 	if before := q.pieces[k].sep; before != 0 && !(q.pieces[k-1].word && before == ' ') && !kd.loose && glued(before, inner) && !s.listed(k, last, -1) {
@@ -299,9 +346,24 @@ func (s *scan) window(k, last int, m match) {
 		m.weight -= 2 // lists of numbers look like that
 	}
 	if kd.valid(v) {
-		s.candidate(int(q.pieces[k].start), int(q.pieces[last].end), v, m)
-		q.taken = true
+		s.candidate(start, int(q.pieces[last].end), v, m)
+		q.taken, q.won = true, last+1
 	}
+}
+
+// longer reports whether the group before piece k looks like one more of the
+// same number: the same length and separator, and no other number ends there.
+func (q *sequence) longer(k int, inner byte) bool {
+	if k == 0 || q.won == k || inner == 0 || q.pieces[k].sep != inner {
+		return false
+	}
+	before, first := &q.pieces[k-1], &q.pieces[k]
+	return before.digits && before.end-before.start == first.end-first.start
+}
+
+// clock reports whether the hours and minutes of a time stand before i.
+func (s *scan) clock(i int) bool {
+	return i > 2 && s.b[i-1] == ':' && class[s.b[i-2]] == digit && class[s.b[i-3]] == digit
 }
 
 // listed reports whether, one space or slash behind (1) or before (-1) pieces k to last,
