@@ -23,6 +23,12 @@ const (
 	ballastTables = waitingTables
 )
 
+// blockCache (octets) is how much of what was read is kept. The engine takes
+// its memory tables off the size of its cache, of which there are one or two:
+// a cache without room for them keeps nothing, and every read of a record that
+// is not in a memory table reads and checks two blocks again.
+const blockCache = 8 << 20
+
 // format is the version of the engine's files. It moves by a decision, not by
 // an update of the library; what an older gatepost wrote is moved up at Open.
 const format = pebble.FormatWALSyncChunks
@@ -45,7 +51,7 @@ func engineOptions(o Options, s *Store) *pebble.Options {
 		Logger:                      engineLog{health: s.health, log: o.Logger},
 		EventListener:               listener(o.Logger, s),
 		FormatMajorVersion:          format,
-		CacheSize:                   8 << 20,
+		CacheSize:                   int64(2*o.MemTable) + blockCache,
 		MaxOpenFiles:                500,
 		MemTableSize:                uint64(o.MemTable),
 		MemTableStopWritesThreshold: waitingTables,
