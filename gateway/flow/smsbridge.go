@@ -22,7 +22,7 @@ const maxBridged = 10
 
 // Refusals of mail to telephones.
 var (
-	faultNoPhone  = gateway.NewFault(550, "5.1.3", "No telephone number: write +<country code and number>@<domain>")
+	faultNoPhone  = gateway.NewFault(550, "5.1.3", "No telephone number with its country: write +<country code and number>@<domain>")
 	faultNoBridge = gateway.NewFault(550, "5.1.2", "Mail to telephones is not configured here")
 )
 
@@ -47,13 +47,8 @@ func (f *Flow) phoneRecipient(set *Settings, s *gateway.Submission, to gateway.A
 }
 
 // bridgedTo is the telephone of an address of the domain of telephones.
-// People write numbers with dashes and points.
 func (s *Settings) bridgedTo(a gateway.Address) (gateway.Address, error) {
-	line, err := gateway.ParseLine(strings.NewReplacer("-", "", ".", "").Replace(a.Local()))
-	if err != nil {
-		return gateway.Address{}, err
-	}
-	return s.SMS.number(line)
+	return s.SMS.typed(a.Local())
 }
 
 // telephones puts telephones in the place of the addresses by which mail is
