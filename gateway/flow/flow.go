@@ -178,6 +178,7 @@ type Flow struct {
 
 	outbox     *outbox // of applications
 	early      early   // receipts
+	newcomers  meter   // telephones that nobody knew
 	departures departures
 	receipts   *receiptMetrics
 }
@@ -192,7 +193,7 @@ func (f *Flow) Settled() { _ = f.after.Wait() }
 func New(p Parts, s Settings, j *Judge) *Flow {
 	f := &Flow{Parts: p, memory: semaphore.NewWeighted(p.MemoryBytes), fresh: newFresh(freshBytes), agenda: newAgenda(), metrics: newMetrics(p.Metrics)}
 	f.opened.span = openedFor
-	f.turns.span, f.guesses.span, f.answers.span, f.words.span = turnsFor, guessTime, answersTime, confirmTime
+	f.turns.span, f.guesses.span, f.answers.span, f.words.span, f.newcomers.span = turnsFor, guessTime, answersTime, confirmTime, newcomerTime
 	f.outbox, f.receipts = newOutbox(), newReceiptMetrics(p.Metrics)
 	f.after.SetLimit(afterAtOnce)
 	f.consents = consent.New(p.Store, p.MAC, p.Audit, f.journalStop, p.Now)

@@ -98,6 +98,9 @@ func (r *received) place(ctx context.Context) (err error) {
 	if r.phone, err = r.set.SMS.writer(r.segments[0].Source); err != nil {
 		return faultNoInbox.Because(err)
 	}
+	if err := f.welcome(ctx, r.phone, r.line); err != nil {
+		return err
+	}
 	refs, err := f.People.Ensure(ctx, r.phone)
 	if err != nil {
 		return err
