@@ -28,7 +28,7 @@ func tableNames() map[Table]string {
 		PersonPart: "PersonPart", Agenda: "Agenda", Devices: "Devices",
 		SMSParts: "SMSParts", ShortIDs: "ShortIDs", CarrierIDs: "CarrierIDs", Early: "Early",
 		Outbox: "Outbox", Dialogs: "Dialogs", Consents: "Consents",
-		SentSMS: "SentSMS", VerdictBases: "VerdictBases",
+		SentSMS: "SentSMS", VerdictBases: "VerdictBases", WaitingFor: "WaitingFor",
 	}
 }
 

@@ -56,6 +56,7 @@ const (
 	// VerdictBases: digest (16) -> what the rules of a policy say of an empty
 	// message, which kept verdicts leave out.
 	VerdictBases Table = 'n'
+	WaitingFor   Table = 'o' // person ref, envelope -> empty: what is queued or held for a telephone
 )
 
 // Key joins a table and parts into a key. Parts other than the last must have

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gatepost/gateway"
+	"gatepost/gateway/people"
 	"gatepost/gateway/queue"
 	"gatepost/store"
 )
@@ -162,8 +163,9 @@ func (f *Flow) waitingShort(ctx context.Context, account, serviceType string, so
 	if err != nil {
 		return nil, err
 	}
-	for _, state := range []gateway.State{gateway.Queued, gateway.Held} {
-		err := f.eachWaiting(ctx, state, func(e *gateway.Envelope) error {
+	person, err := f.People.Find(ctx, to)
+	if err == nil {
+		err = f.queue.EachWaiting(ctx, person.Ref, func(e *gateway.Envelope) error {
 			if e.Recipient != to {
 				return nil
 			}
@@ -173,9 +175,9 @@ func (f *Flow) waitingShort(ctx context.Context, account, serviceType string, so
 			}
 			return ignore(err, store.ErrNotFound)
 		})
-		if err != nil {
-			return nil, err
-		}
+	}
+	if err := ignore(err, people.ErrUnknown); err != nil {
+		return nil, err
 	}
 	if len(found) == 0 {
 		return nil, gateway.ErrNoShortMessage
@@ -188,27 +190,6 @@ func partsOf(m *gateway.Message) []gateway.AcceptedPart {
 		return nil
 	}
 	return m.Ends.Parts
-}
-
-// eachWaiting visits the envelopes of a state, a page at a time.
-func (f *Flow) eachWaiting(ctx context.Context, state gateway.State, visit func(*gateway.Envelope) error) error {
-	const page = 500
-	var last *gateway.Envelope
-	for {
-		list, err := f.queue.List(ctx, queue.Filter{State: state, Limit: page, After: last})
-		if err != nil {
-			return err
-		}
-		for i := range list {
-			if err := visit(&list[i]); err != nil {
-				return err
-			}
-		}
-		if len(list) < page {
-			return nil
-		}
-		last = &list[len(list)-1]
-	}
 }
 
 // waitingParts returns the parts that wait for others and fit.

@@ -123,28 +123,17 @@ func (f *Flow) stagePurge(b *store.Batch, person gateway.PersonRef, phone gatewa
 // purge ends what waits for a telephone that stopped messages of a line.
 func (f *Flow) purge(ctx context.Context, t task) error {
 	var failed error
-	for _, state := range []gateway.State{gateway.Queued, gateway.Held} {
-		filter := queue.Filter{State: state, Limit: purgePage}
-		for more := true; more; {
-			page, err := f.queue.List(ctx, filter)
-			if err != nil {
-				return err
+	for _, person := range t.Persons {
+		err := f.queue.EachWaiting(ctx, person, func(e *gateway.Envelope) error {
+			if e.Recipient == t.Address {
+				failed = errors.Join(failed, f.purgeOne(ctx, t, e))
 			}
-			for i := range page {
-				if page[i].Recipient == t.Address {
-					failed = errors.Join(failed, f.purgeOne(ctx, t, &page[i]))
-				}
-			}
-			if more = len(page) == purgePage; more {
-				filter.After = &page[len(page)-1]
-			}
-		}
+			return nil
+		})
+		failed = errors.Join(failed, err)
 	}
 	return failed
 }
-
-// purgePage is how many envelopes a purge looks at in one piece.
-const purgePage = 500
 
 func (f *Flow) purgeOne(ctx context.Context, t task, e *gateway.Envelope) error {
 	m, err := f.message(ctx, e.ID.Message)

@@ -319,7 +319,20 @@ func (w *world) sound(t *testing.T, kv store.Store) {
 		if !report.OK() {
 			t.Errorf("evidence does not verify: %+v", report.Problems)
 		}
-		return each(ctx, f.Store, store.Prefix(store.Envelopes), func(e *gateway.Envelope) { w.deliverable(t, ctx, f, e) })
+		waiting := 0
+		err = each(ctx, f.Store, store.Prefix(store.Envelopes), func(e *gateway.Envelope) {
+			w.deliverable(t, ctx, f, e)
+			if e.Recipient.IsPhone() && !e.State.Final() {
+				waiting++
+				if _, err := f.Store.Get(ctx, store.Key(store.WaitingFor, e.Person[:], e.ID.Message[:], store.Uint32(e.ID.N))); err != nil {
+					t.Errorf("what waits for a telephone is not found by its person: %v", err)
+				}
+			}
+		})
+		if n := rowsOf(ctx, t, f, store.WaitingFor); n != waiting {
+			t.Errorf("%d rows for %d that wait for telephones", n, waiting)
+		}
+		return err
 	})
 	if err != nil {
 		t.Error(err)

@@ -5,8 +5,9 @@
 // What always holds:
 //
 //   - An envelope that is Queued has exactly one row in store.Schedule, at
-//     Envelope.Next; one that is Held has one in store.HeldBy. State and row
-//     change in one batch.
+//     Envelope.Next; one that is Held has one in store.HeldBy. One of either
+//     that is to a telephone has a row under its person in store.WaitingFor.
+//     State and rows change in one batch.
 //   - Memory is only a faster copy of the schedule. What does not fit, or is
 //     not due soon, is read from the store when its time comes; a lost wake-up
 //     costs at most RescanEvery.

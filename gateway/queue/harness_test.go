@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -208,7 +209,7 @@ func (b *bench) start() {
 func (b *bench) envelope(m gateway.MessageID, n uint32, to string) *gateway.Envelope {
 	return &gateway.Envelope{
 		ID: gateway.EnvelopeID{Message: m, N: n}, State: gateway.Queued, Action: gateway.Pass,
-		Sender: gateway.MustAddress("ann@clinic.example"), Recipient: gateway.MustAddress(to),
+		Sender: gateway.MustAddress("ann@clinic.example"), Recipient: gateway.MustAddress(to), Person: personOf(to),
 	}
 }
 
@@ -276,6 +277,36 @@ func (b *bench) rows() (rows []string) {
 	return rows
 }
 
+// personOf is who has an address.
+func personOf(address string) (ref gateway.PersonRef) {
+	sum := sha256.Sum256([]byte(address))
+	copy(ref[:], sum[:])
+	return ref
+}
+
+// telephone is the address of the n-th telephone.
+func telephone(n int) string { return fmt.Sprintf("+1555200%04d@%s", n, gateway.PhoneDomain) }
+
+// byPersons lists the rows of WaitingFor, and those that there should be.
+func (b *bench) byPersons() (got, want []string) {
+	_ = b.inner.Scan(context.Background(), store.Prefix(store.WaitingFor), func(it store.Item) bool {
+		got = append(got, string(it.Key))
+		return true
+	})
+	_ = b.inner.Scan(context.Background(), store.Prefix(store.Envelopes), func(it store.Item) bool {
+		var e gateway.Envelope
+		if err := store.Decode(it.Value, &e); err != nil {
+			b.t.Fatal(err)
+		}
+		if e.Recipient.IsPhone() && !e.State.Final() {
+			want = append(want, string(store.Key(store.WaitingFor, e.Person[:], e.ID.Message[:], store.Uint32(e.ID.N))))
+		}
+		return true
+	})
+	slices.Sort(want)
+	return got, want
+}
+
 // consistent checks the first invariant of the package.
 func (b *bench) consistent() {
 	b.t.Helper()
@@ -299,6 +330,9 @@ func (b *bench) consistent() {
 	slices.Sort(want)
 	if got := b.rows(); !slices.Equal(got, want) {
 		b.t.Errorf("rows %v, want %v", got, want)
+	}
+	if got, want := b.byPersons(); !slices.Equal(got, want) {
+		b.t.Errorf("%d rows of persons, want %d: %x, want %x", len(got), len(want), got, want)
 	}
 }
 

@@ -60,6 +60,9 @@ func (q *Queue) putState(b *store.Batch, e *gateway.Envelope) (size int, err err
 	case gateway.Held:
 		b.Put(heldKey(e.ID), []byte(e.Hold))
 	}
+	if !e.State.Final() && byPerson(e) {
+		b.Put(waitingKey(e), nil)
+	}
 	return len(value), nil
 }
 
@@ -70,5 +73,8 @@ func dropState(b *store.Batch, e, after *gateway.Envelope) {
 		b.Delete(dueKey(e.Next, e.ID))
 	case e.State == gateway.Held && after.State != gateway.Held:
 		b.Delete(heldKey(e.ID))
+	}
+	if byPerson(e) && (after.State.Final() || !byPerson(after) || after.Person != e.Person) {
+		b.Delete(waitingKey(e))
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -128,6 +129,7 @@ type Queue struct {
 	wake     chan struct{} // to Run: something changed; holds one
 	attempts sync.WaitGroup
 	settling *settler
+	indexed  atomic.Bool // WaitingFor is complete
 	lease    *lease
 
 	// cut ends the attempts under way; set before Run starts any.

@@ -90,7 +90,11 @@ func (c *chaos) mail() {
 	m := c.b.message()
 	var es []*gateway.Envelope
 	for n := range uint32(1 + c.draw(4)) {
-		e := c.b.envelope(m, n, fmt.Sprintf("pat@%d.example", c.draw(3)))
+		to := fmt.Sprintf("pat@%d.example", c.draw(3))
+		if c.draw(3) == 0 {
+			to = telephone(c.draw(2))
+		}
+		e := c.b.envelope(m, n, to)
 		if c.draw(6) == 0 {
 			e.State, e.Hold = gateway.Held, "policy"
 		}

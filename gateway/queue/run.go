@@ -26,6 +26,9 @@ func (q *Queue) Run(ctx context.Context) error {
 	if err := q.lease.acquire(ctx); err != nil {
 		return err
 	}
+	if err := q.index(ctx); err != nil && ctx.Err() == nil { // EachWaiting walks through all until the next start
+		q.log.Error("what waits for telephones is not indexed", "error", err)
+	}
 	settle, stop := context.WithCancel(context.Background())
 	settled := make(chan struct{})
 	go func() { defer close(settled); q.settling.run(settle) }()

@@ -50,8 +50,8 @@ func newStory(b *bench) *story {
 func (s *story) open() {
 	b, m := s.b, s.b.message()
 	all := []*gateway.Envelope{
-		b.envelope(m, 0, "pat@good.example"), b.envelope(m, 1, "pat@slow.example"), b.envelope(m, 2, "pat@bad.example"),
-		b.envelope(m, 3, "pat@held.example"), b.envelope(m, 4, "pat@unwanted.example"),
+		b.envelope(m, 0, telephone(1)), b.envelope(m, 1, "pat@slow.example"), b.envelope(m, 2, "pat@bad.example"),
+		b.envelope(m, 3, telephone(2)), b.envelope(m, 4, telephone(2)),
 	}
 	all[3].State, all[3].Hold, all[4].State, all[4].Hold = gateway.Held, "policy", gateway.Held, "policy"
 	b.accept(all...)
