@@ -45,14 +45,14 @@ func (s *scan) resolve() {
 			s.weigh(c)
 		}
 	}
-	ids := s.d.types.ids
+	t := s.d.types
 	for _, l := range s.labels {
 		switch l.typ {
-		case ids["password"], ids["token"]:
+		case t.password, t.token:
 			s.labelledSecret(l, 1)
-		case ids["name"]:
+		case t.name:
 			s.labelledName(l)
-		case ids["bic"]:
+		case t.bic:
 			s.labelledBIC(l)
 		}
 	}
@@ -62,7 +62,7 @@ func (s *scan) resolve() {
 // nearest label within 30 octets decides; without one, a label of a fitting
 // type within 300 octets helps.
 func (s *scan) weigh(c *cand) {
-	if s.named(c, s.nearest(c)) {
+	if s.named(c, s.nearest(c)) || c.nkinds == 0 {
 		return
 	}
 	for i := s.before(c) - 1; i >= 0 && int(c.start-s.labels[i].end) <= farLabel; i-- {

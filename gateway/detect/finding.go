@@ -6,10 +6,14 @@ import (
 	"gatepost/gateway"
 )
 
-// maxFindings is how many findings of one type and level are kept. More say
-// nothing new to any rule, as counts in rules are far below; but the count of
-// different values stays right up to this number, whatever stands before them.
-const maxFindings = 1000
+// maxFindings is how many different values of one type and level are kept, and
+// enough how many findings of them before only new values are. More say nothing
+// new to a reader or to a rule: counts in rules, which are of different values,
+// are far below, and they are right up to maxFindings.
+const (
+	maxFindings = 1000
+	enough      = 100
+)
 
 // spot is where a finding stands in the view.
 type spot struct {
@@ -34,7 +38,7 @@ type findings struct {
 	order  []uint64 // scratch of settle
 	all    []found
 	masks  []byte           // of all
-	limits []int32          // by limitOf: how many are kept, and behind the limit maxFindings+1 and how many values
+	limits []int32          // by limitOf: how many are kept, and once that is enough, behind it how many values
 	values map[limited]bool // of what has reached its limit
 	steps  stepSets
 }
@@ -130,20 +134,19 @@ func (s *scan) keep(p *spot) {
 	s.all = append(s.all, f)
 }
 
-// room reports whether a finding is kept. Behind the limit only values that
-// were not seen yet are, until there are as many of them as the limit.
+// room reports whether a finding is kept.
 func (s *scan) room(p *spot) bool {
 	limit := limitOf(p.typ, p.level)
 	n := &s.limits[limit]
-	if *n < maxFindings {
+	if *n < enough {
 		*n++
 		return true
 	}
-	if *n == maxFindings {
-		*n = maxFindings + 1 + s.different(limit)
+	if *n == enough {
+		*n = enough + 1 + s.different(limit)
 	}
 	value := limited{limit, p.value}
-	if *n > 2*maxFindings || s.values[value] {
+	if *n > enough+maxFindings || s.values[value] {
 		return false
 	}
 	s.values[value] = true

@@ -71,7 +71,7 @@ func (s *scan) name(flags uint32, start, end int) {
 // nameFound reports a name and lets no other begin inside it.
 func (s *scan) nameFound(start, end int, why string, weight int) {
 	s.nameEnd = end
-	s.found(s.d.types.ids["name"], start, end, gateway.Step{Name: why, Weight: weight})
+	s.found(s.d.types.name, start, end, gateway.Step{Name: why, Weight: weight})
 }
 
 // nameBeforeAge reports the name of "Qarth Vuzz, 58 years old" and "Qarth Vuzz
@@ -239,7 +239,7 @@ func (s *scan) address(start, end int) {
 		}
 		if class[s.b[j]] == digit {
 			if words > 0 {
-				s.found(s.d.types.ids["address"], j, end, gateway.Step{Name: "number and street", Weight: 4})
+				s.found(s.d.types.address, j, end, gateway.Step{Name: "number and street", Weight: 4})
 			}
 			return
 		}
@@ -262,7 +262,7 @@ func (s *scan) addressAfter(start, end int) {
 			for class[s.b[i]] == digit {
 				i++
 			}
-			s.found(s.d.types.ids["address"], start, i, gateway.Step{Name: "street and number", Weight: 3})
+			s.found(s.d.types.address, start, i, gateway.Step{Name: "street and number", Weight: 3})
 			return
 		case isUpper(c):
 			caps = true

@@ -60,7 +60,7 @@ func (s *scan) email(i int) int {
 	}
 	s.seq.clear()
 	s.quiet, s.numbered = to, to
-	s.found(s.d.types.ids["email"], from, to, gateway.Step{Name: "address form", Weight: 5})
+	s.found(s.d.types.email, from, to, gateway.Step{Name: "address form", Weight: 5})
 	return to
 }
 
@@ -120,7 +120,7 @@ func (s *scan) web(from, to int) {
 		return
 	}
 	s.quiet = max(s.quiet, to)
-	s.found(s.d.types.ids["url"], from, to, gateway.Step{Name: "address form", Weight: 4})
+	s.found(s.d.types.url, from, to, gateway.Step{Name: "address form", Weight: 4})
 }
 
 func urlOctet(c byte) bool {
@@ -163,7 +163,7 @@ func (s *scan) ipv6(i int) {
 		return
 	}
 	if a, err := netip.ParseAddr(string(s.b[from:to])); err == nil && a.Is6() && !a.IsUnspecified() {
-		s.found(s.d.types.ids["ip"], from, to, gateway.Step{Name: "address form", Weight: 5})
+		s.found(s.d.types.ipTyp, from, to, gateway.Step{Name: "address form", Weight: 5})
 	}
 }
 

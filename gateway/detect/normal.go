@@ -72,6 +72,9 @@ func (t *normal) runes(s string) int {
 // without "&" and without "=" (which may be a left-over soft line break).
 func plainEnd(s string, i int) int {
 	const hi, lo = 0x8080808080808080, 0x0101010101010101
+	if s[i] >= utf8.RuneSelf || s[i] == '&' || s[i] == '=' {
+		return i
+	}
 	for ; i+8 <= len(s); i += 8 {
 		v := uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
 			uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
@@ -158,7 +161,10 @@ func (t *normal) wide(at, n int) {
 // entity reads an HTML character reference that survived extraction. It
 // returns its length and text, or 0.
 func entity(s string) (int, string) {
-	for j := 2; j < len(s) && j < 10; j++ {
+	if len(s) < 2 || s[1] != '#' && (class[s[1]] != letter || s[1] >= utf8.RuneSelf) {
+		return 0, ""
+	}
+	for j := 2; j < len(s) && j < 10 && s[j] != '&'; j++ {
 		if s[j] == ';' {
 			if text := html.UnescapeString(s[:j+1]); text != s[:j+1] {
 				return j + 1, text

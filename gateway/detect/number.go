@@ -13,6 +13,7 @@ type kind struct {
 	valid func(v []byte) bool
 	why   string // name of the step that validating is
 	loose bool   // other numbers may follow directly: an expiry date after a card
+	luhn  bool   // valid demands the Luhn formula: of several kinds that do, it is tried once
 	// dated demands that groups be joined by "/", "-" or ".".
 	dated bool
 }
@@ -30,8 +31,8 @@ type shape struct {
 type layouts struct {
 	nodes []layoutNode
 	forms map[uint32][]match
-	spans [formMax + 1]bool // lengths of forms
-	total [20][]match       // by number of digits, however grouped
+	some  [1 << 10 / 64]uint64 // filter for forms
+	total [20][]match          // by number of digits, however grouped
 }
 
 type layoutNode struct {
@@ -55,7 +56,7 @@ func newLayouts(t *typeTable) *layouts {
 			if strings.ContainsRune(s.form, 'D') {
 				key := formKey(s.form)
 				l.forms[key] = append(l.forms[key], m)
-				l.spans[len(s.form)] = true
+				l.some[formBit(key)>>6] |= 1 << (formBit(key) & 63)
 			} else {
 				l.groups(s.form, m)
 			}
@@ -98,7 +99,19 @@ func formKey(form string) uint32 {
 			mask |= 1 << i
 		}
 	}
-	return uint32(len(form))<<20 | mask
+	return formOf(len(form), mask)
+}
+
+// formOf is the key of a value of n octets whose letters are those of mask.
+func formOf(n int, mask uint32) uint32 { return uint32(n)<<20 | mask }
+
+// formBit is the place of a key in the filter.
+func formBit(key uint32) uint32 { return key * 0x9e3779b1 >> 22 }
+
+// maybe reports whether there may be a form of n octets with letters at mask.
+func (l *layouts) maybe(n int, mask uint32) bool {
+	k := formBit(formOf(n, mask))
+	return l.some[k>>6]>>(k&63)&1 != 0
 }
 
 // Helpers of validators. v holds digits and upper-case letters.
@@ -111,18 +124,24 @@ func dot(v []byte, weights ...int) (sum int) {
 	return sum
 }
 
-// luhn reports whether the digits of v satisfy the Luhn formula.
+// luhn reports whether the digits of v satisfy the Luhn formula. From the right,
+// it takes eight at a time.
 func luhn(v []byte) bool {
-	sum, double := 0, false
-	for i := len(v) - 1; i >= 0; i-- {
-		d := int(v[i] - '0')
-		if double {
-			if d *= 2; d > 9 {
-				d -= 9
-			}
-		}
-		sum += d
-		double = !double
+	const lanes, doubled = 0x00ff00ff00ff00ff, "0246813579"
+	sum := 0
+	for ; len(v) >= 8; v = v[:len(v)-8] {
+		x := load(v, len(v)-8) - '0'*octets
+		twice := x & lanes
+		nine := (twice + (0x80-5)*(lanes/0xff)) >> 7 & (lanes / 0xff) // 1 where doubling makes two digits
+		all := x>>8&lanes + 2*twice - 9*nine
+		sum += int(all * (lanes / 0xff) >> 48)
+	}
+	i := len(v) - 1
+	for ; i > 0; i -= 2 {
+		sum += int(v[i]-'0') + int(doubled[v[i-1]-'0']-'0')
+	}
+	if i == 0 {
+		sum += int(v[0] - '0')
 	}
 	return sum%10 == 0
 }

@@ -252,7 +252,10 @@ func (s *scan) word(h, pair uint64, start, end int, digits bool) {
 // between, which may begin something and may end a phrase.
 func (s *scan) gap(i int) int {
 	b := s.b
-	if b[i] == ' ' && class[b[i+1]]&(letter|digit) != 0 {
+	if c := class[b[i]]; c&(letter|digit|hot) == 0 && class[b[i+1]]&(letter|digit) != 0 {
+		if c&hard != 0 && b[i] != '.' {
+			s.endPhrase()
+		}
 		return i + 1
 	}
 	gap, seen := i, uint8(0)
@@ -271,10 +274,14 @@ func (s *scan) gap(i int) int {
 		i++
 	}
 	if i < s.n && seen&(hard|newline) != 0 && s.breaks(gap, i, seen) {
-		s.nactive, s.last.hash = 0, 0
-		s.lastPron = -100
+		s.endPhrase()
 	}
 	return i
+}
+
+func (s *scan) endPhrase() {
+	s.nactive, s.last.hash = 0, 0
+	s.lastPron = -100
 }
 
 // breaks reports whether the gap [i, j) ends a phrase: punctuation, except a

@@ -153,13 +153,13 @@ func TestManyFindings(t *testing.T) {
 // TestManyOfOneValue: a value that is said again and again does not hide others
 // of its type, so that counts of different values stay right.
 func TestManyOfOneValue(t *testing.T) {
-	s := strings.Repeat("SSN 536-22-8145\n", 3*maxFindings) + "SSN 536-22-8146\nSSN 536-22-8147\nSSN 536-22-8146\n"
+	s := strings.Repeat("SSN 536-22-8145\n", 3*enough) + "SSN 536-22-8146\nSSN 536-22-8147\nSSN 536-22-8146\n"
 	values := map[uint64]bool{}
 	out := newTest(t).Scan(text(s))
 	for _, f := range out.Findings {
 		values[f.Value] = true
 	}
-	if len(values) != 3 || len(out.Findings) != maxFindings+2 {
+	if len(values) != 3 || len(out.Findings) != enough+2 {
 		t.Errorf("%d different values in %d findings", len(values), len(out.Findings))
 	}
 }

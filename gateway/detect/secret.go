@@ -72,7 +72,7 @@ func (s *scan) token(start, end int) int {
 		}
 		s.endSequence()
 		s.numbered, s.quiet = to, to
-		s.find(s.d.types.ids["token"], start, to, v, gateway.Step{Name: "known form of a token", Weight: highSum})
+		s.find(s.d.types.token, start, to, v, gateway.Step{Name: "known form of a token", Weight: highSum})
 		return to
 	}
 	return 0
@@ -142,7 +142,7 @@ func (s *scan) privateKey(start int) {
 		}
 	}
 	s.quiet, s.numbered = to, to
-	s.find(s.d.types.ids["private_key"], start, to, s.b[start:to], gateway.Step{Name: "PEM header", Weight: highSum})
+	s.find(s.d.types.privateKey, start, to, s.b[start:to], gateway.Step{Name: "PEM header", Weight: highSum})
 }
 
 // labelledSecret reports the password or token that follows label l: after

@@ -18,8 +18,9 @@ const maxPieces = 24
 // piece is one group.
 type piece struct {
 	start, end int32
-	from       int16 // index into value
-	sep        byte  // what joins it to the one before: one of " -./" or 'n' for a line break; 0 first
+	from       int16  // index into value
+	letters    uint32 // which octets of it are letters
+	sep        byte   // what joins it to the one before: one of " -./" or 'n' for a line break; 0 first
 	digits     bool
 	word       bool // letters beside the number, which may belong to it
 }
@@ -57,16 +58,17 @@ func (s *scan) piece(start, end int) int {
 	tricked := false
 	if letters {
 		if x := extension(b, start, end); x > 0 {
-			s.push(start, x, true)
+			s.push(start, x, true, s.join(start))
 			return end
 		}
 		tricked = digitsInDisguise(b, start, end)
 	}
-	if s.seq.n == 0 || s.joint(start) == 0 {
-		s.endSequence()
+	sep := s.join(start)
+	if sep == 0 {
 		s.prefixes(start, end)
+		sep = s.join(start)
 	}
-	s.push(start, end, !letters)
+	s.push(start, end, !letters, sep)
 	if tricked {
 		s.windows() // as it stands, before its letters are read as digits
 		s.disguised(start, end)
@@ -74,6 +76,19 @@ func (s *scan) piece(start, end int) int {
 	s.suffix(end)
 	s.windows()
 	return 0
+}
+
+// join is what joins start to the sequence at hand; when nothing does, that one
+// ends and join is 0.
+func (s *scan) join(start int) byte {
+	if s.seq.n == 0 {
+		return 0
+	}
+	sep := s.joint(start)
+	if sep == 0 {
+		s.endSequence()
+	}
+	return sep
 }
 
 // uuid is the end of a UUID (RFC 9562) that begins with the token [start, end),
@@ -136,7 +151,7 @@ func disguise(c byte) byte {
 func (s *scan) disguised(start, end int) {
 	p := &s.seq.pieces[s.seq.n-1]
 	from := p.from
-	p.digits = true
+	p.digits, p.letters = true, 0
 	s.seq.mixed--
 	for i := range s.b[start:end] {
 		if c := disguise(s.b[start+i]); c != 0 {
@@ -162,7 +177,7 @@ func (s *scan) prefixes(start, end int) {
 
 // beside pushes letters beside a number.
 func (s *scan) beside(start, end int) {
-	s.push(start, end, false)
+	s.push(start, end, false, s.join(start))
 	s.seq.pieces[s.seq.n-1].word = true
 }
 
@@ -231,27 +246,28 @@ func (s *scan) joint(start int) byte {
 	return sep
 }
 
-// push appends a piece.
-func (s *scan) push(start, end int, digits bool) {
+// push appends a piece that sep joins to the one before, 0 for the first.
+func (s *scan) push(start, end int, digits bool, sep byte) {
 	q := &s.seq
-	sep := byte(0)
-	if q.n > 0 {
-		if sep = s.joint(start); sep == 0 {
-			s.endSequence()
-		}
-	}
 	if q.n == maxPieces || len(q.value) > 200 {
 		q.slide()
 	}
 	if q.n == 0 {
 		q.first = len(s.cands)
 	}
-	q.pieces[q.n] = piece{int32(start), int32(end), int16(len(q.value)), sep, digits, false}
+	p := &q.pieces[q.n]
+	p.start, p.end, p.from, p.sep = int32(start), int32(end), int16(len(q.value)), sep
+	p.letters, p.digits, p.word = 0, digits, false
 	q.n++
-	if !digits {
-		q.mixed++
+	if digits {
+		q.value = append(q.value, s.b[start:end]...)
+		return
 	}
-	for _, c := range s.b[start:end] {
+	q.mixed++
+	for i, c := range s.b[start:end] {
+		if c >= 'A' {
+			p.letters |= 1 << i
+		}
 		q.value = append(q.value, upper(c))
 	}
 }
@@ -268,87 +284,126 @@ func (q *sequence) slide() {
 	q.cut, q.won = true, max(q.won-k, 0)
 }
 
+// window is a stretch of pieces that may be a value.
+type window struct {
+	first, last int
+	inner       byte // what joins its last two pieces, line breaks left out
+	outer       byte // what joins its first two
+	changes     int8 // how often that changes between
+	free        bool // the next change does not count
+	// Whether it stands apart from its neighbours, and has the checksum of Luhn:
+	// 'y', 'n', or 0 for not asked yet.
+	bounded, luhn byte
+}
+
+// grow takes in the piece before the first one, which sep joins to it. word
+// says that the first one is a letter behind the number: a change of separator
+// just before it says nothing.
+func (w *window) grow(sep byte, word bool) {
+	w.first--
+	w.bounded, w.luhn = 0, 0
+	switch {
+	case sep == 'n':
+	case w.inner == 0:
+		w.inner, w.outer = sep, sep
+		w.free = word && w.first+1 == w.last
+	default:
+		if sep != w.outer && !w.free {
+			w.changes++
+		}
+		w.outer, w.free = sep, false
+	}
+}
+
 // windows looks for shapes that end with the newest piece: layouts of digit
 // groups for as long as one fits, forms with letters up to the longest.
 func (s *scan) windows() {
-	q := &s.seq
-	last := q.n - 1
-	node, digits, fits := uint16(0), true, true
-	for k := last; k >= 0; k-- {
-		p := &q.pieces[k]
-		size := int(p.end - p.start)
-		total := len(q.value) - int(p.from)
+	q, l := &s.seq, s.d.numbers
+	w := window{first: q.n - 1, last: q.n - 1}
+	node, digits, fits, letters := uint16(0), true, true, uint32(0)
+	for {
+		p := &q.pieces[w.first]
+		size, total := int(p.end-p.start), len(q.value)-int(p.from)
 		digits = digits && p.digits
 		if fits = fits && digits && size < 20; fits {
-			node = s.d.numbers.nodes[node].next[size]
+			node = l.nodes[node].next[size]
 			fits = node != 0
 		}
 		if fits {
-			for _, m := range s.d.numbers.nodes[node].match {
-				s.window(k, last, m)
+			if all := l.nodes[node].match; len(all) > 0 {
+				s.matches(&w, all)
 			}
 		} else if total > formMax || q.mixed == 0 {
 			return
 		}
-		if !digits && total <= formMax && s.d.numbers.spans[total] {
-			s.forms(k, last)
+		letters = letters<<size | p.letters
+		if !digits && total <= formMax && letters != 0 && l.maybe(total, letters) {
+			s.matches(&w, l.forms[formOf(total, letters)])
 		}
+		if w.first == 0 {
+			return
+		}
+		w.grow(p.sep, p.word)
 	}
 }
 
-// forms tries the forms with letters on pieces k to last.
-func (s *scan) forms(k, last int) {
-	v := s.seq.value[s.seq.pieces[k].from:]
-	mask := uint32(0)
-	for i, c := range v {
-		if c >= 'A' {
-			mask |= 1 << i
-		}
-	}
-	if mask == 0 {
-		return
-	}
-	for _, m := range s.d.numbers.forms[uint32(len(v))<<20|mask] {
-		s.window(k, last, m)
-	}
-}
-
-// window makes pieces k to last a candidate if they are well bounded and valid.
-func (s *scan) window(k, last int, m match) {
-	q, kd := &s.seq, &s.d.types.kinds[m.kind]
-	v := q.value[q.pieces[k].from:]
+// matches makes the window a candidate for each kind that it is valid for and
+// well bounded.
+func (s *scan) matches(w *window, all []match) {
+	q := &s.seq
+	v := q.value[q.pieces[w.first].from:]
 	if len(v) > 19 {
 		return
 	}
-	inner := byte(0)
-	for i := k + 1; i <= last; i++ {
-		if sep := q.pieces[i].sep; sep != 'n' && sep != inner {
-			if inner != 0 && !(i == last && q.pieces[i].word) {
-				m.weight--
-			}
-			inner = sep
+	start := int(q.pieces[w.first].start)
+	if s.clock(start) {
+		return
+	}
+	for _, m := range all {
+		kd := &s.d.types.kinds[m.kind]
+		switch {
+		case kd.dated && (w.inner == ' ' || w.inner == 0), kd.loose && q.longer(w.first, w.inner), !kd.loose && !s.bounded(w),
+			kd.luhn && !w.checks(v), !kd.valid(v):
+			continue
+		}
+		m.weight -= w.changes
+		if w.inner == ' ' && kd.typ == "ssn" {
+			m.weight -= 2 // lists of numbers look like that
+		}
+		s.candidate(start, int(q.pieces[w.last].end), v, m)
+		q.taken, q.won = true, w.last+1
+	}
+}
+
+// checks reports whether v, the digits of w, satisfy the Luhn formula.
+func (w *window) checks(v []byte) bool {
+	if w.luhn == 0 {
+		w.luhn = 'n'
+		if luhn(v) {
+			w.luhn = 'y'
 		}
 	}
-	if kd.dated && (inner == ' ' || inner == 0) {
-		return
+	return w.luhn == 'y'
+}
+
+// bounded reports whether w is no part of a longer number.
+func (s *scan) bounded(w *window) bool {
+	if w.bounded == 0 {
+		w.bounded = 'n'
+		if s.apart(w) {
+			w.bounded = 'y'
+		}
 	}
-	start := int(q.pieces[k].start)
-	if kd.loose && q.longer(k, inner) || s.clock(start) {
-		return
+	return w.bounded == 'y'
+}
+
+func (s *scan) apart(w *window) bool {
+	p := s.seq.pieces[:]
+	first := &p[w.first]
+	if first.sep != 0 && !(p[w.first-1].word && first.sep == ' ') && glued(first.sep, w.inner) && !s.listed(w.first, w.last, -1) {
+		return false
 	}
-	if before := q.pieces[k].sep; before != 0 && !(q.pieces[k-1].word && before == ' ') && !kd.loose && glued(before, inner) && !s.listed(k, last, -1) {
-		return
-	}
-	if !kd.loose && glued(s.after(int(q.pieces[last].end)), inner) && !s.listed(k, last, 1) {
-		return
-	}
-	if inner == ' ' && kd.typ == "ssn" {
-		m.weight -= 2 // lists of numbers look like that
-	}
-	if kd.valid(v) {
-		s.candidate(start, int(q.pieces[last].end), v, m)
-		q.taken, q.won = true, last+1
-	}
+	return !glued(s.after(int(p[w.last].end)), w.inner) || s.listed(w.first, w.last, 1)
 }
 
 // longer reports whether the group before piece k looks like one more of the

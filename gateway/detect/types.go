@@ -9,6 +9,8 @@ type typeTable struct {
 	kinds []kind // registry, in order; kinds[i].id is its type
 	// Indexes into kinds of what is found otherwise than by its shape.
 	iban, phone, ip, date uint16
+	// Types that are found otherwise than by numbers.
+	email, url, name, address, token, password, privateKey, bic, ipTyp uint16
 	// Types that context tells from each other.
 	caseNumber, account, bankAccount, sortCode, aba uint16
 }
@@ -76,6 +78,8 @@ func newTypeTable() *typeTable {
 	}
 	t.caseNumber, t.account, t.bankAccount = t.ids["case_number"], t.ids["account"], t.ids["bank_account"]
 	t.sortCode, t.aba = t.ids["sort_code"], t.ids["aba"]
+	t.email, t.url, t.name, t.address, t.ipTyp = t.ids["email"], t.ids["url"], t.ids["name"], t.ids["address"], t.ids["ip"]
+	t.token, t.password, t.privateKey, t.bic = t.ids["token"], t.ids["password"], t.ids["private_key"], t.ids["bic"]
 	return t
 }
 

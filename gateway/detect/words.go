@@ -56,8 +56,16 @@ type filter struct {
 
 // newFilter makes a filter for n words.
 func newFilter(n int) filter {
-	size := 64 << bits.Len(uint(n/4))
+	size := 16 << bits.Len(uint(n+3))
 	return filter{make([]uint64, size/64), uint64(size - 1)}
+}
+
+func filterOf(hashes []uint64) filter {
+	f := newFilter(len(hashes))
+	for _, h := range hashes {
+		f.add(h)
+	}
+	return f
 }
 
 func (f *filter) add(h uint64) { f.bits[h&f.mask>>6] |= 1 << (h & 63) }
@@ -330,13 +338,14 @@ func (m *builder) build() *automaton {
 	places := m.places()
 	n := 1 << bits.Len(uint(len(m.words))*2)
 	a.slots, a.smask = make([]slot, n), uint64(n-1)
-	a.filter, a.begins, a.pairs = newFilter(len(m.words)), newFilter(len(m.words)), newFilter(len(m.edges))
+	a.filter = newFilter(len(m.words))
+	var begins []uint64
 	for id := 1; id < len(m.words); id++ {
 		h, w := m.hash[id], &m.words[id]
 		w.first = places[w.first]
 		a.filter.add(h)
 		if w.first&nodeEnds != 0 || w.flags&acting != 0 {
-			a.begins.add(h)
+			begins = append(begins, h)
 		}
 		i := (h >> 20) & a.smask
 		for a.slots[i].word != 0 {
@@ -353,7 +362,7 @@ func (m *builder) build() *automaton {
 		}
 		a.edges[i] = edge{key, places[node]}
 	}
-	m.addPairs(&a.pairs)
+	a.begins, a.pairs = filterOf(begins), filterOf(m.pairs())
 	for _, terms := range m.ends {
 		a.ends = append(a.ends, uint32(len(a.refs)))
 		a.refs = append(a.refs, terms...)
@@ -363,8 +372,8 @@ func (m *builder) build() *automaton {
 	return a
 }
 
-// addPairs adds the first two words of each phrase to f.
-func (m *builder) addPairs(f *filter) {
+// pairs are the hashes of the first two words of each phrase.
+func (m *builder) pairs() (all []uint64) {
 	begin := map[uint32]uint64{} // node of a first word -> hash
 	for id := range m.words {
 		begin[uint32(m.words[id].first>>nodeBits)] = m.hash[id]
@@ -372,9 +381,10 @@ func (m *builder) addPairs(f *filter) {
 	delete(begin, 0)
 	for key := range m.edges {
 		if h, ok := begin[uint32(key>>32)]; ok {
-			f.add(pairHash(h, m.hash[uint32(key)]))
+			all = append(all, pairHash(h, m.hash[uint32(key)]))
 		}
 	}
+	return all
 }
 
 // places are the nodes by number.
