@@ -146,6 +146,9 @@ func (s *scan) docket(typ uint16, c *cand) gateway.Step {
 			letters++
 		}
 	}
+	if i := int(c.start) - 1; i > 1 && s.b[i] == '-' && class[s.b[i-1]]&letter != 0 && class[s.b[i-2]]&letter != 0 {
+		letters += 2 // "CV-2024-5072": the letters are no part of the number
+	}
 	if typ != s.d.types.caseNumber || letters < 2 || digits < 5 {
 		return gateway.Step{}
 	}

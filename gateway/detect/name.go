@@ -24,6 +24,9 @@ func (s *scan) flagged(flags uint32, start, end int) {
 	case flags&street != 0:
 		s.address(start, end)
 	}
+	if flags&(provider|patient) != 0 {
+		s.turn(flags, start, end)
+	}
 	if flags&(given|title|provider|patient|dear) != 0 && start >= s.nameEnd {
 		s.name(flags, start, end)
 	}

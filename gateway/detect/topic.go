@@ -59,6 +59,7 @@ type seen struct {
 	links     [nTopics]int // weights of terms right after "your", "my", or before
 	spoken    int          // weights of health terms after "I"
 	spoke     int32        // word number of the latest "I"
+	turns     [2]int       // "Doctor:", "[patient]" before what they say
 	latest    mention      // the latest term of a topic
 	asks      int          // what, how, which
 	questions int          // question marks
@@ -182,6 +183,8 @@ func (t *topics) endPart(terms []term) {
 	}
 	w.amounts += p.amounts
 	w.spoken += p.spoken
+	w.turns[0] += p.turns[0]
+	w.turns[1] += p.turns[1]
 	for i := range w.links {
 		w.links[i] += p.links[i]
 	}
@@ -343,7 +346,10 @@ func (s *scan) addressed(sum sums) bool {
 	if sum.link[public] >= publicNeed && sum.link[record]+sum.link[self] < sum.link[public] {
 		return false
 	}
-	if w.spoken >= spokenNeed {
+	if w.spoken >= spokenNeed || w.consults() {
+		return true
+	}
+	if t.best[health] == gateway.High && w.words < noteWords && w.questions+w.asks == 0 && sum.link[record] >= 0 {
 		return true
 	}
 	asks := w.questions > 0 && (w.words < shortText || w.atEnd > 0)
@@ -361,11 +367,36 @@ const personal = 3
 // spokenNeed is the weight of health terms after "I" that makes them the writer's.
 const spokenNeed = 5
 
+// noteWords is how many words a note has at most that names nothing but what
+// somebody suffers from, takes or had done: nobody writes that about nobody.
+const noteWords = 60
+
 // shortText is how many words a message has at most that says one thing.
 const shortText = 120
 
+// consultWeight (in halves) is what a conversation between clinician and patient
+// adds to the health topic.
+const consultWeight = 10
+
+// consults reports whether a text is written as a conversation of a clinician
+// and a patient, each with what they say behind their label.
+func (t *tally) consults() bool { return t.turns[0] > 0 && t.turns[1] > 0 }
+
+// turn counts the label "Doctor:" or "[patient]" at [start, end).
+func (s *scan) turn(flags uint32, start, end int) {
+	b := s.b
+	if b[end] != ':' && (b[end] != ']' || start == 0 || b[start-1] != '[') || !s.mine(start) {
+		return
+	}
+	side := 0
+	if flags&patient != 0 {
+		side = 1
+	}
+	s.tops.part.turns[side]++
+}
+
 // docketWeight (in halves) is what a court's case number adds to the legal topic.
-const docketWeight = 8
+const docketWeight = 10
 
 // has reports whether a finding of type typ has at least level.
 func (s *scan) has(typ string, level gateway.Level) bool {
@@ -379,6 +410,9 @@ func (s *scan) finish(parts []gateway.Part) *gateway.Detections {
 	sum := s.tops.whole.sums(terms)
 	if s.has("case_number", gateway.High) {
 		sum.topic[legal] += docketWeight
+	}
+	if s.tops.whole.consults() {
+		sum.topic[health] += consultWeight
 	}
 	out := &gateway.Detections{Topics: s.tops.scores(terms, sum), Kinds: kindsOf(sum)}
 	out.AddressedToReader = s.addressed(sum)
