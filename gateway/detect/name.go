@@ -95,7 +95,7 @@ func (s *scan) nameBeforeAge(start int) {
 	for i > 0 && b[i-1] == ' ' {
 		i--
 	}
-	for _, link := range []string{" is a", " is an", ", a", ", an", ", aged", ", age", " is", " (", ","} {
+	for _, link := range []string{" is a", " is an", ", who is", ", a", ", an", ", aged", ", age", " is", " (", ","} {
 		if i > len(link) && string(b[i-len(link):i]) == link {
 			s.nameEnding(i - len(link))
 			return
