@@ -12,6 +12,9 @@ var mostWrong = map[string]int{
 	"text messages among friends": 3,
 	"newsletters and lists":       4,
 	"newsletters and lists 2":     2,
+	"portal 3":                    4,
+	"dialogue and notes 3":        2,
+	"bank, insurer and law 3":     2,
 }
 
 // TestMessages judges testdata/messages.txt as the built-in policy would.
@@ -29,6 +32,9 @@ func TestMessages(t *testing.T) {
 		}
 		n, wrong := 0, 0
 		for _, line := range strings.Split(strings.TrimSpace(rest), "\n") {
+			if line == "" || line[0] == '#' {
+				continue
+			}
 			out := d.Scan(text(strings.ReplaceAll(line, `\n`, "\n")))
 			why := protective(out)
 			if n++; (why != "") != (mode == "secure") {

@@ -126,66 +126,139 @@ func protective(out *gateway.Detections) (why string) {
 // floors are a little below what was reached when they were written: the
 // share that must be protected (S) or at most is (N).
 var floors = map[string]float64{
-	"S1": 0.97, "S2": 0.88, "S3": 0.95, "S4": 0.86, "S5": 0.95,
-	"N1": 0.013, "N2": 0.007, "N3": 0.012, "N4": 0.002, "N5": 0.01,
+	"S1": 0.97, "S2": 0.93, "S3": 0.95, "S4": 0.94, "S5": 0.97,
+	"N1": 0.008, "N2": 0.0075, "N3": 0.008, "N4": 0.002, "N5": 0.012,
+}
+
+// What must be reached over all rules: the mean recall of S1 to S5, the recall
+// of short messages, and at most so many false positives in 1,000 messages of
+// N1 to N5.
+const (
+	macroFloor  = 0.95
+	smsFloor    = 0.95
+	falseAtMost = 4.5
+)
+
+// alarmTypes are the identifiers whose false alarms are counted on everyday
+// messages: at most alarmsAtMost in 1,000 messages may hold one.
+var alarmTypes = []string{"ssn", "card", "iban", "passport", "mbi", "private_key"}
+
+const alarmsAtMost = 0.5
+
+// scored is what is counted of a group of messages.
+type scored struct{ hit, n int }
+
+func (c scored) share() float64 { return float64(c.hit) / float64(max(c.n, 1)) }
+
+// scoreCard counts a judged set by rule, by rule and source, by rule of the
+// policy that protects, and the false alarms per type.
+type scoreCard struct {
+	rules, sources map[string]scored
+	sms            scored
+	why, alarms    map[string]int
+}
+
+func (k *scoreCard) count(e *example, out *gateway.Detections) (rule string) {
+	rule = protective(out)
+	add := func(c scored) scored {
+		c.n++
+		if rule != "" {
+			c.hit++
+		}
+		return c
+	}
+	k.rules[e.Rule] = add(k.rules[e.Rule])
+	k.sources[e.Rule+" "+e.Source] = add(k.sources[e.Rule+" "+e.Source])
+	if rule != "" {
+		k.why[e.Rule+" "+rule]++
+	}
+	if e.Mode == "secure" {
+		if e.Channel == "sms" {
+			k.sms = add(k.sms)
+		}
+		return rule
+	}
+	for _, typ := range alarmTypes {
+		if slices.ContainsFunc(out.Findings, func(f gateway.Finding) bool { return f.Type == typ && f.Level >= gateway.Medium }) {
+			k.alarms[typ]++
+		}
+	}
+	return rule
 }
 
 // TestScore judges the development set as the built-in policy would. With
 // GATEPOST_MISSES set to a rule it prints the ids that are judged wrongly.
 func TestScore(t *testing.T) {
 	d := newTest(t)
-	type count struct{ hit, n int }
-	byRule, sms, why := map[string]count{}, count{}, map[string]int{}
+	card := scoreCard{map[string]scored{}, map[string]scored{}, scored{}, map[string]int{}, map[string]int{}}
 	for _, e := range corpus(t) {
 		if e.Mode == "" {
 			continue
 		}
 		out := d.Scan(e.parts())
-		rule := protective(out)
-		c := byRule[e.Rule]
-		c.n++
-		if rule != "" {
-			c.hit++
-			why[e.Rule+" "+rule]++
-		}
-		byRule[e.Rule] = c
-		if e.Mode == "secure" && e.Channel == "sms" {
-			if sms.n++; rule != "" {
-				sms.hit++
-			}
-		}
+		rule := card.count(&e, out)
 		if e.Rule == os.Getenv("GATEPOST_MISSES") && (rule == "") == (e.Mode == "secure") {
 			t.Logf("%s %q %v %v %v", e.ID, rule, out.AddressedToReader, out.Kinds, out.Topics)
 		}
 	}
+	card.check(t)
+}
+
+// check prints the card and holds it against the floors.
+func (k *scoreCard) check(t *testing.T) {
 	var table strings.Builder
-	macro, fp, standard, protected := 0.0, 0, 0, 0
+	macro, secure, standard := 0.0, scored{}, scored{}
 	for _, r := range []string{"S1", "S2", "S3", "S4", "S5", "N1", "N2", "N3", "N4", "N5"} {
-		c := byRule[r]
-		share := float64(c.hit) / float64(c.n)
-		fmt.Fprintf(&table, "%s %5d of %5d protected %.4f", r, c.hit, c.n, share)
+		c := k.rules[r]
+		fmt.Fprintf(&table, "%s %5d of %5d protected %.4f", r, c.hit, c.n, c.share())
 		for _, w := range []string{"ids", "cvv", "secrets", "health", "finance", "legal"} {
-			if n := why[r+" "+w]; n > 0 {
+			if n := k.why[r+" "+w]; n > 0 {
 				fmt.Fprintf(&table, "  %s %d", w, n)
 			}
 		}
 		table.WriteByte('\n')
-		if r[0] == 'S' {
-			macro += share / 5
-			protected += c.hit
-			if share < floors[r] {
-				t.Errorf("%s: %.4f protected, must be at least %.4f", r, share, floors[r])
+		switch {
+		case c.n == 0:
+			t.Errorf("%s: no message", r)
+		case r[0] == 'S':
+			macro += c.share() / 5
+			secure = scored{secure.hit + c.hit, secure.n + c.n}
+			if c.share() < floors[r] {
+				t.Errorf("%s: %.4f protected, must be at least %.4f", r, c.share(), floors[r])
 			}
-			continue
-		}
-		fp, standard = fp+c.hit, standard+c.n
-		if share > floors[r] {
-			t.Errorf("%s: %.4f protected, may be at most %.4f", r, share, floors[r])
+		default:
+			standard = scored{standard.hit + c.hit, standard.n + c.n}
+			if c.share() > floors[r] {
+				t.Errorf("%s: %.4f protected, may be at most %.4f", r, c.share(), floors[r])
+			}
 		}
 	}
-	t.Logf("\n%smacro recall %.4f, SMS recall %.4f, false positives %.2f per 1,000 (%d of %d), precision %.4f",
-		&table, macro, float64(sms.hit)/float64(sms.n), 1000*float64(fp)/float64(standard), fp, standard,
-		float64(protected)/float64(protected+fp))
+	wrong := 1000 * standard.share()
+	t.Logf("\n%smacro recall %.4f, SMS recall %.4f (%d of %d), false positives %.2f per 1,000 (%d of %d), precision %.4f",
+		&table, macro, k.sms.share(), k.sms.hit, k.sms.n, wrong, standard.hit, standard.n,
+		float64(secure.hit)/float64(secure.hit+standard.hit))
+	if macro < macroFloor || k.sms.share() < smsFloor || wrong > falseAtMost {
+		t.Errorf("macro recall must be at least %.2f, SMS recall %.2f, false positives at most %.1f per 1,000", macroFloor, smsFloor, falseAtMost)
+	}
+	k.checkAlarms(t, standard.n)
+}
+
+// checkAlarms prints what each source holds, and the false alarms per type on
+// n everyday messages.
+func (k *scoreCard) checkAlarms(t *testing.T, n int) {
+	var table strings.Builder
+	for _, source := range slices.Sorted(maps.Keys(k.sources)) {
+		c := k.sources[source]
+		fmt.Fprintf(&table, "%-70s %5d of %5d protected %.4f\n", source, c.hit, c.n, c.share())
+	}
+	for _, typ := range alarmTypes {
+		per := 1000 * float64(k.alarms[typ]) / float64(n)
+		fmt.Fprintf(&table, "%-12s %2d false alarms in %d everyday messages, %.2f per 1,000\n", typ, k.alarms[typ], n, per)
+		if per > alarmsAtMost {
+			t.Errorf("%s: %.2f false alarms per 1,000, may be %.1f", typ, per, alarmsAtMost)
+		}
+	}
+	t.Logf("\n%s", &table)
 }
 
 // typeFloors are a little below what was reached: recall and precision.
