@@ -16,6 +16,7 @@ func (s *scan) flagged(flags uint32, start, end int) {
 	case flags&aged != 0:
 		s.nameBeforeAge(start)
 	case flags&asking != 0:
+		s.nameBeforeWho(start, end)
 		if s.mine(start) {
 			s.tops.part.asks++
 		}
@@ -97,22 +98,33 @@ func (s *scan) nameBeforeAge(start int) {
 	}
 	for _, link := range []string{" is a", " is an", ", who is", ", a", ", an", ", aged", ", age", " is", " (", ","} {
 		if i > len(link) && string(b[i-len(link):i]) == link {
-			s.nameEnding(i - len(link))
+			s.nameEnding(i-len(link), "age behind")
 			return
 		}
 	}
 }
 
+// nameBeforeWho reports the name of "Qarth Vuzz, who is allergic".
+func (s *scan) nameBeforeWho(start, end int) {
+	if b := s.b; end-start == 3 && low(b[start]) == 'w' && low(b[start+2]) == 'o' && start > 2 && b[start-1] == ' ' && b[start-2] == ',' {
+		s.nameEnding(start-2, "who behind")
+	}
+}
+
 // nameEnding reports a name of two to four capitalised words that ends at end,
 // unless one was found there already.
-func (s *scan) nameEnding(end int) {
+func (s *scan) nameEnding(end int, why string) {
 	from, n := end, 0
 	for i := end; n < 4; n++ {
 		j := i
 		for j > 0 && (class[s.b[j-1]] == letter || s.b[j-1] == '-' || s.b[j-1] == '\'') {
 			j--
 		}
-		if j == i || !isUpper(s.b[j]) || s.words.flags(s.b, j, i)&(common|ordinary|provider) != 0 {
+		flags := s.words.flags(s.b, j, i)
+		if flags&surname != 0 {
+			flags &^= ordinary | street
+		}
+		if j == i || !isUpper(s.b[j]) || flags&(common|ordinary|provider) != 0 {
 			break
 		}
 		if from = j; j == 0 || s.b[j-1] != ' ' {
@@ -122,7 +134,7 @@ func (s *scan) nameEnding(end int) {
 		i = j - 1
 	}
 	if n >= 2 && from >= s.nameEnd {
-		s.nameFound(from, end, "age behind", 4)
+		s.nameFound(from, end, why, 4)
 	}
 }
 
@@ -177,7 +189,7 @@ func (s *scan) nameRun(i int, stop uint32) (end, n int) {
 		case flags&particle != 0 && n < 3:
 		case !isUpper(s.b[i]) && s.b[i] < 0x80, flags&(title|provider) != 0:
 			return end, n
-		case flags&stop != 0, flags&(ordinary|surname) == ordinary && stop != 0:
+		case flags&stop != 0 && (flags&surname == 0 || flags&stop != street), flags&(ordinary|surname) == ordinary && stop != 0:
 			return end, n
 		default:
 			end = j
