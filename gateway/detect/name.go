@@ -1,6 +1,10 @@
 package detect
 
-import "gatepost/gateway"
+import (
+	"bytes"
+
+	"gatepost/gateway"
+)
 
 // flagged handles a word that may begin a name, a date, an address or a
 // secret, or that speaks to the reader.
@@ -12,7 +16,9 @@ func (s *scan) flagged(flags uint32, start, end int) {
 		s.lastPron = s.wordNo
 		s.owned(start, s.wordNo)
 	case flags&speaker != 0:
-		s.tops.part.spoke = s.wordNo
+		if !s.numeral(start, end) {
+			s.tops.part.spoke = s.wordNo
+		}
 	case flags&aged != 0:
 		s.nameBeforeAge(start)
 	case flags&asking != 0:
@@ -102,6 +108,24 @@ func (s *scan) nameBeforeAge(start int) {
 			return
 		}
 	}
+}
+
+// numeral reports whether the "I" at [start, end) is a number or an initial, as in
+// "type I", "I.V." and "I 131".
+func (s *scan) numeral(start, end int) bool {
+	b := s.b
+	if end-start > 1 {
+		return false
+	}
+	if b[end] == '.' || b[end] == ' ' && class[b[end+1]] == digit {
+		return true
+	}
+	for _, before := range []string{"type ", "stage ", "class ", "grade ", "phase ", "factor "} {
+		if n := len(before); start >= n && bytes.EqualFold(b[start-n:start], []byte(before)) {
+			return true
+		}
+	}
+	return false
 }
 
 // nameBeforeWho reports the name of "Qarth Vuzz, who is allergic".

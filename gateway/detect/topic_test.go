@@ -78,6 +78,7 @@ func TestQuestionsAboutNobody(t *testing.T) {
 		"A 30-year-old G2P1 at 34 weeks of gestation presents with headache and visual changes. She has proteinuria. " +
 			strings.Repeat("Her laboratory studies are pending and the examination shows brisk reflexes and mild edema of the legs. ", 8) +
 			"Which of the following is the most appropriate next step?",
+		"How is a type I fracture of the radius treated, and which I.V. antibiotics help?",
 		"Does the vaccine against influenza protect against pneumonia?",
 		"What is the difference between ulcerative colitis and Crohn's disease?",
 		"A patient with asthma uses albuterol daily. Should inhaled fluticasone be added?",
