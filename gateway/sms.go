@@ -126,6 +126,7 @@ type TLV struct {
 
 // Tags of SMPP v3.4 section 5.3.2 that more than the codec knows.
 const (
+	TagUserReference      = 0x0204 // user_message_reference
 	TagSourcePort         = 0x020A
 	TagDestPort           = 0x020B
 	TagSARRef             = 0x020C
@@ -239,6 +240,18 @@ type AcceptedPart struct {
 	ID         MessageID // message_id of the submit_sm_resp
 	Registered byte      `json:",omitempty"`
 	At         time.Time
+	// Reference is the application's own (user_message_reference, SMPP v3.4
+	// section 5.3.2.17): 2 octets, nil where it gave none.
+	Reference []byte `json:",omitempty"`
+}
+
+// Accepted is the part that a segment was acknowledged as.
+func (s *Segment) Accepted(id MessageID, at time.Time) AcceptedPart {
+	p := AcceptedPart{ID: id, Registered: s.Registered, At: at}
+	if v, ok := s.TLV(TagUserReference); ok && len(v) == 2 {
+		p.Reference = v
+	}
+	return p
 }
 
 // SegmentResult is what became of one segment at the carrier.
@@ -284,6 +297,7 @@ type Receipt struct {
 	Submitted time.Time
 	Done      time.Time
 	Network   []byte `json:",omitempty"` // network_error_code, as it came
+	Reference []byte `json:",omitempty"` // user_message_reference of the submission, when written
 	// Intermediate says that it is no final receipt (esm_class, section 5.2.12).
 	Intermediate bool `json:",omitempty"`
 }

@@ -158,7 +158,7 @@ func (in *submitted) takePartOnce(ctx context.Context, key, packed, hash []byte)
 			return id, err
 		}
 	}
-	given := gateway.AcceptedPart{ID: id, Registered: in.segment.Registered, At: in.now}
+	given := in.segment.Accepted(id, in.now)
 	if !again && !x.anyAgain() && x.whole(in.place.Total, 1) {
 		return id, in.assemble(ctx, x, in.place.Seq, hash, given)
 	}

@@ -231,6 +231,7 @@ func receiptOf(m *gateway.Message, e *gateway.Envelope, p gateway.AcceptedPart, 
 	return &gateway.Receipt{
 		ID: gateway.Sensitive(p.ID.String()), Source: m.Ends.Source, Dest: destOf(m, e), State: r.State, Error: r.Error,
 		Submitted: p.At, Done: r.Done, Network: r.Network, Intermediate: r.Intermediate,
+		Reference: p.Reference,
 	}
 }
 

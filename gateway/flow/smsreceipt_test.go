@@ -136,6 +136,51 @@ func TestReceiptAsTheApplicationKnowsIt(t *testing.T) {
 	})
 }
 
+// TestReceiptHoldsTheReference that the application gave the message or the part:
+// of the carrier's receipts, of those of a notice, and of our own.
+func TestReceiptHoldsTheReference(t *testing.T) {
+	for name, c := range map[string]struct {
+		words, to string
+		leave     int // parts that are not submitted
+		want      string
+	}{
+		"whole":        {words: "see you", to: phonePass, want: "0001"},
+		"in parts":     {words: longWords, to: phonePass, want: "0001 0002 0003"},
+		"notice":       {words: secretBody, to: phoneSecure, want: "0001"},
+		"part missing": {words: longWords, to: phonePass, leave: 1, want: "0001 0002"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, kv := newWorld(t), emptyStore()
+			w.must(t, kv, func(ctx context.Context, f *Flow) error {
+				segments := asked(t, c.words, c.to)
+				segments = segments[:len(segments)-c.leave]
+				for i := range segments {
+					segments[i].TLVs = append(segments[i].TLVs, gateway.TLV{Tag: gateway.TagUserReference, Value: []byte{0, byte(i + 1)}})
+				}
+				if _, err := submitAll(ctx, f, segments); err != nil {
+					return err
+				}
+				deliverAll(ctx, f, 5*time.Minute)
+				f.agendaOnce(ctx)
+				for i := range w.smsc.to(c.to) {
+					if err := f.ReceiptSMS(ctx, gateway.Receipt{ID: gateway.Sensitive(fmt.Sprintf("%08X", i+1)), State: gateway.StateSent, Dest: destination(c.to)}); err != nil {
+						return err
+					}
+				}
+				all, err := f.Deliveries(ctx, "esme1", "", 10)
+				var got []string
+				for _, d := range all {
+					got = append(got, fmt.Sprintf("%x", d.Receipt.Reference))
+				}
+				if strings.Join(got, " ") != c.want {
+					t.Errorf("receipts with %q, want %s", got, c.want)
+				}
+				return err
+			})
+		})
+	}
+}
+
 // A receipt that is faster than the answer to its message waits for it,
 // whichever way it is spelled, however often it comes.
 func TestReceiptBeforeTheAnswer(t *testing.T) {

@@ -77,7 +77,8 @@ func (f *Flow) replacing(ctx context.Context, old *foundShort, s gateway.Segment
 	if len(in.to) == 0 {
 		return nil, refused[0].Fault
 	}
-	part := gateway.AcceptedPart{ID: old.id, Registered: s.Registered, At: ends.Parts[0].At}
+	part := ends.Parts[0]
+	part.ID, part.Registered = old.id, s.Registered
 	x, err := in.text(ctx, []gateway.Segment{s}, []gateway.AcceptedPart{part})
 	if err != nil {
 		return nil, err

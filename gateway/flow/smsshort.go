@@ -105,6 +105,7 @@ func (f *Flow) stagePartReceipt(ctx context.Context, b *store.Batch, account str
 	}
 	return f.stageDelivery(b, account, gateway.Delivery{Receipt: &gateway.Receipt{
 		ID: gateway.Sensitive(p.ID.String()), Source: ends.Source, Dest: ends.Dest, State: state, Error: errcode, Submitted: p.At, Done: ended.Done,
+		Reference: p.Reference,
 	}})
 }
 

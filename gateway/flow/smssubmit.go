@@ -213,7 +213,7 @@ func (in *submitted) text(ctx context.Context, segments []gateway.Segment, parts
 		})
 	}
 	if len(parts) == 0 {
-		given := []gateway.AcceptedPart{{ID: x.id(), Registered: segments[0].Registered, At: in.now}}
+		given := []gateway.AcceptedPart{segments[0].Accepted(x.id(), in.now)}
 		for _, a := range x.arrivals {
 			a.sms.ends.Parts = given
 		}

@@ -48,6 +48,9 @@ func (Texts) ComposeReceipt(r gateway.Receipt) gateway.Segment {
 	if len(r.Network) > 0 {
 		s.TLVs = append(s.TLVs, gateway.TLV{Tag: gateway.TagNetworkErrorCode, Value: r.Network})
 	}
+	if len(r.Reference) > 0 { // section 4.6.1
+		s.TLVs = append(s.TLVs, gateway.TLV{Tag: gateway.TagUserReference, Value: r.Reference})
+	}
 	return s
 }
 

@@ -115,12 +115,12 @@ func TestNoReceipt(t *testing.T) {
 func TestComposedReceipt(t *testing.T) {
 	at := time.Date(2026, 11, 22, 23, 59, 30, 0, time.FixedZone("", 3600))
 	s := Texts{}.ComposeReceipt(gateway.Receipt{ID: "a_b@1", Submitted: at, Done: at.Add(time.Minute), State: gateway.StateSent,
-		Error: "12345", Network: []byte{3, 0, 7}})
+		Error: "12345", Network: []byte{3, 0, 7}, Reference: []byte{1, 9}})
 	want := "id:a_b@1 sub:001 dlvrd:001 submit date:2611222259 done date:2611222300 stat:DELIVRD err:345 text:"
 	if string(s.Short) != want || s.ESMClass != 0x04 || s.DataCoding != 0 {
 		t.Errorf("%q, esm_class %x", s.Short, s.ESMClass)
 	}
-	for tag, want := range map[uint16]string{gateway.TagReceiptedMessageID: "a_b@1\x00", gateway.TagMessageState: "\x02", gateway.TagNetworkErrorCode: "\x03\x00\x07"} {
+	for tag, want := range map[uint16]string{gateway.TagReceiptedMessageID: "a_b@1\x00", gateway.TagMessageState: "\x02", gateway.TagNetworkErrorCode: "\x03\x00\x07", gateway.TagUserReference: "\x01\x09"} {
 		if v, ok := s.TLV(tag); !ok || string(v) != want {
 			t.Errorf("parameter %x is %x", tag, v)
 		}
