@@ -156,6 +156,9 @@ type Envelope struct {
 	// Turn says that it was written to a capability: it leaves secured or not at
 	// all, but to a telephone in a conversation that nothing has secured.
 	Turn bool `json:",omitempty"`
+	// Line is what a turn to a telephone leaves from: the one that the telephone
+	// wrote to. Zero: that of the message, else Gatepost's own.
+	Line Line `json:",omitzero"`
 
 	More     []LinkID    `json:",omitempty"` // links beside Link, newest last: those of reminders
 	Recalled time.Time   `json:",omitzero"`  // locked since: the sender took it back

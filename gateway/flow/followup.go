@@ -162,7 +162,7 @@ func (f *Flow) followOnce(ctx context.Context, b *store.Batch, u *unread, step f
 	shut, err := f.shutOut(ctx, &u.envelope)
 	if err == nil && !shut && u.envelope.Recipient.IsPhone() {
 		var allowed bool
-		allowed, err = f.smsAllowed(ctx, b, f.lineFrom(u.message), u.envelope.Recipient)
+		allowed, err = f.smsAllowed(ctx, b, f.lineFrom(u.message, &u.envelope), u.envelope.Recipient)
 		shut = !allowed
 	}
 	if err != nil {

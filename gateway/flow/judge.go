@@ -106,7 +106,7 @@ func (j *judgement) forRecipient(ctx context.Context, e *gateway.Envelope) (gate
 		return gateway.Verdict{}, err
 	}
 	if j.arrival.policy.counts && e.Recipient.IsPhone() {
-		r.SentToday, err = f.consents.SentSince(ctx, j.arrival.line(), e.Recipient, j.arrival.now.Add(-sentFor))
+		r.SentToday, err = f.consents.SentSince(ctx, j.arrival.line(e), e.Recipient, j.arrival.now.Add(-sentFor))
 		if err != nil {
 			return gateway.Verdict{}, fmt.Errorf("counting messages: %w", err)
 		}

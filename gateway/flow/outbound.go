@@ -164,8 +164,7 @@ type arrival struct {
 	passed       []passed             // the messages of ours that this one may be
 	back         map[string]bool      // recipients whose one return is used up by this mail
 
-	sms      *shortMessage // nil for a mail
-	turnLine gateway.Line  // of ours, that a conversation with a telephone goes over
+	sms *shortMessage // nil for a mail
 
 	in      *incoming               // what it brings to a conversation; nil when it belongs to none
 	auth    *gateway.Authentication // nil: it was not asked for
@@ -360,7 +359,7 @@ func (a *arrival) build(ctx context.Context) (*store.Batch, *gateway.Message, er
 			return nil, nil, err
 		}
 		if a.policy.counts && e.Recipient.IsPhone() && e.State != gateway.Refused {
-			f.consents.StageSent(b, a.line(), e.Recipient, m.ID, a.now)
+			f.consents.StageSent(b, a.line(e), e.Recipient, m.ID, a.now)
 		}
 		if err := a.stageBridged(ctx, b, m, e); err != nil {
 			return nil, nil, err
@@ -416,8 +415,6 @@ func (a *arrival) message() (*gateway.Message, error) {
 	}
 	if m.Authentication = a.auth; a.sms != nil {
 		m.Channel, m.From, m.Ends = gateway.SMS, a.sub.From, &a.sms.ends
-	} else if !a.turnLine.IsZero() {
-		m.Ends = &gateway.Ends{Source: a.turnLine}
 	}
 	if !a.keepsBody() {
 		m.Body.Blob = ""

@@ -94,7 +94,7 @@ func (f *Flow) writeNotice(b *store.Batch, s securing, link gateway.Link, secret
 	set, m := f.set(), s.message
 	if e.Recipient.IsPhone() {
 		n.sender = e.Sender
-		n.raw, err = f.shortNotice(s, link, secret, language)
+		n.raw, err = f.shortNotice(s, e, link, secret, language)
 		return n, err
 	}
 	replyTo, err := f.replyAddress(b, thread.Capability{Thread: m.Thread, Envelope: e.ID, Person: e.Person, Staff: m.From})

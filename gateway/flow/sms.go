@@ -79,20 +79,23 @@ func (s *SMSSettings) sender() gateway.Line {
 }
 
 // line is where what the arrival sends to a telephone comes from.
-func (a *arrival) line() gateway.Line {
-	if a.sms != nil {
+func (a *arrival) line(e *gateway.Envelope) gateway.Line {
+	switch {
+	case a.sms != nil:
 		return a.sms.ends.Source
-	}
-	if !a.turnLine.IsZero() {
-		return a.turnLine
+	case !e.Line.IsZero():
+		return e.Line
 	}
 	return a.set.SMS.sender()
 }
 
-// lineFrom is the line of ours that a message to a telephone leaves from.
-func (f *Flow) lineFrom(m *gateway.Message) gateway.Line {
-	if m.Ends != nil && !m.Ends.Source.IsZero() {
+// lineFrom is the line of ours that an envelope to a telephone leaves from.
+func (f *Flow) lineFrom(m *gateway.Message, e *gateway.Envelope) gateway.Line {
+	switch {
+	case m.Ends != nil && !m.Ends.Source.IsZero():
 		return m.Ends.Source
+	case !e.Line.IsZero():
+		return e.Line
 	}
 	return f.set().SMS.sender()
 }

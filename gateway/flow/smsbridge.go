@@ -130,7 +130,7 @@ func (f *Flow) bridged(raw []byte, m *gateway.Message, e *gateway.Envelope) ([]g
 	if err != nil {
 		return nil, err
 	}
-	like := f.likeOf(m, e.Recipient)
+	like := f.likeOf(m, e)
 	if like.Source.IsZero() {
 		return nil, errors.New("no line for short messages is configured")
 	}
@@ -210,7 +210,7 @@ func (a *arrival) stageBridged(ctx context.Context, b *store.Batch, m *gateway.M
 	if a.sms != nil || !e.Recipient.IsPhone() || e.State == gateway.Refused {
 		return nil
 	}
-	line := a.line()
+	line := a.line(e)
 	old, err := a.flow.dialog(ctx, e.Person, line)
 	if err != nil {
 		return err
@@ -224,7 +224,7 @@ func (f *Flow) releasedPhone(ctx context.Context, b *store.Batch, m *gateway.Mes
 	if !after.Recipient.IsPhone() {
 		return nil
 	}
-	allowed, err := f.smsAllowed(ctx, b, f.lineFrom(m), after.Recipient)
+	allowed, err := f.smsAllowed(ctx, b, f.lineFrom(m, after), after.Recipient)
 	switch {
 	case err != nil:
 		return err

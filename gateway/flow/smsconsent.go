@@ -19,7 +19,7 @@ func (a *arrival) stopped(ctx context.Context, e *gateway.Envelope) (bool, error
 	if !e.Recipient.IsPhone() {
 		return false, nil
 	}
-	allowed, err := a.flow.smsAllowed(ctx, &a.once, a.line(), e.Recipient)
+	allowed, err := a.flow.smsAllowed(ctx, &a.once, a.line(e), e.Recipient)
 	if err != nil || allowed {
 		return false, err
 	}
@@ -143,7 +143,7 @@ func (f *Flow) purgeOne(ctx context.Context, t task, e *gateway.Envelope) error 
 	if m.Ends != nil && m.Ends.Asked {
 		return nil
 	}
-	if state, err := f.consents.Check(ctx, f.lineFrom(m), t.Address); err != nil || state.Allows() {
+	if state, err := f.consents.Check(ctx, f.lineFrom(m, e), t.Address); err != nil || state.Allows() {
 		return err
 	}
 	err = f.intercept(ctx, e.ID, func() error {

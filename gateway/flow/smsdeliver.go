@@ -78,7 +78,7 @@ func (f *Flow) wanted(ctx context.Context, m *gateway.Message, e *gateway.Envelo
 	if m.Ends != nil && m.Ends.Asked {
 		return true, nil
 	}
-	state, err := f.consents.Check(ctx, f.lineFrom(m), e.Recipient)
+	state, err := f.consents.Check(ctx, f.lineFrom(m, e), e.Recipient)
 	return state.Allows(), err
 }
 

@@ -13,8 +13,8 @@ import (
 
 // shortNotice writes the short message that leaves to a telephone instead of a
 // secured message, from the line that the original would have come from.
-func (f *Flow) shortNotice(s securing, link gateway.Link, secret gateway.LinkSecret, language string) ([]byte, error) {
-	like := f.likeOf(s.message, link.Recipient)
+func (f *Flow) shortNotice(s securing, e *gateway.Envelope, link gateway.Link, secret gateway.LinkSecret, language string) ([]byte, error) {
+	like := f.likeOf(s.message, e)
 	if s.like != nil {
 		like.Validity, like.Priority = s.like.Validity, s.like.Priority
 	}
@@ -36,17 +36,15 @@ func (f *Flow) composeShortNotice(kind gateway.NoticeKind, like gateway.Segment,
 	return f.composeShort(like, text)
 }
 
-// likeOf is what a short message of ours about m has in common with m.
-func (f *Flow) likeOf(m *gateway.Message, to gateway.Address) gateway.Segment {
+// likeOf is what a short message of ours about an envelope of m has in common
+// with m.
+func (f *Flow) likeOf(m *gateway.Message, e *gateway.Envelope) gateway.Segment {
 	if m.Ends == nil {
-		like := f.likeOurs(f.set().SMS.sender(), to)
+		like := f.likeOurs(f.lineFrom(m, e), e.Recipient)
 		like.Registered = 1 // whoever wrote the mail hears when it does not arrive
 		return like
 	}
 	like := gateway.Segment{ServiceType: m.Ends.ServiceType, Source: m.Ends.Source, Dest: m.Ends.Dest}
-	if like.Dest.IsZero() { // of a mail
-		like.Dest, like.Registered = f.likeOurs(like.Source, to).Dest, 1
-	}
 	for _, p := range m.Ends.Parts {
 		if p.Registered != 0 {
 			like.Registered |= 1 | p.Registered&registeredIntermediate // the application is told what became of the notice
@@ -130,7 +128,7 @@ func (f *Flow) stageShortOwn(ctx context.Context, b *store.Batch, like gateway.S
 
 // stageShortReminder stages the short message that a secured one still waits.
 func (f *Flow) stageShortReminder(ctx context.Context, b *store.Batch, u *unread, step followStep, secret gateway.LinkSecret, fresh bool, language string) error {
-	like := f.likeOf(u.message, u.envelope.Recipient)
+	like := f.likeOf(u.message, &u.envelope)
 	like.Registered = 0 // no application knows of it
 	var url gateway.Sensitive
 	if fresh {

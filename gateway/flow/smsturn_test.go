@@ -45,6 +45,40 @@ func TestStaffAnswersByMail(t *testing.T) {
 	w.sound(t, kv)
 }
 
+// TestStaffAnswersTwoTelephones: a mail to two telephones leaves to each from the
+// line that goes with it: the one that it wrote to, Gatepost's own where it
+// wrote to none.
+func TestStaffAnswersTwoTelephones(t *testing.T) {
+	w, kv := newWorld(t), storetest.NewMemory()
+	mail, _ := w.hears(t, kv, "May I come?", phonePass, "CLINIC")
+	first, err := capabilityOf(mail)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := func(id string, second gateway.Address) {
+		t.Helper()
+		w.smsc.forget()
+		s := submissionTo(second.Wire(), first.Wire())
+		s.From = gateway.MustAddress("desk@clinic.example")
+		w.acceptInto(t, kv, s, "From: Desk <desk@clinic.example>\r\nTo: <"+second.Wire()+">, <"+first.Wire()+">\r\nSubject: Re: SMS\r\n"+
+			"Message-ID: <"+id+"@clinic.example>\r\nDate: Sat, 01 Jan 2000 00:00:00 +0000\r\n\r\nCome at 10.\r\n")
+		w.settle(t, kv)
+		for number, line := range map[string]string{phonePass: "CLINIC", "+15552000021": "+15550009999"} {
+			if got := w.smsc.to(number); len(got) != 1 || got[0].Source.Key() != line {
+				t.Errorf("%s: %s got %d segments, not one from %s", id, number, len(got), line)
+			}
+		}
+	}
+	to("invited", gateway.MustAddress(smsAddress("+15552000021")))
+	mail, _ = w.hears(t, kv, "We come, too", "+15552000021", "+15550009999")
+	second, err := capabilityOf(mail)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to("both", second)
+	w.sound(t, kv)
+}
+
 // TestStaffAnswersInSecuredConversation: what was secured once stays so.
 func TestStaffAnswersInSecuredConversation(t *testing.T) {
 	w, kv := newWorld(t), storetest.NewMemory()

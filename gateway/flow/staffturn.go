@@ -65,8 +65,8 @@ func (a *arrival) turnsToPhone(ctx context.Context, e *gateway.Envelope, c threa
 	if err != nil {
 		return false, err
 	}
-	if known && a.turnLine.IsZero() {
-		a.turnLine = line
+	if known {
+		e.Line = line
 	}
 	return a.stopped(ctx, e)
 }
