@@ -26,6 +26,7 @@ import (
 	"gatepost/gateway/audit"
 	"gatepost/gateway/consent"
 	"gatepost/gateway/mailauth"
+	"gatepost/gateway/mailmsg"
 	"gatepost/gateway/people"
 	"gatepost/gateway/proof"
 	"gatepost/gateway/queue"
@@ -164,6 +165,7 @@ type Flow struct {
 	waiting  partLoads // parts of long texts
 	force    atomic.Pointer[inForce]
 	memory   *semaphore.Weighted
+	mails    *mailmsg.Reader
 	fresh    *fresh
 	bases    sync.Map // ids of verdict bases that are durable
 	agenda   *agenda
@@ -189,9 +191,13 @@ const afterAtOnce = 32
 // Settled waits for the work that follows settlements, when no more come.
 func (f *Flow) Settled() { _ = f.after.Wait() }
 
+// heavyAtOnce bounds the mails that are read at the same time and take much
+// memory for it: up to 200 MiB each.
+const heavyAtOnce = 2
+
 // New wires the journeys; the queue stands still until Run.
 func New(p Parts, s Settings, j *Judge) *Flow {
-	f := &Flow{Parts: p, memory: semaphore.NewWeighted(p.MemoryBytes), fresh: newFresh(freshBytes), agenda: newAgenda(), metrics: newMetrics(p.Metrics)}
+	f := &Flow{Parts: p, memory: semaphore.NewWeighted(p.MemoryBytes), mails: mailmsg.NewReader(heavyAtOnce), fresh: newFresh(freshBytes), agenda: newAgenda(), metrics: newMetrics(p.Metrics)}
 	f.opened.span = openedFor
 	f.turns.span, f.guesses.span, f.answers.span, f.words.span, f.newcomers.span = turnsFor, guessTime, answersTime, confirmTime, newcomerTime
 	f.outbox, f.receipts = newOutbox(), newReceiptMetrics(p.Metrics)

@@ -97,7 +97,7 @@ func (f *Flow) Accept(ctx context.Context, s gateway.Submission, body io.Reader)
 }
 
 func (f *Flow) accept(ctx context.Context, s gateway.Submission, t *taken) (gateway.MessageID, error) {
-	reading := mailmsg.Read(t.raw)
+	reading := f.mails.Read(t.raw)
 	set, judge := f.inForce()
 	s.Recipients = set.telephones(s.Recipients)
 	if err := f.admissible(s, t, reading); err != nil {

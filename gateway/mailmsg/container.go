@@ -94,7 +94,7 @@ func (r *reader) member(e entity, m document.Member) {
 	if len(m.Data) == 0 {
 		return
 	}
-	if e.inner >= maxInner || e.depth >= maxDepth {
+	if e.inner >= maxInner || e.depth >= maxDepth || r.text <= 0 {
 		r.unreadable(gateway.UnreadableLimit, path)
 		return
 	}

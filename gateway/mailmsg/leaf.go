@@ -144,6 +144,7 @@ func (r *reader) readable(e entity, data []byte, markup bool) {
 	if bytes.Contains(data, []byte("(This file must be converted with BinHex")) {
 		r.unreadable(gateway.UnreadableContainer, e.leaf())
 	}
+	data = r.cut(e, data, markup)
 	data = r.armoured(e, data)
 	r.texts(e, data, declared || !plain && (markup || e.named(".htm", ".html", ".xhtml", ".svg")))
 	if plain && e.named(".htm", ".html") {
@@ -154,6 +155,21 @@ func (r *reader) readable(e entity, data []byte, markup bool) {
 	if e.named(".eml", ".mht", ".mhtml", ".mbox", ".mbx") || e.attached && looksMessage(data) {
 		r.saved(e, data)
 	}
+}
+
+// cut leaves out the end of a text that is longer than what may still be handed
+// on, were it two octets a letter, or somewhat more marks than text: it is not
+// worth decoding.
+func (r *reader) cut(e entity, data []byte, markup bool) []byte {
+	longest := 2*r.text + 64<<10
+	if markup || e.media.Value == "text/html" || e.named(".htm", ".html", ".xhtml", ".svg") {
+		longest = r.text + 2<<20
+	}
+	if len(data) <= longest {
+		return data
+	}
+	r.unreadable(gateway.UnreadableLimit, e.leaf())
+	return bytes.Clone(data[:longest]) // so that the rest need not be kept
 }
 
 // saved reads a mail that was saved as a file, or a folder of them in the form

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 
+	"gatepost/gateway"
 	"gatepost/gateway/mailmsg/internal/header"
 )
 
@@ -43,6 +44,10 @@ func (r *reader) lost(e entity, phrase string) {
 	r.leaf(e)
 }
 
+// maxDelimiters bounds the lines of one boundary: those that end a multipart
+// announce no part.
+const maxDelimiters = 4 * maxParts
+
 // delimiter is a line of a multipart that separates parts.
 type delimiter struct {
 	from, to int // the line, its end included
@@ -60,6 +65,10 @@ func (r *reader) multipart(e entity, boundary string) {
 	if len(list) == 0 {
 		r.lost(e, uncertainLost)
 		return
+	}
+	if len(list) > maxDelimiters {
+		r.note(uncertainParts)
+		r.unreadable(gateway.UnreadableLimit, e.path)
 	}
 	r.between(e, e.lo, list[0].from)
 	digest := e.media.Value == "multipart/digest"
@@ -112,6 +121,9 @@ func (r *reader) between(e entity, lo, hi int) {
 func (s *source) delimiters(lo, hi int, boundary string) []delimiter {
 	var list []delimiter
 	for _, at := range s.within(lo, hi) {
+		if len(list) > maxDelimiters {
+			break
+		}
 		if at+2+len(boundary) > hi || string(s.raw[at+2:at+2+len(boundary)]) != boundary {
 			continue
 		}

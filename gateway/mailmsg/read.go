@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"gatepost/gateway"
@@ -47,12 +48,41 @@ const (
 
 // Read reads a canonical message. It never fails: doubts stand in Uncertain,
 // content without text in Unreadable. raw is not kept.
-func Read(raw []byte) *gateway.Reading {
+func Read(raw []byte) *gateway.Reading { return new(Reader).Read(raw) }
+
+// Reader reads messages, of which only some at a time may be heavy: a hostile
+// one takes up to 200 MiB for a second, and many can come at once. The zero
+// Reader has no such limit. It is safe for concurrent use.
+type Reader struct {
+	heavy chan struct{} // a place for each heavy reading; nil without a limit
+}
+
+// NewReader returns a Reader with atOnce heavy readings at the same time; the
+// others wait.
+func NewReader(atOnce int) *Reader { return &Reader{heavy: make(chan struct{}, atOnce)} }
+
+// heavyFrom is the size in octets from which any message is heavy.
+const heavyFrom = 4 << 20
+
+// Read is the function Read, which waits for a place before it gets heavy.
+func (q *Reader) Read(raw []byte) *gateway.Reading {
+	place := func() {}
+	leave := func() {}
+	if q.heavy != nil {
+		place = sync.OnceFunc(func() {
+			q.heavy <- struct{}{}
+			leave = func() { <-q.heavy }
+		})
+	}
+	defer func() { leave() }()
+	if len(raw) > heavyFrom {
+		place()
+	}
 	r := &reader{
 		out:    &gateway.Reading{Channel: gateway.Email},
 		text:   maxText,
 		walk:   maxWalk*len(raw) + 1<<20,
-		budget: document.NewBudget(),
+		budget: document.NewBudget(place),
 	}
 	r.safely(raw)
 	if r.image && !r.own {

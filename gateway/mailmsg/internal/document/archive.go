@@ -14,7 +14,9 @@ import (
 // Limits of all documents of one message together.
 const (
 	maxMembers = 1000
-	maxInflate = 64 << 20
+	maxInflate = 40 << 20
+	maxMember  = 24 << 20 // of it by one member
+	maxAgain   = 16 << 20
 	// A member that grew more than a hundredfold, beyond a size that office
 	// documents reach by themselves, is a bomb.
 	maxRatio  = 100
@@ -25,10 +27,20 @@ const (
 type Budget struct {
 	members int
 	inflate int64
+	again   int64 // octets of text that may stand in more places than one
+	heavy   func()
 }
 
-// NewBudget returns the budget of one message: 1,000 members, 64 MiB inflated.
-func NewBudget() *Budget { return &Budget{members: maxMembers, inflate: maxInflate} }
+// NewBudget returns the budget of one message: 1,000 members, 40 MiB inflated, of
+// which one member may take 24, and 16 MiB of text that is repeated by reference. heavy is called before more
+// than a little memory is used, maybe often.
+func NewBudget(heavy func()) *Budget {
+	return &Budget{members: maxMembers, inflate: maxInflate, again: maxAgain, heavy: heavy}
+}
+
+// light is what all documents of one message may inflate to, and what one may
+// have in octets, before reading it counts as heavy.
+const light = 1 << 20
 
 // Trouble is why octets could not be read, or not all of them.
 type Trouble uint8
@@ -57,16 +69,55 @@ func (b *Budget) member() bool {
 
 // read reads r to its end within the budget. packed is the compressed size.
 func (b *Budget) read(r io.Reader, packed int64) ([]byte, Trouble) {
-	limit := min(b.inflate, max(packed*maxRatio, freeRatio))
-	data, err := io.ReadAll(io.LimitReader(r, limit+1))
+	limit := max(0, min(b.inflate, maxMember, max(packed*maxRatio, freeRatio)))
+	data, err := b.readUpTo(r, limit)
 	b.inflate -= int64(len(data))
 	switch {
-	case int64(len(data)) > limit:
-		return data[:limit], TooMuch
+	case errors.Is(err, errMore):
+		return data, TooMuch
 	case err != nil:
 		return data, Damaged
 	}
 	return data, Fine
+}
+
+var errMore = errors.New("more than the limit")
+
+// readUpTo reads at most limit octets; errMore says that there are more. Unlike
+// io.ReadAll it does not hold a large result twice.
+func (b *Budget) readUpTo(r io.Reader, limit int64) ([]byte, error) {
+	data := make([]byte, 0, min(limit, 4<<10))
+	for {
+		if int64(len(data)) == limit {
+			var one [1]byte
+			switch n, err := io.ReadFull(r, one[:]); {
+			case n > 0:
+				return data, errMore
+			case errors.Is(err, io.EOF):
+				return data, nil
+			default:
+				return data, err
+			}
+		}
+		if len(data) == cap(data) {
+			if maxInflate-b.inflate+int64(len(data)) > light {
+				b.heavy()
+			}
+			more := max(int64(cap(data))*2, 4<<10)
+			if more > limit/2 {
+				more = limit // no second large copy
+			}
+			data = append(make([]byte, 0, more), data...)
+		}
+		n, err := r.Read(data[len(data):cap(data)])
+		data = data[:len(data)+n]
+		switch {
+		case errors.Is(err, io.EOF):
+			return data, nil
+		case err != nil:
+			return data, err
+		}
+	}
 }
 
 // Gunzip inflates a gzip file, all its streams.

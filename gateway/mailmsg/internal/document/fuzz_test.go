@@ -16,7 +16,7 @@ func FuzzDocument(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		total := 0
 		member := func(m document.Member) { total += len(m.Data) }
-		budget := document.NewBudget()
+		budget := document.NewBudget(func() {})
 		z := document.OpenZip(b)
 		z.Each(budget, member)
 		z.EachOffice(budget, func(_, s string) { total += len(s) }, member)

@@ -232,7 +232,7 @@ func (p *page) comment(body string) {
 	if p.comments >= maxComments || strings.IndexByte(body, '<') < 0 {
 		p.aside(html.UnescapeString(body))
 		if strings.IndexByte(body, '<') >= 0 {
-			p.aside(XML(body, nil))
+			p.aside(XML(body))
 		}
 		return
 	}

@@ -19,7 +19,10 @@ func (z *Zip) EachOffice(budget *Budget, text func(name, text string), other fun
 		o.trouble = t
 	}
 	for _, s := range o.sheets {
-		text(s.Name, strings.TrimSpace(XML(decodeXML(s.Data), o.shared)))
+		sheet, whole := sheetText(decodeXML(s.Data), o.shared, budget)
+		if text(s.Name, strings.TrimSpace(sheet)); !whole {
+			o.trouble = TooMuch
+		}
 	}
 	if z.Has("xl/workbook.bin") {
 		o.trouble = Unknown // a binary workbook: its cells are no XML
@@ -52,11 +55,11 @@ func (o *office) member(m Member) {
 	case name == "xl/sharedstrings.xml":
 		src := decodeXML(m.Data)
 		o.shared = sharedStrings(src)
-		o.text(m.Name, strings.TrimSpace(XML(src, nil)))
+		o.text(m.Name, strings.TrimSpace(XML(src)))
 	case strings.HasPrefix(name, "xl/worksheets/") && strings.HasSuffix(name, ".xml"):
 		o.sheets = append(o.sheets, m)
 	case strings.HasSuffix(name, ".xml"):
-		o.text(m.Name, strings.TrimSpace(XML(decodeXML(m.Data), nil)))
+		o.text(m.Name, strings.TrimSpace(XML(decodeXML(m.Data))))
 	default:
 		o.embedded(name, m)
 	}

@@ -5,7 +5,7 @@ import (
 	"compress/zlib"
 	"encoding/ascii85"
 	"encoding/hex"
-	"io"
+	"errors"
 	"strings"
 
 	"gatepost/gateway/mailmsg/internal/charset"
@@ -17,6 +17,8 @@ const (
 	maxPDFInflate = 8 << 20
 	maxPDFText    = 8 << 20
 	maxPDFStreams = 5_000
+	maxPDFValues  = 1_000_000 // of all objects
+	maxPDFGlyphs  = 500_000   // entries of the tables of all fonts
 	// More unknown glyphs than a fifth mean that a person reads what we cannot.
 	maxUnknownShare = 5
 	minUnknown      = 20
@@ -39,6 +41,8 @@ type pdf struct {
 	budget  *Budget
 	inflate int // octets that may still be inflated
 	streams int
+	kept    int // values
+	entries int // of the tables of fonts
 	objects map[int]*pdfObject
 	order   []int
 	fonts   map[int]*pdfFont
@@ -58,6 +62,9 @@ type pdf struct {
 func ReadPDF(b []byte, budget *Budget) Result {
 	if hasKey(b, "/Encrypt") {
 		return Result{Trouble: Encrypted}
+	}
+	if len(b) > light {
+		budget.heavy()
 	}
 	p := &pdf{budget: budget, inflate: maxPDFInflate, objects: map[int]*pdfObject{}, fonts: map[int]*pdfFont{}}
 	p.scan(b)
@@ -117,6 +124,9 @@ func (p *pdf) scan(b []byte) {
 		if !ok {
 			return
 		}
+		if !p.keep(&l) {
+			return
+		}
 		o := &pdfObject{value: v}
 		at = l.at
 		if d, isDict := v.(pdfDict); isDict {
@@ -129,6 +139,13 @@ func (p *pdf) scan(b []byte) {
 		p.put(num, o)
 	}
 	p.over = true
+}
+
+// keep charges the values that l read; false means that there are too many.
+func (p *pdf) keep(l *pdfLexer) bool {
+	p.kept += l.read
+	p.over = p.over || l.over || p.kept > maxPDFValues
+	return !p.over
 }
 
 // put keeps an object; a later one of the same number replaces an earlier one
@@ -222,6 +239,9 @@ func (p *pdf) unpack() {
 			}
 			inner := pdfLexer{b: data, at: from}
 			v, _ := inner.next(0)
+			if !p.keep(&inner) {
+				return
+			}
 			last = inner.at
 			p.put(int(n), &pdfObject{value: v})
 		}
@@ -288,11 +308,8 @@ func (p *pdf) inflated(b []byte) []byte {
 		return nil
 	}
 	limit := min(int64(p.inflate), p.budget.inflate)
-	data, _ := io.ReadAll(io.LimitReader(z, limit+1))
-	if int64(len(data)) > limit {
-		p.over = true
-		data = data[:limit]
-	}
+	data, err := p.budget.readUpTo(z, max(0, limit))
+	p.over = p.over || errors.Is(err, errMore)
 	p.inflate -= len(data)
 	p.budget.inflate -= int64(len(data))
 	return data

@@ -30,6 +30,14 @@ const (
 	maxWidths   = 70_000
 )
 
+// entry charges an entry of a font's tables: one line of a table can announce
+// 65,536 of them, and be repeated.
+func (p *pdf) entry() bool {
+	p.entries++
+	p.over = p.over || p.entries > maxPDFGlyphs
+	return p.entries <= maxPDFGlyphs
+}
+
 // font reads a font dictionary; without one the text is taken as Latin.
 func (p *pdf) font(v any) *pdfFont {
 	ref, isRef := v.(pdfRef)
@@ -44,7 +52,7 @@ func (p *pdf) font(v any) *pdfFont {
 		p.simpleFont(f, d)
 	}
 	if ref, ok := d["ToUnicode"].(pdfRef); ok && p.objects[int(ref)] != nil {
-		f.readCMap(p.decode(p.objects[int(ref)]))
+		f.readCMap(p, p.decode(p.objects[int(ref)]))
 	}
 	if isRef {
 		p.fonts[int(ref)] = f
@@ -98,7 +106,7 @@ func (f *pdfFont) cidWidths(p *pdf, list pdfArray) {
 		if i+2 >= len(list) {
 			return
 		}
-		for c := first; c <= last && len(f.widths) < maxWidths; c++ {
+		for c := first; c <= last && len(f.widths) < maxWidths && p.entry(); c++ {
 			f.setWidth(uint32(c), list[i+2])
 		}
 		i += 3
@@ -200,7 +208,7 @@ func (f *pdfFont) lookup(code uint32) (text string, known bool) {
 }
 
 // readCMap reads the mappings of a ToUnicode CMap (section 9.10.3).
-func (f *pdfFont) readCMap(b []byte) {
+func (f *pdfFont) readCMap(p *pdf, b []byte) {
 	f.unicode = map[uint32]string{}
 	l := pdfLexer{b: b}
 	var args pdfArray
@@ -222,11 +230,11 @@ func (f *pdfFont) readCMap(b []byte) {
 			}
 		case "endbfchar":
 			for i := 0; i+1 < len(args); i += 2 {
-				f.mapRange(args[i], args[i], args[i+1])
+				f.mapRange(p, args[i], args[i], args[i+1])
 			}
 		case "endbfrange":
 			for i := 0; i+2 < len(args); i += 3 {
-				f.mapRange(args[i], args[i+1], args[i+2])
+				f.mapRange(p, args[i], args[i+1], args[i+2])
 			}
 		}
 		args = args[:0]
@@ -235,7 +243,7 @@ func (f *pdfFont) readCMap(b []byte) {
 
 // mapRange maps the codes from lo to hi to dst and its successors, or to the
 // entries of a list.
-func (f *pdfFont) mapRange(lo, hi, dst any) {
+func (f *pdfFont) mapRange(p *pdf, lo, hi, dst any) {
 	from, ok1 := codeOf(lo)
 	to, ok2 := codeOf(hi)
 	if !ok1 || !ok2 {
@@ -244,7 +252,7 @@ func (f *pdfFont) mapRange(lo, hi, dst any) {
 	list, isList := dst.(pdfArray)
 	first, _ := dst.(pdfString)
 	units := utf16Units(first)
-	for c := from; c <= to && len(f.unicode) < maxMappings; c++ {
+	for c := from; c <= to && len(f.unicode) < maxMappings && p.entry(); c++ {
 		if isList {
 			if int(c-from) >= len(list) {
 				return

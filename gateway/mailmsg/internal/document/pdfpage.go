@@ -90,7 +90,7 @@ func (p *pdf) orphan(o *pdfObject) {
 func (p *pdf) data(o *pdfObject) {
 	head := bytes.TrimLeft(o.data[:min(len(o.data), 64)], "\r\n\t ")
 	if bytes.HasPrefix(head, []byte("<")) || p.xfa[o] {
-		p.write(XML(decodeXML(p.decode(o)), nil))
+		p.write(XML(decodeXML(p.decode(o))))
 	}
 }
 

@@ -18,11 +18,27 @@ type (
 // pdfLexer reads values (ISO 32000-1 section 7.3). It never goes back, so it
 // is linear; it ends at the end of its octets whatever is open.
 type pdfLexer struct {
-	b  []byte
-	at int
+	b    []byte
+	at   int
+	read int  // values
+	over bool // nested too deep or too long, and given up
 }
 
-const maxPDFDepth = 32
+const (
+	maxPDFDepth = 32
+	maxPDFList  = 200_000 // values of one array or dictionary
+)
+
+// add appends a value to a list. ok is false where the reading ends.
+func (l *pdfLexer) add(list pdfArray, v any) (pdfArray, bool) {
+	if len(list) >= maxPDFList {
+		l.giveUp()
+		return list, false
+	}
+	return fold(append(list, v)), true
+}
+
+func (l *pdfLexer) giveUp() { l.at, l.over = len(l.b), true }
 
 func pdfSpace(c byte) bool {
 	return c == ' ' || c == '\n' || c == '\r' || c == '\t' || c == '\f' || c == 0
@@ -53,9 +69,13 @@ func (l *pdfLexer) skip() {
 // next reads a value; ok is false at the end.
 func (l *pdfLexer) next(depth int) (v any, ok bool) {
 	l.skip()
+	if depth > maxPDFDepth {
+		l.giveUp()
+	}
 	if l.at >= len(l.b) {
 		return nil, false
 	}
+	l.read++
 	switch c := l.b[l.at]; c {
 	case '/':
 		l.at++
@@ -230,19 +250,20 @@ func hexValue(c byte) int {
 
 func (l *pdfLexer) array(depth int) pdfArray {
 	var list pdfArray
-	for depth <= maxPDFDepth {
+	for {
 		v, ok := l.next(depth)
 		if !ok || isWord(v, "]") {
-			break
+			return list
 		}
-		list = fold(append(list, v))
+		if list, ok = l.add(list, v); !ok {
+			return list
+		}
 	}
-	return list
 }
 
 func (l *pdfLexer) dict(depth int) pdfDict {
 	var list pdfArray
-	for depth <= maxPDFDepth {
+	for {
 		v, ok := l.next(depth)
 		if !ok || isWord(v, ">>") {
 			break
@@ -251,7 +272,9 @@ func (l *pdfLexer) dict(depth int) pdfDict {
 			l.at -= len(w)
 			break
 		}
-		list = fold(append(list, v))
+		if list, ok = l.add(list, v); !ok {
+			break
+		}
 	}
 	d := pdfDict{}
 	for i := 0; i+1 < len(list); i += 2 {

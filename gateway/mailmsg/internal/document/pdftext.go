@@ -75,6 +75,7 @@ func (p *pdf) draw(content []byte, res pdfDict) {
 			c.operands = append(c.operands, v)
 		}
 	}
+	p.over = p.over || l.over
 	p.write(c.out.String())
 }
 

@@ -13,12 +13,12 @@ const example = "\x2d\x00\x00\x00\x2b\x00\x00\x00\x4c\x5a\x46\x75\xf1\xc5\xc7\xa
 	"\x32\x0a\xf3\x20\x68\x65\x6c\x09\x00\x20\x62\x77\x05\xb0\x6c\x64\x7d\x0a\x80\x0f\xa0"
 
 func TestUnpackRTF(t *testing.T) {
-	out, trouble := document.UnpackRTF([]byte(example), document.NewBudget())
+	out, trouble := document.UnpackRTF([]byte(example), document.NewBudget(func() {}))
 	if string(out) != "{\\rtf1\\ansi\\ansicpg1252\\pard hello world}\r\n" || trouble != document.Fine {
 		t.Errorf("%q, %d", out, trouble)
 	}
 	for n := range len(example) {
-		if _, trouble := document.UnpackRTF([]byte(example[:n]), document.NewBudget()); trouble == document.Fine && n < len(example)-2 {
+		if _, trouble := document.UnpackRTF([]byte(example[:n]), document.NewBudget(func() {})); trouble == document.Fine && n < len(example)-2 {
 			t.Errorf("%d octets are enough", n)
 		}
 	}
@@ -45,7 +45,7 @@ func TestReadTNEF(t *testing.T) {
 		attribute(0x00069003, le32(len(props))+strings.Join(props, "")) +
 		attribute(0x00069002, "\x01\x00") + attribute(0x00018010, "a.txt\x00") + attribute(0x0006800f, "file a") +
 		attribute(0x00069002, "\x01\x00") + attribute(0x00069005, le32(2)+property(0x1f, 0x3707, "b\x00.\x00b\x00")+property(0x102, 0x3701, "file b"))
-	r := document.ReadTNEF([]byte(b), document.NewBudget())
+	r := document.ReadTNEF([]byte(b), document.NewBudget(func() {}))
 	for _, want := range []string{"old body\n", "a subject\n", "body\n", "hello world", "page", "vw\n", "b.b\n"} {
 		if !strings.Contains(r.Text, want) {
 			t.Errorf("%q is missing in %q", want, r.Text)
@@ -55,10 +55,10 @@ func TestReadTNEF(t *testing.T) {
 		t.Errorf("trouble %d, parts %q", r.Trouble, r.Parts)
 	}
 	for n := range len(b) { // cut anywhere, or with any octet changed, it ends
-		document.ReadTNEF([]byte(b[:n]), document.NewBudget())
-		document.ReadTNEF([]byte(b[:n]+"\xff"+b[n+1:]), document.NewBudget())
+		document.ReadTNEF([]byte(b[:n]), document.NewBudget(func() {}))
+		document.ReadTNEF([]byte(b[:n]+"\xff"+b[n+1:]), document.NewBudget(func() {}))
 	}
-	if r := document.ReadTNEF([]byte(b[:len(b)-3]), document.NewBudget()); r.Trouble != document.Damaged {
+	if r := document.ReadTNEF([]byte(b[:len(b)-3]), document.NewBudget(func() {})); r.Trouble != document.Damaged {
 		t.Errorf("cut: trouble %d", r.Trouble)
 	}
 }

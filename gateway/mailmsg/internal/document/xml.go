@@ -8,10 +8,22 @@ import (
 
 // XML takes the character data out of an XML document. Elements that end a
 // paragraph, a row or a cell in the office formats end a line or leave a tab;
-// all others join, because office programs split words at will. shared are
-// the strings that cells of a sheet name by number.
-func XML(src string, shared []string) string {
-	x := xmlText{shared: shared}
+// all others join, because office programs split words at will.
+func XML(src string) string {
+	var x xmlText
+	return x.read(src)
+}
+
+// sheetText is XML for a sheet whose cells name strings by number. A string may
+// stand in a million cells, so these are charged; whole is false when there
+// were more.
+func sheetText(src string, shared []string, budget *Budget) (text string, whole bool) {
+	x := xmlText{shared: shared, repeats: &budget.again}
+	text = x.read(src)
+	return text, budget.again >= 0
+}
+
+func (x *xmlText) read(src string) string {
 	for src != "" {
 		i := strings.IndexByte(src, '<')
 		if i < 0 {
@@ -62,12 +74,13 @@ func cutTag(src string) (tag, rest string) {
 }
 
 type xmlText struct {
-	out    strings.Builder
-	shared []string
-	number bool   // the cell's value is a number of a shared string
-	value  bool   // within the value of such a cell
-	amount string // that a cell of a sheet holds, whatever its format shows of it
-	cell   int    // where the text of the cell begins
+	out     strings.Builder
+	shared  []string
+	repeats *int64 // octets of shared strings that may still be written
+	number  bool   // the cell's value is a number of a shared string
+	value   bool   // within the value of such a cell
+	amount  string // that a cell of a sheet holds, whatever its format shows of it
+	cell    int    // where the text of the cell begins
 
 	aside  strings.Builder // texts of attributes, a line each
 	styles map[string]bool // of runs that are not shown (OpenDocument)
@@ -90,6 +103,16 @@ func (x *xmlText) write(text string) {
 	x.shown.WriteString(text)
 }
 
+// repeat writes a string that may stand in other cells, too.
+func (x *xmlText) repeat(s string) {
+	if *x.repeats >= 0 {
+		*x.repeats -= int64(len(s))
+	}
+	if *x.repeats >= 0 {
+		x.write(s)
+	}
+}
+
 // paragraph ends a paragraph.
 func (x *xmlText) paragraph() {
 	if x.split {
@@ -101,8 +124,8 @@ func (x *xmlText) paragraph() {
 
 func (x *xmlText) chars(run string) {
 	if x.value && x.number {
-		if n, err := strconv.Atoi(strings.TrimSpace(run)); err == nil && n >= 0 && n < len(x.shared) && x.out.Len() < maxInflate {
-			x.write(x.shared[n])
+		if n, err := strconv.Atoi(strings.TrimSpace(run)); err == nil && n >= 0 && n < len(x.shared) {
+			x.repeat(x.shared[n])
 		}
 		return
 	}
@@ -177,7 +200,7 @@ func sharedStrings(src string) []string {
 			break
 		}
 		item, rest, _ := strings.Cut(src[i:], "</si>")
-		list = append(list, strings.TrimSpace(XML(item, nil)))
+		list = append(list, strings.TrimSpace(XML(item)))
 		src = rest
 	}
 	return list

@@ -23,12 +23,22 @@ const (
 	localMagic  = "PK\x03\x04"
 	localHeader = 30
 	maxStray    = 64
+	// maxDirectory bounds the entries of directories, those of archives that are
+	// stored within included: each takes memory before any member is read.
+	maxDirectory = 20_000
 )
+
+// directoryEntries counts what may be entries of a directory.
+func directoryEntries(b []byte) int { return bytes.Count(b, []byte("PK\x01\x02")) }
 
 // OpenZip reads the directory of an archive. Without a usable directory the
 // local headers are what is left to read, and Trouble says Damaged.
 func OpenZip(b []byte) *Zip {
 	z := &Zip{raw: b}
+	if directoryEntries(b) > maxDirectory {
+		z.damage = TooMuch
+		return z
+	}
 	r, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
 	if err != nil {
 		z.damage = Damaged
