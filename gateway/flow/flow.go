@@ -213,6 +213,7 @@ func New(p Parts, s Settings, j *Judge) *Flow {
 
 // Configure replaces settings and policy at once.
 func (f *Flow) Configure(s Settings, j *Judge) {
+	f.metrics.watch(j.policy.Rules(), s.Mode)
 	f.force.Store(&inForce{&s, j})
 }
 

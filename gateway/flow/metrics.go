@@ -11,9 +11,9 @@ import (
 
 // metrics of the journeys. Labels come from closed sets.
 type metrics struct {
+	*ruleMetrics
 	messages  *prometheus.CounterVec
 	refusals  *prometheus.CounterVec
-	verdicts  *prometheus.CounterVec
 	attempts  *prometheus.CounterVec
 	places    *prometheus.CounterVec
 	accepting prometheus.Histogram
@@ -25,9 +25,10 @@ type metrics struct {
 func newMetrics(r prometheus.Registerer) *metrics {
 	seconds := []float64{.0001, .0003, .001, .003, .01, .03, .1, .3, 1, 3, 10, 30}
 	m := &metrics{
+		ruleMetrics: newRuleMetrics(r),
+
 		messages:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gatepost_flow_messages_total", Help: "Messages accepted."}, []string{"listener"}),
 		refusals:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gatepost_flow_refusals_total", Help: "Messages not accepted."}, []string{"class"}),
-		verdicts:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gatepost_flow_verdicts_total", Help: "What policy decided, by envelope; under mode observe it did not act."}, []string{"action", "mode"}),
 		attempts:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gatepost_flow_attempts_total", Help: "Settled attempts by the state they led to and whether TLS was verified."}, []string{"state", "tls"}),
 		places:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gatepost_flow_answers_total", Help: "Mails to conversations by where they were placed."}, []string{"place"}),
 		accepting: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "gatepost_flow_accept_duration_seconds", Help: "From the first octet of a message to its commit.", Buckets: seconds}),
@@ -35,7 +36,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		delays:    prometheus.NewHistogram(prometheus.HistogramOpts{Name: "gatepost_flow_delivery_delay_seconds", Help: "From acceptance to delivery, by envelope.", Buckets: []float64{.01, .1, 1, 10, 60, 600, 3600, 14400, 86400, 432000}}),
 		bytes:     prometheus.NewCounter(prometheus.CounterOpts{Name: "gatepost_flow_accepted_bytes_total", Help: "Octets of accepted messages."}),
 	}
-	r.MustRegister(m.messages, m.refusals, m.verdicts, m.attempts, m.places, m.accepting, m.judging, m.delays, m.bytes)
+	r.MustRegister(m.messages, m.refusals, m.attempts, m.places, m.accepting, m.judging, m.delays, m.bytes)
 	return m
 }
 
@@ -51,10 +52,6 @@ func (m *metrics) refused(f *gateway.Fault) {
 		class = "temporary"
 	}
 	m.refusals.WithLabelValues(class).Inc()
-}
-
-func (m *metrics) judged(v gateway.Verdict, mode gateway.Mode) {
-	m.verdicts.WithLabelValues(v.Action.String(), mode.String()).Inc()
 }
 
 func (m *metrics) placed(p thread.Place) { m.places.WithLabelValues(p.String()).Inc() }

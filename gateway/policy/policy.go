@@ -127,6 +127,9 @@ func (p *Policy) reach(slots []int, word string) bool {
 	})
 }
 
+// Rules lists the rules, as results of a message that none of them met.
+func (p *Policy) Rules() []gateway.RuleResult { return slices.Clone(p.blank) }
+
 // Files lists the files that the policy file names, with their digests.
 func (p *Policy) Files() []File { return slices.Clone(p.files) }
 
