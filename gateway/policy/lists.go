@@ -2,7 +2,6 @@ package policy
 
 import (
 	"fmt"
-	"path/filepath"
 	"regexp"
 	"regexp/syntax"
 	"slices"
@@ -67,38 +66,9 @@ func (d *document) readLists(n yamlast.Node) {
 			continue
 		}
 		for _, f := range d.mapping(e.value, "list "+e.key, []string{"file"}) {
-			d.lists[e.key] = newWordList(d.fileOf(f.value, "list "+e.key))
+			d.lists[e.key] = newWordList(d.fileOf(f.value, "list "+e.key, nil))
 		}
 	}
-}
-
-// fileOf reads the lines of the file that n names, relative to the policy
-// file. Empty lines and those that begin with # are left out.
-func (d *document) fileOf(n yamlast.Node, what string) []string {
-	name := d.text(n, what)
-	if name == "" {
-		return nil
-	}
-	if !filepath.IsAbs(name) {
-		name = filepath.Join(filepath.Dir(d.file), name)
-	}
-	if d.readFile == nil {
-		d.add(where(n), "%s: files cannot be read here", what)
-		return nil
-	}
-	raw, err := d.readFile(name)
-	if err != nil {
-		d.add(where(n), "%s: %v", what, err)
-		return nil
-	}
-	d.files = append(d.files, File{Name: name, Digest: digest(raw)})
-	lines := []string{}
-	for line := range strings.Lines(string(raw)) {
-		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
-			lines = append(lines, line)
-		}
-	}
-	return lines
 }
 
 // readDetectors reads `detectors:`, the organization's own.
@@ -121,17 +91,17 @@ func (d *document) detector(e entry) (own gateway.OwnDetector, ok bool) {
 	own.Name = e.key
 	what := "detector " + e.key
 	before, kinds := len(d.problems), 0
-	var literalAt place
+	var literalAt, patternAt place
 	for _, f := range d.mapping(e.value, what, []string{"words", "words_file", "pattern", "literal"}) {
 		switch f.key {
 		case "words":
-			own.Words = d.texts(f.value, what)
+			own.Words = d.wordsOf(f.value, what)
 			kinds++
 		case "words_file":
-			own.Words = d.fileOf(f.value, what)
+			own.Words = d.fileOf(f.value, what, wordProblem)
 			kinds++
 		case "pattern":
-			own.Pattern = d.text(f.value, what)
+			own.Pattern, patternAt = d.text(f.value, what), where(f.value)
 			kinds++
 		case "literal":
 			own.Literal, literalAt = d.text(f.value, what), where(f.value)
@@ -148,24 +118,32 @@ func (d *document) detector(e entry) (own gateway.OwnDetector, ok bool) {
 	case own.Pattern == "" && literalAt.line != 0:
 		d.add(literalAt, "%s: literal belongs to pattern", what)
 	case own.Pattern != "":
-		if problem := checkPattern(own.Pattern, own.Literal); problem != "" {
-			d.add(where(e.value), "%s: %s", what, problem)
+		if problem := checkPattern(own.Pattern); problem != "" {
+			d.add(patternAt, "%s: %s", what, problem)
+		} else if problem := checkLiteral(own.Pattern, own.Literal); problem != "" {
+			d.add(literalAt, "%s: %s", what, problem)
 		}
 	}
 	return own, len(d.problems) == before
 }
 
-// checkPattern says what is wrong with a pattern and its literal. A literal
-// that some match lacks would make the detector miss that match.
-func checkPattern(pattern, literal string) string {
-	re, err := syntax.Parse(pattern, syntax.Perl)
+// checkPattern says what is wrong with a pattern.
+func checkPattern(pattern string) string {
+	re, err := regexp.Compile(pattern)
 	if err != nil {
 		return fmt.Sprintf("pattern %s: %v", quote(pattern), err)
 	}
-	if compiled, err := regexp.Compile(pattern); err != nil || compiled.MatchString("") {
+	if re.MatchString("") {
 		return fmt.Sprintf("pattern %s matches the empty text", quote(pattern))
 	}
-	if literal != "" && !always(re, literal) {
+	return ""
+}
+
+// checkLiteral says what is wrong with the literal of a good pattern. A literal
+// that some match lacks would make the detector miss that match.
+func checkLiteral(pattern, literal string) string {
+	re, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil || literal != "" && !always(re, literal) {
 		return fmt.Sprintf("literal %s does not stand in every match of the pattern", quote(literal))
 	}
 	return ""
