@@ -242,6 +242,7 @@ type policyDiffCmd struct {
 	Old   string `arg:"" help:"Policy in force; - is the built-in one."`
 	New   string `arg:"" help:"Draft."`
 	Cases string `arg:"" help:"Examples as for policy test."`
+	Exit  bool   `name:"exit-code" help:"End with 1 when a decision changes."`
 }
 
 func (p policyDiffCmd) Run(_ context.Context, env environment) error {
@@ -259,11 +260,14 @@ func (p policyDiffCmd) Run(_ context.Context, env environment) error {
 	}
 	defer done()
 	out := bufio.NewWriter(env.out)
-	n, err := flow.DiffExamples(before, after, in, out, env.json)
+	sum, err := flow.DiffExamples(before, after, in, out, env.json)
 	if err = errors.Join(err, out.Flush()); err != nil {
 		return exit{exitData, err}
 	}
-	fmt.Fprintf(env.err, "%d decisions change\n", n)
+	fmt.Fprint(env.err, sum)
+	if p.Exit && sum.Changed > 0 {
+		return exit{1, errors.New("decisions change")}
+	}
 	return nil
 }
 

@@ -1,14 +1,8 @@
 package flow
 
 import (
-	"bufio"
 	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -16,18 +10,6 @@ import (
 	"gatepost/gateway/mailmsg"
 	"gatepost/gateway/policy"
 )
-
-// maxExample bounds one line of a file of examples; octets.
-const maxExample = 16 << 20
-
-// example is one line of a file of examples.
-type example struct {
-	ID      string `json:"id"`
-	Channel string `json:"channel"`
-	Subject string `json:"subject"`
-	Text    string `json:"text"`
-	Mode    string `json:"mode"` // standard or secure, "" when not labelled
-}
 
 // JudgeCase judges one of a policy's own cases.
 func (j *Judge) JudgeCase(c policy.Case) gateway.Verdict {
@@ -84,83 +66,4 @@ func (j *Judge) judgeExample(e example) gateway.Verdict {
 	r := readingOf(channel, e.Subject, e.Text, nil)
 	facts := j.facts(r, gateway.MustAddress("staff@organization.example"), int64(len(e.Text)), workingDay(12), true)
 	return j.policy.Prepare(facts).For(policy.Recipient{Address: gateway.MustAddress("someone@outside.example")}, policy.Thread{})
-}
-
-// eachExample calls f for every line of in. Its errors name the line.
-func eachExample(in io.Reader, f func(example) error) error {
-	lines := bufio.NewScanner(in)
-	lines.Buffer(make([]byte, 64<<10), maxExample)
-	n := 0
-	for lines.Scan() {
-		n++
-		line := bytes.TrimSpace(lines.Bytes())
-		if len(line) == 0 {
-			continue
-		}
-		var e example
-		if err := json.Unmarshal(line, &e); err != nil {
-			return fmt.Errorf("examples, line %d: not a JSON object with id, channel, subject and text", n)
-		}
-		if err := f(e); err != nil {
-			return err
-		}
-	}
-	if errors.Is(lines.Err(), bufio.ErrTooLong) {
-		return fmt.Errorf("examples, line %d: longer than %d octets", n+1, maxExample)
-	}
-	return lines.Err()
-}
-
-// TestExamples judges examples, one JSON object a line, and writes a verdict
-// line for each to out. It returns the counts for people.
-func (j *Judge) TestExamples(in io.Reader, out io.Writer) (string, error) {
-	lines := json.NewEncoder(out)
-	lines.SetEscapeHTML(false)
-	actions, right, labelled := map[string]int{}, map[string]int{}, map[string]int{}
-	err := eachExample(in, func(e example) error {
-		v := j.judgeExample(e)
-		actions[v.Action.String()]++
-		if e.Mode != "" {
-			labelled[e.Mode]++
-			if (v.Action != gateway.Pass) == (e.Mode == "secure") {
-				right[e.Mode]++
-			}
-		}
-		return lines.Encode(policy.NewLine(e.ID, v))
-	})
-	return counts(actions, right, labelled), err
-}
-
-func counts(actions, right, labelled map[string]int) string {
-	var b strings.Builder
-	for _, action := range slices.Sorted(maps.Keys(actions)) {
-		fmt.Fprintf(&b, "action %s: %d\n", action, actions[action])
-	}
-	for _, mode := range slices.Sorted(maps.Keys(labelled)) {
-		fmt.Fprintf(&b, "labelled %s: %d, right: %d\n", mode, labelled[mode], right[mode])
-	}
-	return b.String()
-}
-
-// DiffExamples writes which examples before and after decide differently and
-// by which rules, and returns how many.
-func DiffExamples(before, after *Judge, in io.Reader, out io.Writer, asJSON bool) (int, error) {
-	n := 0
-	lines := json.NewEncoder(out)
-	err := eachExample(in, func(e example) error {
-		d, differ := policy.Diff(before.judgeExample(e), after.judgeExample(e))
-		if !differ {
-			return nil
-		}
-		n++
-		if asJSON {
-			return lines.Encode(struct {
-				ID string `json:"id"`
-				policy.Difference
-			}{e.ID, d})
-		}
-		_, err := fmt.Fprintf(out, "%s: %s\n", e.ID, d)
-		return err
-	})
-	return n, err
 }

@@ -54,7 +54,7 @@ func judgeOf(t *testing.T, src string) *Judge {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := detect.New(detect.Config{})
+	d, err := detect.New(detect.Config{Own: p.Detectors()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -101,7 +101,7 @@ func TestDiff(t *testing.T) {
 	loose, strict := mustLoad(t, "policy: a\ndefault: pass\n"), mustLoad(t, when("size > 10"))
 	d, differ := Diff(loose.Judge(quiet()), strict.Judge(quiet()))
 	raw, err := json.Marshal(d)
-	if !differ || err != nil || d.String() != "pass (default) -> secure (r)" || string(raw) != `{"old":"pass","old_rules":[],"new":"secure","new_rules":["r"]}` {
+	if !differ || err != nil || d.String() != "pass (default) -> secure (r)" || string(raw) != `{"old":"pass","old_rules":[],"new":"secure","new_rules":["r"],"changes":[{"id":"r","old":"absent","new":"met: secure","old_why":"","new_why":"size \u003e 10 = true (size = 1000)"}],"old_found":[],"new_found":[]}` {
 		t.Errorf("%v %s %s %v", differ, d, raw, err)
 	}
 	if d, differ := Diff(strict.Judge(quiet()), mustLoad(t, "policy: b\n").Judge(quiet())); differ {
