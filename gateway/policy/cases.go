@@ -35,8 +35,7 @@ const noon = 12
 
 func (d *document) readCase(n yamlast.Node) {
 	c := Case{Line: where(n).line, At: noon}
-	known := []string{"text", "subject", "channel", "headers", "from", "to", "patient", "consents", "thread_secured",
-		"at", "sent_today", "system_id", "service_type", "source_address", "declared", "expect", "until", "rules"}
+	known := caseKeys()
 	for _, e := range d.mapping(n, "a test", known) {
 		switch e.key {
 		case "text":

@@ -23,11 +23,15 @@ func judgeCases(t *testing.T, p *policy.Policy) func(policy.Case) gateway.Verdic
 	if err != nil {
 		t.Fatal(err)
 	}
+	return judgeWith(p, d)
+}
+
+func judgeWith(p *policy.Policy, d *detect.Detector) func(policy.Case) gateway.Verdict {
 	return func(c policy.Case) gateway.Verdict {
 		r := reading(c)
 		return p.Judge(policy.Facts{
 			Message: policy.Message{
-				Channel: c.Channel, Sender: policy.Sender{Address: gateway.MustAddress("staff@organization.example")},
+				Channel: c.Channel, Sender: policy.Sender{Address: from(c)},
 				Reading: r, Detections: d.Scan(r.Parts), Size: int64(len(c.Text)), Now: time.Date(2026, 11, 23, c.At, 0, 0, 0, time.UTC), TagsBind: true,
 				SMPP: c.SMPP, Declared: c.Declared,
 			},
@@ -35,6 +39,13 @@ func judgeCases(t *testing.T, p *policy.Policy) func(policy.Case) gateway.Verdic
 			Thread:    policy.Thread{Exists: c.ThreadSecured, Secured: c.ThreadSecured},
 		})
 	}
+}
+
+func from(c policy.Case) gateway.Address {
+	if c.From == "" {
+		return gateway.MustAddress("staff@organization.example")
+	}
+	return gateway.MustAddress(c.From)
 }
 
 func to(c policy.Case) gateway.Address {

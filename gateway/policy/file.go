@@ -65,9 +65,7 @@ type reference struct {
 }
 
 func (d *document) read(root yamlast.Node) {
-	for _, e := range d.mapping(root, wholePolicy, []string{
-		"policy", "default", "on_error", "own_identifiers", "lists", "detectors", "define", "rules", "tests",
-	}) {
+	for _, e := range d.mapping(root, wholePolicy, policyKeys()) {
 		switch e.key {
 		case "policy":
 			d.title = strings.TrimSpace(d.text(e.value, "policy"))
@@ -144,7 +142,7 @@ var idForm = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,62}$`)
 
 func (d *document) readRule(n yamlast.Node) {
 	r := rule{at: where(n)}
-	known := []string{"id", "reason", "mode", "when", "then"}
+	known := ruleKeys()
 	for _, e := range d.mapping(n, "a rule", known) {
 		switch e.key {
 		case "id":
@@ -196,7 +194,7 @@ func (d *document) then(n yamlast.Node, r *rule) {
 		r.action = d.action(n, "then")
 		return
 	}
-	known := []string{"action", "pin", "expires", "staff_copy", "status", "until", "satisfies", "exempts"}
+	known := thenKeys()
 	var liftAt place
 	for _, e := range d.mapping(n, "then", known) {
 		switch e.key {

@@ -65,7 +65,7 @@ func (d *document) readLists(n yamlast.Node) {
 			d.lists[e.key] = newWordList(d.texts(e.value, "list "+e.key))
 			continue
 		}
-		for _, f := range d.mapping(e.value, "list "+e.key, []string{"file"}) {
+		for _, f := range d.mapping(e.value, "list "+e.key, listKeys()) {
 			d.lists[e.key] = newWordList(d.fileOf(f.value, "list "+e.key, nil))
 		}
 	}
@@ -92,7 +92,7 @@ func (d *document) detector(e entry) (own gateway.OwnDetector, ok bool) {
 	what := "detector " + e.key
 	before, kinds := len(d.problems), 0
 	var literalAt, patternAt place
-	for _, f := range d.mapping(e.value, what, []string{"words", "words_file", "pattern", "literal"}) {
+	for _, f := range d.mapping(e.value, what, detectorKeys()) {
 		switch f.key {
 		case "words":
 			own.Words = d.wordsOf(f.value, what)
