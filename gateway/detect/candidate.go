@@ -85,7 +85,7 @@ func (s *scan) odd(k, j int, v []byte) {
 		least = 0
 	}
 	for _, m := range s.d.numbers.total[len(v)] {
-		if kd := &s.d.types.kinds[m.kind]; !kd.dated && kd.typ != "phone" && (!kd.luhn || luhn(v)) && kd.valid(v) {
+		if kd := &s.d.types.kinds[m.kind]; !kd.dated && kd.typ != "phone" && kd.holds(v) {
 			m.weight = max(m.weight-2, min(m.weight, least))
 			s.candidate(int(s.seq.pieces[k].start), int(s.seq.pieces[j-1].end), v, m)
 		}

@@ -46,7 +46,7 @@ func (s *scan) resolve() {
 		}
 	}
 	t := s.d.types
-	for _, l := range s.labels {
+	for i, l := range s.labels {
 		switch l.typ {
 		case t.password, t.token:
 			s.labelledSecret(l, 1)
@@ -54,6 +54,12 @@ func (s *scan) resolve() {
 			s.labelledName(l)
 		case t.bic:
 			s.labelledBIC(l)
+		case t.address:
+			s.labelledAddress(l)
+		default:
+			if !l.used {
+				s.spelled(i)
+			}
 		}
 	}
 }
@@ -77,7 +83,7 @@ func (s *scan) weigh(c *cand) {
 // the numbers of several countries. It reports whether they settle what c is.
 func (s *scan) named(c *cand, labels []label) bool {
 	t := s.d.types
-	for _, l := range labels {
+	for i, l := range labels {
 		if l.typ == t.sortCode && s.typed(c, t.bankAccount, gateway.Step{Name: "label near", Weight: nearWeight}) {
 			return true
 		}
@@ -86,6 +92,7 @@ func (s *scan) named(c *cand, labels []label) bool {
 			return true
 		}
 		if s.typed(c, l.typ, gateway.Step{Name: "label near", Weight: nearWeight}) {
+			labels[i].used = true
 			return true
 		}
 	}
@@ -166,10 +173,15 @@ func (s *scan) before(c *cand) int {
 func (s *scan) nearest(c *cand) []label {
 	i := s.before(c)
 	best, dist := -1, nearLabel+1
-	if i > 0 {
-		if d := int(c.start - s.labels[i-1].end); d < dist {
-			best, dist = i-1, d
+	for k := i - 1; k >= 0; k-- {
+		d := int(c.start - s.labels[k].end)
+		if d < dist && s.d.types.info[s.labels[k].typ].words {
+			continue // "SSN (name, address): 536228145"
 		}
+		if d < dist {
+			best, dist = k, d
+		}
+		break
 	}
 	for ; i < len(s.labels) && s.labels[i].start < c.end; i++ {
 	}
@@ -200,7 +212,10 @@ func (s *scan) follows(c *cand, l label) bool {
 		}
 	}
 	next := s.b[l.end]
-	return next != ':' && next != '#' && next != '='
+	if next == '#' {
+		return class[s.b[l.end+1]] != digit && class[s.b[l.end+2]] != digit
+	}
+	return next != ':' && next != '='
 }
 
 // accepts reports whether a label alone may make c this type.
@@ -259,8 +274,12 @@ func (s *scan) stated(i, j int) bool {
 	return n > 0 && s.b[i+1+n] == ' '
 }
 
-// isDate reports whether c is written like a date.
+// isDate reports whether c is written like a date, or like the month and year
+// in which a card expires.
 func (s *scan) isDate(c *cand) bool {
+	if c.end-c.start == 5 && c.n == 4 && s.b[c.start+2] == '/' {
+		return true
+	}
 	for _, m := range c.kinds[:c.nkinds] {
 		if s.d.types.kinds[m.kind].dated {
 			return true

@@ -32,6 +32,7 @@ type Detector struct {
 	names    []string // of the types, then of own detectors
 	numbers  *layouts
 	secrets  *secretTable
+	numerals numerals
 	own      map[uint64]bool // canonical own identifiers, hashed
 	key      [16]byte
 	pool     sync.Pool // *scan
@@ -51,7 +52,7 @@ func New(c Config) (*Detector, error) {
 			return nil, fmt.Errorf("detector %q: %w", o.Name, err)
 		}
 	}
-	d.numbers, d.secrets = newLayouts(d.types), newSecretTable()
+	d.numbers, d.secrets, d.numerals = newLayouts(d.types), newSecretTable(), newNumerals()
 	d.words = b.build()
 	for _, s := range c.OwnIdentifiers {
 		for _, v := range spellings(d.folds.text(s)) {

@@ -60,7 +60,7 @@ var generatedTypes = []generated{
 	{"au.tfn", makeTFN, nil, []string{"", "### ### ###"}, []string{"TFN", "tax file number"}, -1},
 	{"au.medicare", makeMedicare, func(r rnd) string { return pick(r, "1 7 8 9") + makeMedicare(r)[1:] }, []string{"", "#### ##### #"}, []string{"Medicare card number", "Medicare number", "Medicare card"}, -1},
 	{"in.aadhaar", makeAadhaar, nil, []string{"", "#### #### ####", "####-####-####"}, []string{"Aadhaar", "Aadhaar number", "UIDAI", "Aadhar card"}, -1},
-	{"in.pan", makePAN, func(r rnd) string { v := []byte(makePAN(r)); v[3] = pick(r, "D M N Q R S")[0]; return string(v) }, []string{""}, []string{"PAN", "PAN card", "permanent account number"}, 0},
+	{"in.pan", makePAN, func(r rnd) string { return makePAN(r)[:5] + "0000" + fill(r, "A") }, []string{""}, []string{"PAN", "PAN card", "permanent account number"}, 0},
 	{"es.dni", makeDNI, nil, []string{"", "########-#", "##.###.###-#"}, []string{"DNI", "NIF", "documento nacional de identidad"}, 0},
 	{"es.nie", makeNIE, nil, []string{"", "#-#######-#"}, []string{"NIE", "número de identidad de extranjero"}, 0},
 	{"fr.nir", makeNIR, nil, []string{"", "# ## ## ## ### ### ##", "############# ##"}, []string{"NIR", "numéro de sécurité sociale", "n° de sécu"}, 0},

@@ -70,9 +70,12 @@ func (t *ibans) read(b []byte, n, i int, v []byte) (int, []byte) {
 			continue
 		}
 		gap = 0
-		if c = upper(c); len(v) >= 2 && !fits(c, ibanClass(form, len(v))) {
-			return 0, v
+		if len(v) >= 2 && !fits(upper(c), ibanClass(form, len(v))) {
+			if c = disguise(c); c == 0 || ibanClass(form, len(v)) != 'n' {
+				return 0, v
+			}
 		}
+		c = upper(c)
 		v = append(v, c)
 	}
 	if len(v) < len(form)+4 || class[b[i]]&(letter|digit) != 0 || !mod97(v) {
@@ -82,7 +85,11 @@ func (t *ibans) read(b []byte, n, i int, v []byte) (int, []byte) {
 }
 
 func ibanGap(c byte) bool {
-	return c == ' ' || c == '-' || c == '.' || c == '\n' || c == '\r' || c == '\t' || c == '>'
+	switch c {
+	case ' ', '-', '.', '/', '_', '\n', '\r', '\t', '>':
+		return true
+	}
+	return false
 }
 
 func ibanClass(form string, i int) byte {

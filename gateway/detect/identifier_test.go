@@ -57,7 +57,7 @@ var identifiers = []struct {
 		[]string{"1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN3", "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdp", "bc1qAr0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq"}},
 	{"ethereum", "Send it to %", []string{"0x52908400098527886E0F7030069857D2E4169EE7"}, []string{"0x52908400098527886E0F7030069857D2E4169EE", "0x0000000000000000000000000000000000000000"}},
 	{"in.aadhaar", "Aadhaar %", []string{"4827 1936 5043", "482719365043"}, []string{"4827 1936 5044", "1827 1936 5043"}},
-	{"in.pan", "PAN card %", []string{"ABCPK1234L"}, []string{"ABCXK1234L", "ABCPK0000L"}},
+	{"in.pan", "PAN card %", []string{"ABCPK1234L"}, []string{"ABCPK0000L", "ABCPK123L"}},
 	{"mrn", "MRN: %", []string{"4821937", "123-45-6789", "A-48219"}, nil},
 	{"health_plan_id", "Member ID: %", []string{"XYZ482193765", "48219376"}, nil},
 	{"passport", "Passport number %", []string{"482193765", "C48219376"}, nil},
@@ -198,6 +198,9 @@ func TestNearestLabelDecides(t *testing.T) {
 		{"Tracking number: 4532015807362949", ""}, // one in ten has the checksum
 		{"Order 12, card 4532 0158 0736 2949", "card"},
 		{"Invoice 9434765919", ""},
+		{"exp 12/27 cvv 737", "card_security_code"},
+		{"SSN (name, address): 536228145", "ssn"},
+		{"536228145 is my SS#", "ssn"},
 		{"536228145", ""}, // nine digits alone are any number
 		{"072000410", ""}, // so are these
 		{"Page 48219376", ""},

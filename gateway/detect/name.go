@@ -34,6 +34,9 @@ func (s *scan) flagged(flags uint32, start, end int) {
 	if flags&(provider|patient) != 0 {
 		s.turn(flags, start, end)
 	}
+	if flags&numeral != 0 {
+		s.saidDigits(start)
+	}
 	if flags&(given|title|provider|patient|dear) != 0 && start >= s.nameEnd {
 		s.name(flags, start, end)
 	}
@@ -164,19 +167,60 @@ func (s *scan) nameEnding(end int, why string) {
 
 // labelledName reports the name after "Name:".
 func (s *scan) labelledName(l label) {
+	if i := s.afterColon(l); i > 0 {
+		if to, n := s.nameRun(i, 0); n > 0 {
+			s.nameFound(i, to, "name label before", 5)
+		}
+	}
+}
+
+// afterColon is where the text after the colon behind l begins, perhaps in
+// bold; 0 when there is no colon.
+func (s *scan) afterColon(l label) int {
 	i := int(l.end)
 	for s.b[i] == '*' {
 		i++
 	}
 	if s.b[i] != ':' {
-		return
+		return 0
 	}
 	i++
 	for n := 0; n < 8 && (s.b[i] == ' ' || s.b[i] == '*' || s.b[i] == '\t'); n++ {
 		i++
 	}
-	if to, n := s.nameRun(i, 0); n > 0 {
-		s.nameFound(i, to, "name label before", 5)
+	return i
+}
+
+// labelledAddress reports the line after "Address:" when it begins with a
+// capital or a number and holds both letters and digits: an address of the net
+// does not.
+func (s *scan) labelledAddress(l label) {
+	from := s.afterColon(l)
+	if from == 0 {
+		return
+	}
+	if s.b[from] == '\n' {
+		from++
+	}
+	to, letters, digits, run := from, 0, 0, 0
+	for ; to < s.n && to-from < 100 && class[s.b[to]]&newline == 0; to++ {
+		if run++; class[s.b[to]]&(letter|digit) == 0 {
+			run = 0
+		}
+		switch c := s.b[to]; {
+		case c == '@', c == ':', c == ';', c == '?', run > 24:
+			return
+		case class[c] == letter:
+			letters++
+		case class[c] == digit:
+			digits++
+		}
+	}
+	for to > from && (trailing(s.b[to-1]) || s.b[to-1] == ' ') {
+		to--
+	}
+	if letters >= 3 && digits > 0 && digits < letters && (isUpper(s.b[from]) || class[s.b[from]] == digit) {
+		s.found(s.d.types.ids["address"], from, to, gateway.Step{Name: "address label before", Weight: 4})
 	}
 }
 

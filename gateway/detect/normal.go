@@ -210,12 +210,14 @@ func (t *normal) amongLatin(s string, i int) bool {
 	if i < t.mixedEnd {
 		return t.mixed
 	}
-	t.mixed = i > 0 && class[s[i-1]]&(letter|digit) != 0 && s[i-1] < utf8.RuneSelf
+	t.mixed = i > 0 && class[s[i-1]]&(letter|digit) != 0 && s[i-1] < utf8.RuneSelf ||
+		i > 1 && joins(s[i-1]) && class[s[i-2]] == digit
 	j := i
 	for n := 0; n < 32 && j < len(s); n++ {
 		r, size := utf8.DecodeRuneInString(s[j:])
 		if r < utf8.RuneSelf {
 			if class[r]&(letter|digit) == 0 {
+				t.mixed = t.mixed || n <= 4 && joins(s[j]) && j+1 < len(s) && class[s[j+1]] == digit
 				break
 			}
 			t.mixed = true
@@ -225,6 +227,9 @@ func (t *normal) amongLatin(s string, i int) bool {
 	t.mixedEnd = j
 	return t.mixed
 }
+
+// joins reports whether c stands between the letters and digits of a number.
+func joins(c byte) bool { return c == ' ' || c == '-' || c == '.' }
 
 // start is the code point of octet i.
 func (t *normal) start(i int) int {

@@ -18,6 +18,9 @@ type kind struct {
 	dated bool
 }
 
+// holds reports whether v is a value of kind k.
+func (k *kind) holds(v []byte) bool { return (!k.luhn || luhn(v)) && k.valid(v) }
+
 // shape is a layout and what it weighs without any label: 4 is enough for
 // MEDIUM; 0 or less means that a label is needed.
 type shape struct {
@@ -33,6 +36,7 @@ type layouts struct {
 	forms map[uint32][]match
 	some  [1 << 10 / 64]uint64 // filter for forms
 	total [20][]match          // by number of digits, however grouped
+	codes map[uint16][]code    // by type: forms without separators, longest first
 }
 
 type layoutNode struct {
@@ -49,10 +53,11 @@ type match struct {
 const formMax = 16
 
 func newLayouts(t *typeTable) *layouts {
-	l := &layouts{nodes: make([]layoutNode, 1), forms: map[uint32][]match{}}
+	l := &layouts{nodes: make([]layoutNode, 1), forms: map[uint32][]match{}, codes: map[uint16][]code{}}
 	for i, k := range t.kinds {
 		for _, s := range k.shapes {
 			m := match{uint16(i), s.weight}
+			l.addCode(uint16(i), &k, s)
 			if strings.ContainsRune(s.form, 'D') {
 				key := formKey(s.form)
 				l.forms[key] = append(l.forms[key], m)

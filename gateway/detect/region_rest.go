@@ -19,6 +19,10 @@ func restKinds() []kind {
 			shapes: []shape{{"4 4 4", 3}, {"12", 1}}},
 		{typ: "in.pan", valid: validPAN, why: "holder class",
 			shapes: []shape{{"LLLLLDDDDL", 4}}},
+		// What is called a PAN and looks like one is one, though nobody of its
+		// class exists: people mistype.
+		{typ: "in.pan", valid: func(v []byte) bool { return num(v[5:9]) != 0 }, why: "layout",
+			shapes: []shape{{"LLLLLDDDDL", 0}}},
 	}
 }
 

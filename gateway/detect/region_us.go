@@ -6,7 +6,7 @@ func usKinds() []kind {
 		{typ: "ssn", valid: validSSN, why: "area, group and serial in range",
 			shapes: []shape{{"3 2 4", 4}, {"9", 0}, {"3 6", 0}, {"5 4", 0}}},
 		{typ: "itin", valid: validITIN, why: "group in range",
-			shapes: []shape{{"3 2 4", 4}, {"9", 1}}},
+			shapes: []shape{{"3 2 4", 4}, {"9", 1}, {"3 6", 0}, {"5 4", 0}}},
 		{typ: "aba", valid: validABA, why: "district and checksum",
 			shapes: []shape{{"9", 1}, {"4 4 1", 2}}},
 		{typ: "npi", valid: validNPI, why: "checksum",

@@ -36,6 +36,7 @@ type scan struct {
 	numbered int   // until here digits belong to something found
 	ipTried  int   // until here IPv6 was tried
 	nameEnd  int   // end of the latest name
+	spoken   int   // end of the latest digits in words
 	wallets  int   // tokens hashed to see whether they are addresses of coins
 	// Ends of stretches that need not be walked again.
 	runEnd, noEnd, secretEnd int
@@ -72,6 +73,7 @@ type hit struct {
 type label struct {
 	start, end int32
 	typ        uint16
+	used       bool // a number was found that it names
 }
 
 // recent are the latest hits, kept to drop those inside a longer one.
@@ -158,7 +160,7 @@ func (s *scan) view(text string, lo, hi, cp int) {
 	}
 	s.prevEnd, s.quiet, s.numbered = 0, 0, 0
 	s.cands, s.labels = s.cands[:0], s.labels[:0]
-	s.spots, s.ipTried, s.nameEnd, s.wallets = s.spots[:0], 0, 0, 0
+	s.spots, s.ipTried, s.nameEnd, s.wallets, s.spoken = s.spots[:0], 0, 0, 0, 0
 	s.runEnd, s.noEnd, s.secretEnd = 0, 0, 0
 	s.seq.clear()
 	s.tokens()
@@ -382,7 +384,7 @@ func (s *scan) hit(h hit) {
 	r.hits[r.n] = h
 	r.n++
 	if t.list == listLabel {
-		s.labels = append(s.labels, label{h.start, h.end, t.sub})
+		s.labels = append(s.labels, label{start: h.start, end: h.end, typ: t.sub})
 		return
 	}
 	if s.mine(int(h.start)) {

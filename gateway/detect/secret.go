@@ -21,7 +21,7 @@ var secretForms = []struct {
 	{"npm_", 40}, {"pypi-", 60}, {"dckr_pat_", 30}, {"rubygems_", 50}, {"dop_v1_", 60}, {"doo_v1_", 60},
 	{"SG.", 60}, {"key-", 36}, {"hvs.", 40}, {"hvb.", 60}, {"sgp_", 44}, {"ntn_", 48}, {"secret_", 46},
 	{"shpat_", 38}, {"shpss_", 38}, {"shpca_", 38}, {"lin_api_", 40}, {"figd_", 40}, {"PMAK-", 50}, {"pul-", 40},
-	{"AGE-SECRET-KEY-1", 60}, {"tskey-", 30}, {"sq0csp-", 40}, {"EAA", 100}, {"LTAI", 20}, {"phc_", 40}, {"dapi", 36},
+	{"AGE-SECRET-KEY-1", 60}, {"tskey-", 30}, {"sq0csp-", 40}, {"EAA", 100}, {"s-s4t2ud-", 40}, {"s-s4t2af-", 40}, {"LTAI", 20}, {"phc_", 40}, {"dapi", 36},
 }
 
 // secretTable groups secretForms by first octet.
@@ -48,6 +48,9 @@ func (m *builder) flagSecrets() {
 		}
 	}
 	m.flag("begin www", starts)
+	for _, words := range digitWords {
+		m.flag(words, numeral)
+	}
 }
 
 // token reports a well-known token at start. It returns its end, else 0.
@@ -59,6 +62,9 @@ func (s *scan) token(start, end int) int {
 		if to := s.wallet(start, end); to > 0 {
 			return to
 		}
+	}
+	if s.b[end] == '~' && s.b[end-1] == 'Q' && class[s.b[end-2]] == digit {
+		return s.azureSecret(start, end)
 	}
 	for _, i := range s.d.secrets[s.b[start]] {
 		f := &secretForms[i]
@@ -76,6 +82,25 @@ func (s *scan) token(start, end int) int {
 		return to
 	}
 	return 0
+}
+
+// azureSecret reports a client secret of Entra ID, whose fourth and fifth
+// characters are "Q~"; start is where its first word begins.
+func (s *scan) azureSecret(start, end int) int {
+	from := end - 4
+	for i := from; i < start; i++ {
+		if i < 0 || !secretOctet(s.b[i]) {
+			return 0
+		}
+	}
+	to := s.secretRun(end)
+	if n := to - from; from < 0 || n < 37 || n > 40 || !mixed(s.b[end:to]) {
+		return 0
+	}
+	s.endSequence()
+	s.numbered, s.quiet = to, to
+	s.find(s.d.types.ids["token"], from, to, s.b[from:to], gateway.Step{Name: "known form of a token", Weight: highSum})
+	return to
 }
 
 // secretRun is the end of the run of token characters at i. It is kept, so

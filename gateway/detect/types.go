@@ -21,6 +21,7 @@ type typeInfo struct {
 	minDigits      int
 	base           int  // weight before the label
 	lowers         bool // no type of finding: its words make others less likely
+	words          bool // what its label names is made of words: it says nothing of numbers
 }
 
 // Types that exist besides the registry. "order" and "sort_code" are no
@@ -29,15 +30,15 @@ var labelTypes = []struct {
 	name string
 	typeInfo
 }{
-	{"mrn", typeInfo{4, 20, 3, 1, false}},
-	{"account", typeInfo{5, 20, 4, 1, false}},
-	{"bank_account", typeInfo{6, 20, 6, 1, false}},
-	{"health_plan_id", typeInfo{5, 20, 3, 1, false}},
-	{"passport", typeInfo{6, 10, 4, 1, false}},
-	{"drivers_licence", typeInfo{5, 16, 3, 1, false}},
-	{"ca.ab_phn", typeInfo{9, 9, 9, 1, false}}, // Alberta: no checksum is published
-	{"case_number", typeInfo{4, 20, 4, 1, false}},
-	{"card_security_code", typeInfo{3, 4, 3, 2, false}},
+	{"mrn", typeInfo{4, 20, 3, 1, false, false}},
+	{"account", typeInfo{5, 20, 4, 1, false, false}},
+	{"bank_account", typeInfo{6, 20, 6, 1, false, false}},
+	{"health_plan_id", typeInfo{5, 20, 3, 1, false, false}},
+	{"passport", typeInfo{6, 10, 4, 1, false, false}},
+	{"drivers_licence", typeInfo{5, 16, 3, 1, false, false}},
+	{"ca.ab_phn", typeInfo{9, 9, 9, 1, false, false}}, // Alberta: no checksum is published
+	{"case_number", typeInfo{4, 20, 4, 1, false, false}},
+	{"card_security_code", typeInfo{3, 4, 3, 2, false, false}},
 	{"date_of_birth", typeInfo{}},
 	{"password", typeInfo{}},
 	{"token", typeInfo{}},
@@ -45,8 +46,8 @@ var labelTypes = []struct {
 	{"email", typeInfo{}},
 	{"phone", typeInfo{}},
 	{"url", typeInfo{}},
-	{"address", typeInfo{}},
-	{"name", typeInfo{}},
+	{"address", typeInfo{words: true}},
+	{"name", typeInfo{words: true}},
 	{"bic", typeInfo{}},
 	{"bitcoin", typeInfo{}},
 	{"ethereum", typeInfo{}},

@@ -59,7 +59,7 @@ func (s *scan) ethereum(start, end int) int {
 	if v := s.b[start+2 : end]; same(v) || !mixed(v) {
 		return 0
 	}
-	return s.walletFound(s.d.types.ids["ethereum"], start, end, gateway.Step{Name: "layout", Weight: mediumSum})
+	return s.walletFound(s.d.types.ids["ethereum"], start, end, gateway.Step{Name: "layout", Weight: mediumSum + 1})
 }
 
 const base58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"

@@ -106,9 +106,10 @@ const (
 	particle             // de, van: part of a surname
 	speaker              // I: what follows may be the writer's own
 	aged                 // years: a name may stand before the age
+	numeral              // a digit in words
 
 	// acting are those that make flagged do something.
-	acting = given | title | provider | patient | dear | pronoun | month | starts | street | asking | speaker | aged
+	acting = given | title | provider | patient | dear | pronoun | month | starts | street | asking | speaker | aged | numeral
 )
 
 // term is one entry of a list.
