@@ -400,8 +400,18 @@ func (j *Judge) count(set []string, level gateway.Level) int {
 			seen[f.Value] = struct{}{}
 		}
 	}
+	if len(seen) >= countsTo {
+		return veryMany
+	}
 	return len(seen)
 }
+
+// Of one type, detection keeps 1,000 values. What reaches that counts as more
+// than a rule can ask for, so that none waits for what was not kept.
+const (
+	countsTo = 1000
+	veryMany = 1 << 30
+)
 
 func (j *Judge) topic(name string) gateway.Level {
 	level := gateway.None
