@@ -7,7 +7,7 @@
 # Parts: gofmt and vet; all tests under the race detector; each fuzz target for
 # two seconds; the stories of the whole binary with real peers (deploy/e2e:
 # Postfix, Mail::DKIM, OpenDKIM, strace; the viewer: Chromium; short messages:
-# Kannel, node-smpp, Net::SMPP). Documents that LibreOffice makes are read by the
+# Kannel, node-smpp, Net::SMPP). Documents and archives of LibreOffice, zip and tnef are read by the
 # tests of gateway/mailmsg. Correctness only: nothing here depends on how fast the machine is.
 # axe-core, which looks for barriers in the pages, and node-smpp come from the
 # npm registry into the user's cache and are given to the tests as GATEPOST_AXE
@@ -51,6 +51,8 @@ NeoMutt|command -v neomutt|neomutt
 script|command -v script|bsdutils
 systemd-analyze|command -v systemd-analyze|systemd
 LibreOffice|office_is_here|libreoffice-writer-nogui libreoffice-calc-nogui libreoffice-impress-nogui
+zip|command -v zip|zip
+tnef|command -v tnef|tnef
 Kannel|command -v bearerbox && command -v smsbox|kannel
 Net::SMPP|perl -MNet::SMPP -e1|libnet-smpp-perl
 Node|command -v node|nodejs

@@ -4,8 +4,10 @@ import (
 	"archive/zip"
 	"bytes"
 	"cmp"
+	"compress/bzip2"
 	"encoding/binary"
 	"errors"
+	"io"
 	"slices"
 	"strings"
 )
@@ -22,6 +24,7 @@ type Zip struct {
 const (
 	localMagic  = "PK\x03\x04"
 	localHeader = 30
+	methodBzip2 = 12 // APPNOTE section 4.4.5
 	maxStray    = 64
 	// maxDirectory bounds the entries of directories, those of archives that are
 	// stored within included: each takes memory before any member is read.
@@ -45,6 +48,7 @@ func OpenZip(b []byte) *Zip {
 		z.stray = locals(b, 0, len(b), nil)
 		return z
 	}
+	r.RegisterDecompressor(methodBzip2, func(in io.Reader) io.ReadCloser { return io.NopCloser(bzip2.NewReader(in)) })
 	z.files = r.File
 	z.notes = append(z.notes, r.Comment)
 	for _, f := range r.File {
