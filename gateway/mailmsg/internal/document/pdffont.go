@@ -226,7 +226,7 @@ func (f *pdfFont) readCMap(p *pdf, b []byte) {
 		case "endcodespacerange":
 			if n := len(args); n > 0 {
 				to, _ := args[n-1].(pdfString)
-				f.wide = len(to) >= 2
+				f.wide = f.wide && len(to) >= 2 // codes of simple fonts have one octet, whatever the map says
 			}
 		case "endbfchar":
 			for i := 0; i+1 < len(args); i += 2 {
