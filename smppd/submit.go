@@ -3,7 +3,6 @@ package smppd
 import (
 	"context"
 	"errors"
-	"time"
 
 	"gatepost/gateway"
 	"gatepost/smppd/pdu"
@@ -116,7 +115,6 @@ func misplaced(s *gateway.Segment) pdu.Status {
 
 // perform asks the Gateway and answers. It runs in a worker.
 func (c *session) perform(j job) {
-	begun := time.Now()
 	var answer pdu.PDU
 	ctx := c.srv.ctx
 	err := c.srv.guard(func() (err error) {
@@ -140,32 +138,19 @@ func (c *session) perform(j job) {
 	}
 	if answer.Status != pdu.OK {
 		c.srv.cfg.Metrics.refusals.WithLabelValues(answer.Command.String(), statusLabel(answer.Status)).Inc()
-	} else if id, ok := messageID(answer.Body); ok {
+	} else if isSubmission(answer.Body) {
 		c.srv.cfg.Metrics.accepted.Inc()
-		c.logAccepted(id, j.size, time.Since(begun))
 	}
 	c.sendNow(answer)
 }
 
-// logAccepted writes the line of an accepted submission. An id of ours is
-// logged as one, which costs less than text that might be anything.
-func (c *session) logAccepted(id string, size int, took time.Duration) {
-	var shown any = id
-	if ours, err := gateway.ParseMessageID(id); err == nil {
-		shown = ours
+// isSubmission reports whether an answer is that to a submission.
+func isSubmission(b pdu.Body) bool {
+	switch b.(type) {
+	case *pdu.MessageResp, *pdu.MultiResp:
+		return true
 	}
-	c.log.Info("accepted", "id", shown, "bytes", size, "duration", took)
-}
-
-// messageID is the id of an answer to a submission.
-func messageID(b pdu.Body) (string, bool) {
-	switch b := b.(type) {
-	case *pdu.MessageResp:
-		return b.MessageID, true
-	case *pdu.MultiResp:
-		return b.MessageID, true
-	}
-	return "", false
+	return false
 }
 
 // failed is the answer to a request that the Gateway refused.

@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"gatepost/gateway"
@@ -53,11 +54,40 @@ type messageShown struct {
 	Staff     []time.Time       `json:"staff_views,omitempty"` // readings by staff, through their page
 }
 
-// messageShow prints a message, all its envelopes, and who read it when.
-func (f *Flow) messageShow(ctx context.Context, c Call) error {
+// messageArg is the message that an operator names: by its queue id, or by the
+// id that an application was given for a part of a long text.
+func (f *Flow) messageArg(ctx context.Context, c Call) (gateway.MessageID, error) {
 	id, err := gateway.ParseMessageID(c.Args.Get("id"))
 	if err != nil {
-		return usage("a message id is the 26 characters of the queue id")
+		return id, usage("a message id is the 26 characters of the queue id")
+	}
+	if _, err := f.Store.Get(ctx, messageKey(id)); !errors.Is(err, store.ErrNotFound) {
+		return id, err
+	}
+	rows, err := f.shortRows(ctx, id)
+	if err != nil {
+		return id, err
+	}
+	var whole []string
+	for _, row := range rows {
+		if row.Message != id && !row.Message.IsZero() && !row.Replaced {
+			whole = append(whole, row.Message.String())
+		}
+	}
+	if len(whole) > 1 {
+		return id, usage("that part belongs to several messages: %s", strings.Join(whole, ", "))
+	}
+	if len(whole) == 0 {
+		return id, nil // what became of a part without a message, evidence may say
+	}
+	return gateway.ParseMessageID(whole[0])
+}
+
+// messageShow prints a message, all its envelopes, and who read it when.
+func (f *Flow) messageShow(ctx context.Context, c Call) error {
+	id, err := f.messageArg(ctx, c)
+	if err != nil {
+		return err
 	}
 	m, err := f.message(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {

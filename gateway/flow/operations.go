@@ -362,9 +362,9 @@ func (f *Flow) personThaw(ctx context.Context, c Call) error {
 }
 
 func (f *Flow) auditShow(ctx context.Context, c Call) error {
-	id, err := gateway.ParseMessageID(c.Args.Get("id"))
+	id, err := f.messageArg(ctx, c)
 	if err != nil {
-		return usage("a message id is the 26 characters of the queue id")
+		return err
 	}
 	if _, err := f.Audit.Fold(ctx); err != nil {
 		return err

@@ -10,7 +10,7 @@ import (
 
 // messageRecall takes a message back and prints what that reaches.
 func (f *Flow) messageRecall(ctx context.Context, c Call) error {
-	id, who, err := recallArgs(c)
+	id, who, err := f.recallArgs(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -29,7 +29,7 @@ func (f *Flow) messageRecall(ctx context.Context, c Call) error {
 
 // messageRecallUndo gives back what was taken back and is not shredded yet.
 func (f *Flow) messageRecallUndo(ctx context.Context, c Call) error {
-	id, who, err := recallArgs(c)
+	id, who, err := f.recallArgs(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -43,9 +43,9 @@ func (f *Flow) messageRecallUndo(ctx context.Context, c Call) error {
 	return c.line(map[string]int{"undone": len(r.Envelopes)})
 }
 
-func recallArgs(c Call) (id gateway.MessageID, who gateway.Address, err error) {
-	if id, err = gateway.ParseMessageID(c.Args.Get("id")); err != nil {
-		return id, who, usage("a message id is the 26 characters of the queue id")
+func (f *Flow) recallArgs(ctx context.Context, c Call) (id gateway.MessageID, who gateway.Address, err error) {
+	if id, err = f.messageArg(ctx, c); err != nil {
+		return id, who, err
 	}
 	if text := c.Args.Get("recipient"); text != "" {
 		if who, err = parseShown(text); err != nil || who.IsNull() {

@@ -203,7 +203,10 @@ func (in *submitted) keepPart(ctx context.Context, x *longText, packed []byte, p
 	if err := in.stageWaiting(&b, x, p); err != nil {
 		return err
 	}
-	b.After(func() { f.waiting.add(&p, 1, len(packed)) })
+	b.After(func() {
+		f.waiting.add(&p, 1, len(packed))
+		f.Log.Info("a part waits for the others of its text", "id", p.Given.ID, "listener", p.Peer.Listener, "name", p.Account, "count", p.Place.Total)
+	})
 	err = store.Write(ctx, f.Store, &b)
 	if errors.Is(err, store.ErrUnknown) {
 		if kept, _, err := store.GetRecord[waitingPart](ctx, f.Store, partKey(x.key, p.Place.Seq)); err == nil && kept.Given.ID == p.Given.ID {

@@ -77,19 +77,40 @@ func (f *Flow) replacing(ctx context.Context, old *foundShort, s gateway.Segment
 	if len(in.to) == 0 {
 		return nil, refused[0].Fault
 	}
+	unsaid := s.Validity == ""
+	if s.Validity, err = f.validity(ctx, m, s.Validity); err != nil {
+		return nil, err
+	}
 	part := ends.Parts[0]
 	part.ID, part.Registered = old.id, s.Registered
 	x, err := in.text(ctx, []gateway.Segment{s}, []gateway.AcceptedPart{part})
 	if err != nil {
 		return nil, err
 	}
-	if s.Validity == "" {
+	if unsaid {
 		x.arrivals[0].sms.until = old.envelope.Until
 	}
 	if at := old.envelope.NotBefore; s.Schedule == "" && at.After(in.now) {
 		x.arrivals[0].sms.from = at
 	}
 	return x, nil
+}
+
+// validity is the validity_period with which a text leaves for the carrier
+// that replaces m: what replace_sm says, the original's when that is NULL.
+func (f *Flow) validity(ctx context.Context, m *gateway.Message, said string) (string, error) {
+	if said != "" || m.Spool.IsZero() {
+		return said, nil // a notice has none
+	}
+	raw, err := f.leaving(ctx, m)
+	if err != nil {
+		return "", err
+	}
+	segments, err := smsSegments(raw)
+	if err != nil || len(segments) == 0 {
+		return "", err
+	}
+	return segments[0].Validity, nil
 }
 
 // stageInstead judges the text and stages it in the place of an envelope.

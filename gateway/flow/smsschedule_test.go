@@ -84,3 +84,27 @@ func TestReplacedKeepsItsSchedule(t *testing.T) {
 		})
 	}
 }
+
+// TestReplacedKeepsItsValidity: so does its validity_period, here and at the
+// carrier.
+func TestReplacedKeepsItsValidity(t *testing.T) {
+	for said, want := range map[string]string{"": "000000020000000R", "000000050000000R": "000000050000000R"} {
+		w := newWorld(t)
+		_ = w.in(t, emptyStore(), func(ctx context.Context, f *Flow) error {
+			s := short(t, "Today at 10", phonePass)[0]
+			s.Validity = "000000020000000R"
+			id, err := submit(ctx, f, s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := f.ReplaceSMS(ctx, "esme1", id, gateway.Segment{Short: []byte("Today at 11"), Validity: said}); err != nil {
+				t.Fatal(err)
+			}
+			deliverAll(ctx, f, time.Minute)
+			if got := w.smsc.to(phonePass); len(got) != 1 || got[0].Validity != want || string(got[0].Short) != "Today at 11" {
+				t.Errorf("validity %q: left %d, %+v", said, len(got), got[0].Validity)
+			}
+			return nil
+		})
+	}
+}

@@ -290,10 +290,28 @@ func (x *shortText) done(err error) {
 		default:
 			a.letGo(nil)
 			f.metrics.accepted(a.sub.Peer.Listener, a.taken.size, f.Now().Sub(a.now))
-			f.Log.Info("accepted", "id", a.taken.id, "listener", a.sub.Peer.Listener, "size", a.taken.size, "count", 1, "tls", a.sub.Peer.TLS)
+			f.Log.Info("accepted", a.logged()...)
 		}
 		a.taken.release(f)
 	}
+}
+
+// logged are keys and values of the log's line of a short message. Those of a
+// long text name the parts: their ids are all that its application knows.
+func (a *arrival) logged() []any {
+	peer := a.sub.Peer
+	line := []any{"id", a.taken.id, "listener", peer.Listener, "name", peer.Account, "size", a.taken.size, "count", 1, "tls", peer.TLS}
+	if peer.Addr.IsValid() {
+		line = append(line, "peer", peer.Addr.String())
+	}
+	if parts := a.sms.ends.Parts; len(parts) > 1 {
+		ids := make([]string, len(parts))
+		for i, p := range parts {
+			ids[i] = p.ID.String()
+		}
+		line = append(line, "parts", strings.Join(ids, " "))
+	}
+	return line
 }
 
 // maxSchedule is how far ahead a message may be scheduled: shorter than what is

@@ -23,7 +23,7 @@ import (
 var keys = [...]string{
 	"id", "envelope", "event", "listener", "peer", "account_set", "tls", "action", "rules", "mode", "host", "result",
 	"code", "status", "phase", "attempts", "delay", "size", "count", "bytes", "duration", "error", "area", "name",
-	"path", "signal", "version", "addr", "state", "reason", "warning",
+	"path", "signal", "version", "addr", "state", "reason", "warning", "parts",
 }
 
 // NewLogger writes JSON lines to w. level may be changed while it runs.
