@@ -138,19 +138,21 @@ func (c *session) perform(j job) {
 	}
 	if answer.Status != pdu.OK {
 		c.srv.cfg.Metrics.refusals.WithLabelValues(answer.Command.String(), statusLabel(answer.Status)).Inc()
-	} else if isSubmission(answer.Body) {
+	} else if _, ok := messageID(answer.Body); ok {
 		c.srv.cfg.Metrics.accepted.Inc()
 	}
 	c.sendNow(answer)
 }
 
-// isSubmission reports whether an answer is that to a submission.
-func isSubmission(b pdu.Body) bool {
-	switch b.(type) {
-	case *pdu.MessageResp, *pdu.MultiResp:
-		return true
+// messageID is the id of an answer to a submission.
+func messageID(b pdu.Body) (string, bool) {
+	switch b := b.(type) {
+	case *pdu.MessageResp:
+		return b.MessageID, true
+	case *pdu.MultiResp:
+		return b.MessageID, true
 	}
-	return false
+	return "", false
 }
 
 // failed is the answer to a request that the Gateway refused.
