@@ -42,6 +42,9 @@ func showRecalled(w io.Writer, in io.Reader) error {
 		rows = append(rows, []string{e.Recipient, reachWords(e.Reach), moment(e.Opened), moment(e.Answered)})
 	}
 	printTable(w, rows)
+	if r.Until.IsZero() {
+		return nil // nothing was taken back, and the operation says so
+	}
 	_, err := fmt.Fprintf(w, "\nIt can be undone until %s (gatepost message recall %s --undo), then it is shredded.\n"+
 		"Out of reach: what was read, printed or saved, answers that quote it, and keys in a backup of key_dir until that is replaced.\n",
 		r.Until.Local().Format(time.RFC3339), r.Message)
@@ -57,7 +60,7 @@ func reachWords(r flow.Reach) string {
 	case flow.ReachAlready:
 		return "taken back before"
 	case flow.ReachLeft:
-		return "out of reach: left as ordinary mail"
+		return "out of reach: left in the clear"
 	}
 	return "never got there"
 }

@@ -43,7 +43,7 @@ type RecalledEnvelope struct {
 type Recalled struct {
 	Message   gateway.MessageID  `json:"message"`
 	All       bool               `json:"all"`   // the staff copy ends too
-	Until     time.Time          `json:"until"` // until then it can be undone
+	Until     time.Time          `json:"until,omitzero"` // until then it can be undone; zero: there is nothing to undo
 	Envelopes []RecalledEnvelope `json:"envelopes"`
 }
 

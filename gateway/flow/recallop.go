@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"errors"
+	"time"
 
 	"gatepost/gateway"
 	"gatepost/store"
@@ -18,11 +19,14 @@ func (f *Flow) messageRecall(ctx context.Context, c Call) error {
 	if err != nil {
 		return recallError(err)
 	}
+	if !r.did() {
+		r.Until = time.Time{}
+	}
 	if err := c.line(r); err != nil {
 		return err
 	}
 	if !r.did() {
-		return &OperationError{Text: "nothing of this message can be taken back: it left as ordinary mail, or never arrived", Data: true}
+		return &OperationError{Text: "nothing of this message can be taken back: it left in the clear, or never arrived", Data: true}
 	}
 	return nil
 }

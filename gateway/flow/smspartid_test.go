@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestPartsLeadToTheirMessage: an application knows the ids of the parts of a
@@ -40,6 +41,24 @@ func TestPartsLeadToTheirMessage(t *testing.T) {
 		}
 		if _, err := operation(ctx, f, "message.show", url.Values{"id": {strings.Repeat("0", 26)}}, ""); err == nil {
 			t.Error("an id of nothing is shown")
+		}
+		return nil
+	})
+}
+
+// TestRecallOfAPassedText: what left in the clear cannot be taken back, and
+// nothing of that can be undone.
+func TestRecallOfAPassedText(t *testing.T) {
+	w, kv := newWorld(t), emptyStore()
+	_ = w.in(t, kv, func(ctx context.Context, f *Flow) error {
+		id, err := submit(ctx, f, short(t, "See you", phonePass)[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		deliverAll(ctx, f, time.Minute)
+		out, err := operation(ctx, f, "message.recall", url.Values{"id": {id}}, "")
+		if err == nil || !strings.Contains(out, `"reach":"left"`) || strings.Contains(out, `"until"`) {
+			t.Errorf("%s, %v", out, err)
 		}
 		return nil
 	})
