@@ -119,6 +119,21 @@ func segmentLines(segments []gateway.SegmentResult) (lines []segmentLine) {
 	return lines
 }
 
+// toldOf says that the carrier took a message, and later that it did not reach
+// its telephone; "" when it did, or nothing was said.
+func toldOf(segments []gateway.SegmentResult) string {
+	var worst gateway.ReceiptState
+	for _, s := range segments {
+		if failure(s.State) && (worst == "" || badness(s.State) > badness(worst)) {
+			worst = s.State
+		}
+	}
+	if worst == "" {
+		return ""
+	}
+	return string(worst) + " by receipt"
+}
+
 func lineOf(e *gateway.Envelope) envelopeLine {
 	l := envelopeLine{
 		ID: e.ID.String(), State: string(e.State), Action: e.Action.String(), Decided: e.Decided.String(), Rules: e.Rules,
@@ -128,6 +143,9 @@ func lineOf(e *gateway.Envelope) envelopeLine {
 	}
 	if e.Notice != nil {
 		l.Content = "notice"
+	}
+	if told := toldOf(e.Last.Segments); told != "" && e.State == gateway.Delivered {
+		l.Reply = told
 	}
 	if e.Attempts > 0 {
 		l.TLS = tlsText(e.Last.TLS)

@@ -50,6 +50,9 @@ func (f *Flow) likeOf(m *gateway.Message, e *gateway.Envelope) gateway.Segment {
 			like.Registered |= 1 | p.Registered&registeredIntermediate // the application is told what became of the notice
 		}
 	}
+	if asksNothing(m) {
+		like.Registered = registeredFailure // its mailbox hears of a link that reached nobody
+	}
 	return like
 }
 

@@ -70,6 +70,9 @@ func (f *Flow) receiptOnce(ctx context.Context, r *gateway.Receipt, early *store
 	if err == nil {
 		f.receipts.took(result)
 	}
+	if err == nil && result == "matched" && !r.Intermediate {
+		f.receipts.ended(r.State)
+	}
 	return true, err
 }
 
@@ -163,6 +166,9 @@ func (f *Flow) stageFinal(ctx context.Context, b *store.Batch, m *gateway.Messag
 	if direct(m, e) {
 		return f.stageToldOnce(ctx, b, m, e, c.Segment, r)
 	}
+	if asksNothing(m) && failure(r.State) { // the carrier was asked for failures: the other segments may stay silent
+		return f.stageUndelivered(ctx, b, m, e, r.State)
+	}
 	all, known := combined(e.Last.Segments, r)
 	if !known {
 		return nil
@@ -178,8 +184,16 @@ func (f *Flow) stageFinal(ctx context.Context, b *store.Batch, m *gateway.Messag
 	return nil
 }
 
-// stageUndelivered corrects a message of staff that we called delivered: its
-// sender hears of it as of a mail that comes back.
+// asksNothing reports whether the application of a message wants no receipt of
+// any of its parts.
+func asksNothing(m *gateway.Message) bool {
+	return m.Ends != nil && len(m.Ends.Parts) > 0 &&
+		!slices.ContainsFunc(m.Ends.Parts, func(p gateway.AcceptedPart) bool { return p.Registered != 0 })
+}
+
+// stageUndelivered corrects a message that we called delivered and whose
+// application, if it has one, asked for no receipt: its sender, or the
+// application's mailbox, hears of it as of a mail that comes back.
 func (f *Flow) stageUndelivered(ctx context.Context, b *store.Batch, m *gateway.Message, e *gateway.Envelope, s gateway.ReceiptState) error {
 	if e.State != gateway.Delivered || !failure(s) || s == gateway.StateUnknown {
 		return nil
