@@ -59,6 +59,9 @@ func (f *Flow) composeReport(set *Settings, m *gateway.Message, about []gateway.
 		From: set.notices(), To: m.Sender, Host: set.Hostname, Action: action, Language: set.Language, Original: f.quotable(m.HeaderID),
 		EnvID: m.EnvID, Arrived: m.Accepted, Now: f.Now().In(set.zone()), Random: f.Random,
 	}
+	if m.Channel == gateway.SMS && m.Ends != nil && len(m.Ends.Parts) > 0 {
+		d.Application, d.ID, d.Arrived = m.Peer.Account, m.Ends.Parts[0].ID.String(), m.Accepted.In(set.zone())
+	}
 	for _, e := range about {
 		r := mailmsg.ReportedRecipient{Address: set.mailed(e.Recipient), Requested: e.Original, Outcome: e.Last}
 		if action == mailmsg.ActionDelayed {

@@ -42,7 +42,7 @@ type RecalledEnvelope struct {
 // Recalled is what a recall came to.
 type Recalled struct {
 	Message   gateway.MessageID  `json:"message"`
-	All       bool               `json:"all"`   // the staff copy ends too
+	All       bool               `json:"all"`            // the staff copy ends too
 	Until     time.Time          `json:"until,omitzero"` // until then it can be undone; zero: there is nothing to undo
 	Envelopes []RecalledEnvelope `json:"envelopes"`
 }

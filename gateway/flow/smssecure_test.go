@@ -140,6 +140,11 @@ func TestFailureIsToldOnce(t *testing.T) {
 			if n := len(w.hop.mail("desk@clinic.example")); c.receipt && n > 0 && number == phonePass || !c.receipt && n == 0 {
 				t.Errorf("registered %d: %d mails", c.registered, n)
 			}
+			for _, mail := range w.hop.mail("desk@clinic.example") {
+				if strings.Contains(mail, "Action: failed") && (!strings.Contains(mail, "application esme1") || !strings.Contains(mail, "x-smpp; 0x0000000B")) {
+					t.Errorf("the report does not say what failed:\n%s", mail)
+				}
+			}
 			w.nothingReadable(t, "desk@clinic.example")
 		}
 	}

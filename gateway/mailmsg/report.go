@@ -23,17 +23,20 @@ const (
 // it for subject or text of the original: the sender knows them, and the way
 // back may be less safe than the way out was meant to be.
 type ReportData struct {
-	From       gateway.Address // of the header; the envelope's sender is null
-	To         gateway.Address // who sent the original
-	Host       string          // the reporting MTA
-	Action     string          // ActionFailed or ActionDelayed
-	Language   string          // BCP 47; "" is English
-	Original   string          // Message-ID of the original without "<>"; "" when it has none
-	EnvID      gateway.Sensitive
-	Arrived    time.Time
-	Recipients []ReportedRecipient
-	Now        time.Time
-	Random     io.Reader
+	From     gateway.Address // of the header; the envelope's sender is null
+	To       gateway.Address // who sent the original
+	Host     string          // the reporting MTA
+	Action   string          // ActionFailed or ActionDelayed
+	Language string          // BCP 47; "" is English
+	Original string          // Message-ID of the original without "<>"; "" when it has none
+	EnvID    gateway.Sensitive
+	Arrived  time.Time
+	// Application and ID are the system_id of the application that sent the
+	// original as a short message, and the id that it knows it by; "" for mail.
+	Application, ID string
+	Recipients      []ReportedRecipient
+	Now             time.Time
+	Random          io.Reader
 }
 
 // ReportedRecipient is what became of one recipient.
@@ -103,6 +106,10 @@ func (d *ReportData) prose(w words) string {
 		intro = w.report.delayed
 	}
 	b.WriteString(wrap(w.sayDay(intro, d.Arrived)) + "\n")
+	if d.Application != "" {
+		at := d.Arrived.Format(time.RFC3339)
+		b.WriteString("\n" + wrap(fmt.Sprintf(w.report.application, w.apart(visible(d.Application)), w.apart(d.ID), w.apart(at))) + "\n")
+	}
 	for _, r := range d.Recipients {
 		b.WriteString("\n" + r.Address.Wire() + "\n")
 		switch text := visible(r.Outcome.Text.Reveal()); {
@@ -133,7 +140,10 @@ func (d *ReportData) status(l *letter) {
 		l.field("Final-Recipient", typed(r.Address))
 		l.field("Action", d.Action)
 		l.field("Status", statusOf(r.Outcome, d.Action))
-		if r.Outcome.Host != "" && r.Outcome.Code != 0 {
+		switch smpp := smppStatus(r.Outcome.Segments); {
+		case smpp != "": // a type of our own, RFC 3464 section 2.1.2
+			l.field("Diagnostic-Code", "x-smpp; "+smpp)
+		case r.Outcome.Host != "" && r.Outcome.Code != 0:
 			l.field("Remote-MTA", "dns; "+hostName(r.Outcome.Host))
 			l.field("Diagnostic-Code", diagnostic(r.Outcome))
 		}
@@ -144,6 +154,21 @@ func (d *ReportData) status(l *letter) {
 			l.field("Will-Retry-Until", formatDate(r.Until))
 		}
 	}
+}
+
+// smppStatus is what the carrier said of a short message: the state of a
+// receipt, else the command_status of a refusal; "" for what was no short
+// message, or was not refused by the carrier.
+func smppStatus(segments []gateway.SegmentResult) string {
+	for _, s := range segments {
+		if s.State.Final() && s.State != gateway.StateSent {
+			return strings.TrimRight(visible(string(s.State)+" "+s.Error), " ")
+		}
+		if !s.Sent && s.Status != 0 {
+			return fmt.Sprintf("0x%08X", s.Status)
+		}
+	}
+	return ""
 }
 
 // typed is an address with its type (RFC 6533 section 3: an address that is

@@ -117,3 +117,27 @@ func TestReportLanguages(t *testing.T) {
 		}
 	}
 }
+
+// A short message of an application is named as what it is: nobody finds it
+// in a mailbox.
+func TestReportOfAShortMessage(t *testing.T) {
+	for want, segments := range map[string][]gateway.SegmentResult{
+		"Diagnostic-Code: x-smpp; 0x0000000B\r\n":  {{Sent: true}, {Status: 0x0B}},
+		"Diagnostic-Code: x-smpp; UNDELIV 001\r\n": {{Sent: true, State: gateway.Undeliverable, Error: "001"}},
+	} {
+		d := reportData()
+		d.Application, d.ID, d.Recipients = "esme1", "03e6ljtc013939hmeou78pt5jc", d.Recipients[2:]
+		d.Recipients[0].Outcome = gateway.Outcome{Code: 550, Status: "5.0.0", Host: "smsc.example:2775", Segments: segments}
+		raw, err := mailmsg.Report(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, parts := parse(t, raw)
+		if status := parts["message/delivery-status"]; !strings.Contains(status, want) || strings.Contains(status, "smtp;") {
+			t.Errorf("status: %q", status)
+		}
+		if text := parts["text/plain"]; !strings.Contains(text, "application esme1") || !strings.Contains(text, d.ID) || !strings.Contains(text, d.Arrived.Format(time.RFC3339)) {
+			t.Errorf("text: %q", text)
+		}
+	}
+}

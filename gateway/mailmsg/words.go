@@ -46,6 +46,7 @@ type reportWords struct {
 	failed, delayed               string // date
 	said                          string // verbs: a host, its reply
 	until                         string // date
+	application                   string // system_id, id, time
 }
 
 // staffWords are the texts of what staff get.

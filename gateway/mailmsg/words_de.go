@@ -35,6 +35,7 @@ func german() words {
 			delayed:        "Ihre Nachricht vom %s ist den folgenden Empfängern noch nicht zugestellt. Es wird weiter versucht; Sie müssen sie nicht noch einmal senden.",
 			said:           "%s antwortete: %s",
 			until:          "versucht bis %s",
+			application:    "Es ist eine Kurznachricht der Anwendung %s: Kennung %s, angenommen um %s.",
 		},
 	}
 }

@@ -35,6 +35,7 @@ func english() words {
 			delayed:        "Your message of %s has not been delivered yet to the recipients below. Delivery will be tried further; you need not send it again.",
 			said:           "%s said: %s",
 			until:          "tried until %s",
+			application:    "It is a short message of the application %s: id %s, accepted at %s.",
 		},
 	}
 }

@@ -35,6 +35,7 @@ func spanish() words {
 			delayed:        "Su mensaje del %s aún no se ha entregado a los destinatarios siguientes. Se seguirá intentando; no hace falta enviarlo de nuevo.",
 			said:           "%s respondió: %s",
 			until:          "se intenta hasta el %s",
+			application:    "Es un mensaje corto de la aplicación %s: identificador %s, aceptado a las %s.",
 		},
 	}
 }

@@ -35,6 +35,7 @@ func french() words {
 			delayed:        "Votre message du %s n'a pas encore été remis aux destinataires ci-dessous. Les tentatives continuent ; il est inutile de l'envoyer à nouveau.",
 			said:           "%s a répondu : %s",
 			until:          "tentatives jusqu'au %s",
+			application:    "C'est un message court de l'application %s : identifiant %s, accepté à %s.",
 		},
 	}
 }

@@ -35,6 +35,7 @@ func italian() words {
 			delayed:        "Il suo messaggio del %s non è ancora stato consegnato ai destinatari seguenti. I tentativi continuano; non occorre inviarlo di nuovo.",
 			said:           "%s ha risposto: %s",
 			until:          "tentativi fino al %s",
+			application:    "È un messaggio breve dell'applicazione %s: identificativo %s, accettato alle %s.",
 		},
 	}
 }
