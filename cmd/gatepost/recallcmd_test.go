@@ -10,7 +10,7 @@ import (
 func TestRecallPromisesNothing(t *testing.T) {
 	for json, want := range map[string]bool{
 		`{"message":"03e6ljtc013939hmeou78pt5jc","until":"2030-01-01T00:00:00Z","envelopes":[{"id":"03e6ljtc013939hmeou78pt5jc.0","recipient":"+15552000001","reach":"locked"}]}`: true,
-		`{"message":"03e6ljtc013939hmeou78pt5jc","envelopes":[{"id":"03e6ljtc013939hmeou78pt5jc.0","recipient":"+15552000001","reach":"left"}]}`:                                false,
+		`{"message":"03e6ljtc013939hmeou78pt5jc","envelopes":[{"id":"03e6ljtc013939hmeou78pt5jc.0","recipient":"+15552000001","reach":"left"}]}`:                                  false,
 	} {
 		var out strings.Builder
 		if err := showRecalled(&out, strings.NewReader(json)); err != nil {
