@@ -106,6 +106,9 @@ func (a *arrival) stageRefusals(ctx context.Context, b *store.Batch, m *gateway.
 	for _, e := range a.envelopes {
 		if e.State == gateway.Refused && wanted(e.Notify, mailmsg.ActionFailed) {
 			e.Last = gateway.Outcome{Result: gateway.Failed, At: a.now, Code: faultPolicy.Code, Status: faultPolicy.Status, Text: gateway.Sensitive(faultPolicy.Text)}
+			if onlyStopped(e) {
+				e.Last.Text = textStopped
+			}
 			refused = append(refused, e)
 		}
 	}

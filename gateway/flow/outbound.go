@@ -288,7 +288,11 @@ func (a *arrival) refuse(ctx context.Context) error {
 	}
 	a.flow.Log.Info("refused", "id", a.taken.id, "listener", a.sub.Peer.Listener, "rules", strings.Join(a.envelopes[0].Rules, " "), "count", len(a.envelopes))
 	// The id leads to the evidence: audit show.
-	return gateway.NewFault(faultPolicy.Code, faultPolicy.Status, faultPolicy.Text+" ("+a.taken.id.String()+")")
+	why := faultPolicy.Text
+	if !slices.ContainsFunc(a.envelopes, func(e gateway.Envelope) bool { return !onlyStopped(e) }) {
+		why = textStopped
+	}
+	return gateway.NewFault(faultPolicy.Code, faultPolicy.Status, why+" ("+a.taken.id.String()+")")
 }
 
 // commit writes everything that follows from the mail in one batch. After a

@@ -202,3 +202,18 @@ func TestWithoutACarrierShortMessagesWait(t *testing.T) {
 		t.Error("it never left")
 	}
 }
+
+// Staff who write to a telephone that said STOP hear that, and not of a policy.
+func TestStaffHearOfAStop(t *testing.T) {
+	w, kv := newWorld(t), emptyStore()
+	_ = w.in(t, kv, func(ctx context.Context, f *Flow) error {
+		if err := f.stopAll(ctx, phonePass); err != nil {
+			t.Fatal(err)
+		}
+		_, err := accept(ctx, f, submissionTo(smsAddress(phonePass)), mailOf("x", "\r\nHello\r\n"))
+		if got := gateway.FaultOf(err); got.Code != 550 || !strings.Contains(got.Text, "stopped messages") {
+			t.Errorf("refused with %+v", got)
+		}
+		return nil
+	})
+}

@@ -23,8 +23,21 @@ func (a *arrival) stopped(ctx context.Context, e *gateway.Envelope) (bool, error
 	if err != nil || allowed {
 		return false, err
 	}
-	e.State, e.Action, e.Decided, e.Rules = gateway.Refused, gateway.Reject, gateway.Reject, []string{"stop"}
+	e.State, e.Action, e.Decided, e.Rules = gateway.Refused, gateway.Reject, gateway.Reject, []string{stopRule}
 	return true, nil
+}
+
+// stopRule stands in place of a rule of the policy, and textStopped tells staff
+// who write to a telephone what they cannot guess.
+const (
+	stopRule    = "stop"
+	textStopped = "The recipient stopped messages from this number: only START from that telephone ends it"
+)
+
+// onlyStopped reports whether a telephone's STOP, and nothing else, refused an
+// envelope.
+func onlyStopped(e gateway.Envelope) bool {
+	return len(e.Rules) == 1 && e.Rules[0] == stopRule && e.Recipient.IsPhone()
 }
 
 // smsAllowed reports whether messages from a line may go to a telephone. The
