@@ -24,7 +24,7 @@ type queueCmd struct {
 }
 
 type queueListCmd struct {
-	State string `help:"Only this state: queued, held, delivered, bounced, refused, dropped." enum:",queued,held,delivered,bounced,refused,dropped" default:""`
+	State string `help:"Only this state: queued, held, delivered, bounced, refused, dropped, recorded, withdrawn." enum:",queued,held,delivered,bounced,refused,dropped,recorded,withdrawn" default:""`
 	Limit int    `help:"At most so many." default:"10000"`
 }
 

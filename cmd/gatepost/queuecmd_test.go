@@ -79,3 +79,13 @@ func TestBackupSaysWhoMustWrite(t *testing.T) {
 		t.Error("the parent was made")
 	}
 }
+
+// TestQueueListTakesEveryState: each state that queue list shows can be asked for.
+func TestQueueListTakesEveryState(t *testing.T) {
+	r := newRig(t, "127.0.0.1:1")
+	for _, state := range []string{"queued", "held", "delivered", "bounced", "refused", "dropped", "recorded", "withdrawn"} {
+		if _, errs, code := r.run("queue", "list", "--state", state); code != exitUnavailable { // no server runs
+			t.Errorf("%s: %d %s", state, code, errs)
+		}
+	}
+}
