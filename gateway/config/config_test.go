@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -410,6 +411,20 @@ func TestWarnings(t *testing.T) {
 	} {
 		if !strings.Contains(strings.Join(all, "\n"), want) {
 			t.Errorf("no warning with %q in\n%s", want, strings.Join(all, "\n"))
+		}
+	}
+}
+
+// TestWarningOfPlainLinks names the key that makes links to http:// work.
+func TestWarningOfPlainLinks(t *testing.T) {
+	for tls, want := range map[string]string{"": "tls.viewer: false", "tls: {viewer: false}\n": "must speak TLS"} {
+		c, err := Parse("g.yaml", []byte("organization: {domains: [clinic.example]}\nviewer: {url: \"http://127.0.0.1:8080\"}\n"+tls))
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(c.Warnings(), func(p Problem) bool { return p.Path == "viewer.url" })
+		if i < 0 || !strings.Contains(c.Warnings()[i].String(), want) {
+			t.Errorf("%q: no warning with %q in %v", tls, want, c.Warnings())
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"gatepost/gateway"
@@ -25,7 +26,9 @@ func (c *Config) Warnings() []Problem {
 	warn(!called && c.Hostname != c.systemName, "hostname", "is not set, and %s is no name that the DNS can know: next hops are told %s", quote(c.systemName), c.Hostname)
 	warn(c.Mode == gateway.Observe, "mode", "observe: verdicts are recorded, everything passes unprotected")
 	warn(!named, "viewer.url", "is not set: links will begin with %s", c.Viewer.URL)
-	warn(named && c.Viewer.URL[:min(5, len(c.Viewer.URL))] == "http:", "viewer.url", "links begin with http://: something in front of the viewer must speak TLS")
+	plain := named && strings.HasPrefix(c.Viewer.URL, "http:")
+	warn(plain && c.TLS.Viewer, "viewer.url", "links begin with http://, and the viewer speaks TLS only: write https://, or tls.viewer: false behind something that speaks TLS")
+	warn(plain && !c.TLS.Viewer, "viewer.url", "links begin with http://: something in front of the viewer must speak TLS")
 	warn(c.TLS.Cert == "", "tls.cert", "is not set: a self-signed certificate is used")
 	warn(c.Listen.Inbound == "" && len(c.Relay.HandsOn) == 0, "listen.inbound", "is not set: answers by mail and bounces of notices are lost")
 	warn(!c.helped(), "organization.help", "is not set: correspondents are told nobody whom they may ask")
