@@ -120,6 +120,9 @@ func (f *Flow) Agenda(ctx context.Context) {
 // agendaOnce does what is due now and says how long nothing will be.
 func (f *Flow) agendaOnce(ctx context.Context) time.Duration {
 	now := f.Now()
+	if err := f.recordBinds(ctx, now.Add(-bindTime)); err != nil {
+		f.Log.Warn("wrong binds were not recorded", "error", err)
+	}
 	due, next, err := f.tasksDue(ctx, now)
 	if err != nil {
 		if ctx.Err() == nil {

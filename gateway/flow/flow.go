@@ -175,6 +175,7 @@ type Flow struct {
 	guesses  meter          // at passwords of staff
 	answers  meter          // of correspondents
 	words    meter          // about consent, that were confirmed
+	binds    bindRows       // of applications, that were wrong
 	after    errgroup.Group // work that follows settlements
 	metrics  *metrics
 
@@ -188,8 +189,14 @@ type Flow struct {
 // afterAtOnce bounds the work after settlements; beyond it settling waits.
 const afterAtOnce = 32
 
-// Settled waits for the work that follows settlements, when no more come.
-func (f *Flow) Settled() { _ = f.after.Wait() }
+// Settled waits for the work that follows settlements, when no more come, and
+// records what was only counted until then.
+func (f *Flow) Settled() {
+	_ = f.after.Wait()
+	if err := f.recordBinds(context.Background(), f.Now()); err != nil {
+		f.Log.Warn("wrong binds were not recorded", "error", err)
+	}
+}
 
 // heavyAtOnce bounds the mails that are read at the same time and take much
 // memory for it: up to 200 MiB each.
@@ -200,6 +207,7 @@ func New(p Parts, s Settings, j *Judge) *Flow {
 	f := &Flow{Parts: p, memory: semaphore.NewWeighted(p.MemoryBytes), mails: mailmsg.NewReader(heavyAtOnce), fresh: newFresh(freshBytes), agenda: newAgenda(), metrics: newMetrics(p.Metrics)}
 	f.opened.span = openedFor
 	f.turns.span, f.guesses.span, f.answers.span, f.words.span, f.newcomers.span = turnsFor, guessTime, answersTime, confirmTime, newcomerTime
+	f.binds.pace.span = bindTime
 	f.outbox, f.receipts = newOutbox(), newReceiptMetrics(p.Metrics)
 	f.after.SetLimit(afterAtOnce)
 	f.consents = consent.New(p.Store, p.MAC, p.Audit, f.journalStop, p.Now)

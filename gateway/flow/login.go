@@ -45,17 +45,18 @@ func (f *Flow) userName(user string) (gateway.Address, error) {
 
 // LoginSMS leaves the evidence of an application's bind; ok is false for a wrong
 // name or password. A name that no account has may be anybody's word and is not
-// kept.
+// kept. Many wrong ones share a row, which tells their count and comes within
+// two minutes.
 func (f *Flow) LoginSMS(ctx context.Context, p gateway.Peer, ok bool) error {
-	r := gateway.Record{At: f.Now(), Event: gateway.EventLoginPassed, Actor: "application", Detail: map[string]string{"listener": p.Listener}}
-	if !ok {
-		r.Event = gateway.EventLoginFailed
-	}
+	name := bindName{listener: p.Listener}
 	if a, known := f.set().SMS.account(p.Account); known {
-		r.Detail["account"] = a.SystemID
+		name.account = a.SystemID
+	}
+	if !ok && !f.mayRecord(p, name.account) {
+		return nil
 	}
 	var b store.Batch
-	if err := f.Audit.Stage(&b, r); err != nil {
+	if err := f.Audit.Stage(&b, f.bindRecord(name, ok)); err != nil {
 		return err
 	}
 	return store.Write(ctx, f.Store, &b)

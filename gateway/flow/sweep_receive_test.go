@@ -136,7 +136,25 @@ func receivedJourneys() []journey {
 		{
 			name: "bind", covers: []string{"LoginSMS"},
 			run: func(ctx context.Context, _ *testing.T, _ *world, f *Flow) error {
-				return errors.Join(f.LoginSMS(ctx, app("esme1"), true), f.LoginSMS(ctx, app("nobody"), false))
+				err := errors.Join(f.LoginSMS(ctx, app("esme1"), true), f.LoginSMS(ctx, app("nobody"), false))
+				for range bindsEach + 5 { // more than get rows of their own
+					err = errors.Join(err, f.LoginSMS(ctx, app("esme1"), false))
+				}
+				time.Sleep(bindTime)
+				f.agendaOnce(ctx)
+				f.agendaOnce(ctx)
+				if len(f.binds.count) > 0 {
+					err = errors.Join(err, errors.New("the store is gone, and with it what was only counted"))
+				}
+				return err
+			},
+			check: func(t *testing.T, w *world, kv store.Store, answer error) {
+				_ = w.in(t, kv, func(ctx context.Context, f *Flow) error {
+					if rows, told := wrongBinds(ctx, t, f); answer == nil && (told["esme1"] < bindsEach+5 || told[""] != 1 || rows > bindsEach+3) {
+						t.Errorf("%d rows tell of %v", rows, told)
+					}
+					return nil
+				})
 			},
 		},
 		said("consent.stop", false, nil),
