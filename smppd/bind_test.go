@@ -10,6 +10,7 @@ import (
 
 	"gatepost/gateway"
 	"gatepost/smppd/pdu"
+	"gatepost/smppd/text"
 )
 
 func TestWrongPasswords(t *testing.T) {
@@ -188,12 +189,12 @@ func TestAccountsThatNobodyCanUse(t *testing.T) {
 		bad := good
 		change(&bad)
 		for _, list := range [][]Account{{bad}, {good, bad}, {good, good}} {
-			if _, err := New(Config{Accounts: list, Place: place, Receipt: receipt}, newFake()); err == nil {
+			if _, err := New(Config{Accounts: list, Place: place, Receipt: receipt, Older: text.Texts{}.Older}, newFake()); err == nil {
 				t.Errorf("%s: taken", name)
 			}
 		}
 	}
-	if s, err := New(Config{Accounts: []Account{good}, Place: place, Receipt: receipt}, newFake()); err != nil {
+	if s, err := New(Config{Accounts: []Account{good}, Place: place, Receipt: receipt, Older: text.Texts{}.Older}, newFake()); err != nil {
 		t.Error(err)
 	} else {
 		_ = s.Shutdown(t.Context())

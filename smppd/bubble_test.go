@@ -49,7 +49,7 @@ func inBubble(t *testing.T, g Gateway, change func(*Config), do func(*testing.T,
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		var texts text.Texts
-		cfg := Config{Accounts: accountsForTests(), Place: texts.Place, Receipt: receipt}
+		cfg := Config{Accounts: accountsForTests(), Place: texts.Place, Receipt: receipt, Older: texts.Older}
 		if change != nil {
 			change(&cfg)
 		}

@@ -18,8 +18,8 @@ const (
 	SMPPS = "smpps" // TLS from the first octet
 )
 
-// Config is what New needs. Place and Receipt are required; the zero value of
-// every other field is usable.
+// Config is what New needs. Place, Receipt and Older are required; the zero
+// value of every other field is usable.
 type Config struct {
 	SystemID string // ours, in the answers to binds, at most 15 octets; "" is "Gatepost"
 	Accounts []Account
@@ -31,6 +31,10 @@ type Config struct {
 	Place func(*gateway.Segment) (gateway.SegmentPlace, error)
 	// Receipt writes a receipt as a deliver_sm. It must be pure.
 	Receipt func(gateway.Receipt) gateway.Segment
+	// Older writes the segments of a text without optional parameters, for peers
+	// of interface_version below 0x34; ref is for parts that it cuts. It must be
+	// pure, and leave alone what has none.
+	Older func(segments []gateway.Segment, ref uint16) ([]gateway.Segment, error)
 	// Login is told of each bind, with the system_id in p.Account; ok is false
 	// for a wrong system_id or password. An error for a good one refuses the
 	// bind. Nil: nobody is told.
@@ -109,8 +113,8 @@ func (l Limits) withDefaults() Limits {
 
 // withDefaults checks the configuration and fills what is empty.
 func (c Config) withDefaults() (Config, error) {
-	if c.Place == nil || c.Receipt == nil {
-		return c, errors.New("no reader of segments or no writer of receipts")
+	if c.Place == nil || c.Receipt == nil || c.Older == nil {
+		return c, errors.New("no reader of segments, or no writer of receipts or for older peers")
 	}
 	if c.SystemID == "" {
 		c.SystemID = "Gatepost"

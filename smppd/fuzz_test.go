@@ -13,6 +13,7 @@ import (
 	"gatepost/gateway"
 	"gatepost/gateway/observe"
 	"gatepost/smppd/pdu"
+	"gatepost/smppd/text"
 )
 
 // seeds are streams of octets: each request after a bind, and what is none.
@@ -61,7 +62,7 @@ func FuzzSession(f *testing.F) {
 		}
 		var log bytes.Buffer
 		s, err := New(Config{
-			Accounts: accountsForTests(), Place: place, Receipt: receipt,
+			Accounts: accountsForTests(), Place: place, Receipt: receipt, Older: text.Texts{}.Older,
 			Logger: observe.NewLogger(&log, slog.LevelDebug),
 			Limits: Limits{AuthDelay: time.Nanosecond, Write: 5 * time.Second},
 			Timers: Timers{Response: 20 * time.Millisecond},

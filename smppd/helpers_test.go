@@ -184,7 +184,7 @@ func start(t testing.TB, g Gateway, change func(*Config)) *server {
 	var texts text.Texts
 	cfg := Config{
 		Accounts: accountsForTests(), TLS: &tls.Config{Certificates: []tls.Certificate{cert}},
-		Place: texts.Place, Receipt: texts.ComposeReceipt,
+		Place: texts.Place, Receipt: texts.ComposeReceipt, Older: texts.Older,
 		Limits: Limits{AuthDelay: time.Millisecond},
 	}
 	if change != nil {

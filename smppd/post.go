@@ -45,6 +45,7 @@ type flight struct {
 type item struct {
 	flight  *flight
 	segment int
+	of      int // segments in this form of the delivery
 	instead bool
 	body    gateway.Segment // before it was sent
 	at      time.Time       // when it was
@@ -127,7 +128,7 @@ func (a *account) beginLocked(c *session, f *flight, instead bool, segments []ga
 	f.stage, f.left = sending, 0
 	for i, s := range segments {
 		if !f.done[i] {
-			c.mail.backlog = append(c.mail.backlog, item{flight: f, segment: i, instead: instead, body: s})
+			c.mail.backlog = append(c.mail.backlog, item{flight: f, segment: i, of: len(segments), instead: instead, body: s})
 			f.left++
 		}
 	}
@@ -198,7 +199,7 @@ func (a *account) answeredLocked(c *session, seq uint32, status pdu.Status) {
 // long as the delivery has not gone out in another form. It needs the lock.
 func (a *account) lateLocked(it item, status pdu.Status) {
 	f := it.flight
-	if status != pdu.OK || f.instead != it.instead || f.stage == sent || f.stage == settled {
+	if status != pdu.OK || f.instead != it.instead || len(f.done) != it.of || f.stage == sent || f.stage == settled {
 		return
 	}
 	f.done[it.segment] = true

@@ -1,6 +1,8 @@
 package smppd
 
 import (
+	"hash/fnv"
+	"slices"
 	"time"
 
 	"gatepost/gateway"
@@ -201,6 +203,7 @@ func (a *account) offerLocked(d *gateway.Delivery, now time.Time) bool {
 	if c == nil {
 		return !wait
 	}
+	segments, err := c.segments(d, instead)
 	if f == nil {
 		if len(a.post.flights) >= maxWaiting {
 			return false
@@ -208,48 +211,66 @@ func (a *account) offerLocked(d *gateway.Delivery, now time.Time) bool {
 		f = &flight{key: d.Key, scan: a.post.scan}
 		a.post.flights[d.Key] = f
 	}
-	a.beginLocked(c, f, instead, c.segments(d, instead))
+	if err != nil { // another session may take it, or it is over one day, with evidence
+		c.log.Warn("a delivery cannot be written for an older peer and waits", "error", err)
+		a.waitLocked(f, now.Add(a.srv.cfg.Timers.Redeliver))
+		return true
+	}
+	a.beginLocked(c, f, instead, segments)
 	return true
 }
 
 // chooseLocked picks the session for a delivery, in turn among those that are
 // free, and says in which form it goes: the plain one where any session may
-// take that. Nil: wait tells whether a session that is not free could take it.
-// It needs the lock.
+// take that. One with optional parameters goes to a peer that knows them where
+// there is one. Nil: wait tells whether a session that is not free could take
+// it. It needs the lock.
 func (a *account) chooseLocked(d *gateway.Delivery) (c *session, instead, wait bool) {
 	p := &a.post
-	var other *session // may take only what goes instead
-	better := false    // a session that may take it is not free
+	var older, other *session    // may take it without parameters, or only what goes instead
+	better, busy := false, false // a session that may take it is not free, or an older one
+	tagged := slices.ContainsFunc(d.Segments, func(s gateway.Segment) bool { return len(s.TLVs) > 0 })
 	for i := range p.receivers {
 		n := (p.next + i) % len(p.receivers)
 		c := p.receivers[n]
-		fits := !d.Plain || c.secure
+		fits, knows := !d.Plain || c.secure, !tagged || c.version >= version34
 		switch free := c.mail.free(); {
-		case fits && free:
+		case fits && knows && free:
 			p.next = n + 1
 			return c, false, false
-		case fits:
+		case fits && knows:
 			better = true
+		case fits && free && older == nil:
+			older = c
+		case fits:
+			busy = true
 		case len(d.Instead) > 0 && free && other == nil:
 			other = c
 		case len(d.Instead) > 0:
 			wait = true
 		}
 	}
-	if better || other == nil {
-		return nil, false, better || wait
+	switch {
+	case better:
+		return nil, false, true
+	case older != nil:
+		p.next = slices.Index(p.receivers, older) + 1
+		return older, false, false
+	case busy || other == nil:
+		return nil, false, busy || wait
 	}
 	return other, true, false
 }
 
-// segments are what c is sent for a delivery.
-func (c *session) segments(d *gateway.Delivery, instead bool) []gateway.Segment {
+// segments are what c is sent for a delivery: the same ones whenever it is
+// tried, as long as the peer knows as much.
+func (c *session) segments(d *gateway.Delivery, instead bool) ([]gateway.Segment, error) {
 	if d.Receipt != nil {
 		s := c.srv.cfg.Receipt(*d.Receipt)
 		if c.version < version34 { // knows no optional parameters, section 3.3; the text says it all
 			s.TLVs = nil
 		}
-		return []gateway.Segment{s}
+		return []gateway.Segment{s}, nil
 	}
 	list := d.Segments
 	if instead {
@@ -261,5 +282,10 @@ func (c *session) segments(d *gateway.Delivery, instead bool) []gateway.Segment 
 		s.Data, s.Schedule, s.Validity, s.Replace, s.DefaultID = false, "", "", 0, 0
 		out[i] = s
 	}
-	return out
+	if c.version >= version34 {
+		return out, nil
+	}
+	ref := fnv.New32a()
+	_, _ = ref.Write([]byte(d.Key))
+	return c.srv.cfg.Older(out, uint16(ref.Sum32()))
 }

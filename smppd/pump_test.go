@@ -249,7 +249,11 @@ func TestReceipts(t *testing.T) {
 func TestFieldsOfDeliverSM(t *testing.T) {
 	s := segment("hello")
 	s.Data, s.Schedule, s.Validity, s.Replace, s.DefaultID, s.Registered, s.DataCoding = true, "x", "y", 1, 2, 3, 8
-	got := new(session).segments(&gateway.Delivery{Segments: []gateway.Segment{s}}, false)[0]
+	list, err := (&session{version: version34}).segments(&gateway.Delivery{Segments: []gateway.Segment{s}}, false)
+	if err != nil || len(list) != 1 {
+		t.Fatal(len(list), err)
+	}
+	got := list[0]
 	want := segment("hello")
 	want.Registered, want.DataCoding = 3, 8
 	if !reflect.DeepEqual(got, want) {

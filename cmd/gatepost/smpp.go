@@ -143,8 +143,8 @@ func (s *server) listenSMPP() error {
 		return exit{exitConfig, err}
 	}
 	k := smppd.Config{
-		Accounts: accounts, TLS: s.cert.config(nil), Place: text.Texts{}.Place, Receipt: text.Texts{}.ComposeReceipt, Login: s.flow.LoginSMS,
-		Now: time.Now, Logger: s.log, Metrics: smppd.NewMetrics(s.registry),
+		Accounts: accounts, TLS: s.cert.config(nil), Place: text.Texts{}.Place, Receipt: text.Texts{}.ComposeReceipt, Older: text.Texts{}.Older,
+		Login: s.flow.LoginSMS, Now: time.Now, Logger: s.log, Metrics: smppd.NewMetrics(s.registry),
 	}
 	if c.SMS != nil {
 		t := c.SMS.Timers
