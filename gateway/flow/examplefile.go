@@ -18,15 +18,6 @@ import (
 // maxExample bounds one line of a file of examples; octets.
 const maxExample = 16 << 20
 
-// example is one line of a file of examples.
-type example struct {
-	ID      string `json:"id"`
-	Channel string `json:"channel"` // email, as when absent, or sms
-	Subject string `json:"subject"`
-	Text    string `json:"text"`
-	Mode    string `json:"mode"` // standard or secure, "" when not labelled
-}
-
 // eachExample calls f for every line of in, one after the other, so that files
 // may be of any length. Its errors name the line.
 func eachExample(in io.Reader, f func(example) error) error {
@@ -53,24 +44,6 @@ func eachExample(in io.Reader, f func(example) error) error {
 	return lines.Err()
 }
 
-// read says what is wrong with a line. It quotes nothing: examples may be real
-// messages.
-func (e *example) read(line []byte) string {
-	err := json.Unmarshal(line, e)
-	var wrong *json.UnmarshalTypeError
-	switch {
-	case errors.As(err, &wrong) && wrong.Field != "":
-		return fmt.Sprintf("%s must be a text, not %s", wrong.Field, wrong.Value)
-	case err != nil:
-		return "not a JSON object with id, channel, subject and text"
-	case e.Channel != "" && e.Channel != "email" && e.Channel != "sms":
-		return "channel must be email or sms"
-	case e.Mode != "" && e.Mode != "standard" && e.Mode != "secure":
-		return "mode must be standard or secure"
-	}
-	return ""
-}
-
 // TestExamples judges examples, one JSON object a line, and writes a verdict
 // line for each to out. It returns the counts for people.
 func (j *Judge) TestExamples(in io.Reader, out io.Writer) (string, error) {
@@ -78,7 +51,7 @@ func (j *Judge) TestExamples(in io.Reader, out io.Writer) (string, error) {
 	lines.SetEscapeHTML(false)
 	c := counts{actions: map[string]int{}, labelled: map[string]map[string]int{}}
 	err := eachExample(in, func(e example) error {
-		v := j.judgeExample(e)
+		v := j.JudgeCase(e.asCase())
 		c.add(e.Mode, v.Action)
 		return lines.Encode(policy.NewLine(e.ID, v))
 	})
@@ -149,7 +122,7 @@ func DiffExamples(before, after *Judge, in io.Reader, out io.Writer, asJSON bool
 	lines.SetEscapeHTML(false)
 	err := eachExample(in, func(e example) error {
 		sum.Examples++
-		d, differ := policy.Diff(before.judgeExample(e), after.judgeExample(e))
+		d, differ := policy.Diff(before.JudgeCase(e.asCase()), after.JudgeCase(e.asCase()))
 		if !differ {
 			return nil
 		}

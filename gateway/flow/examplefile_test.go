@@ -13,7 +13,7 @@ func TestExampleLines(t *testing.T) {
 	j := judgeOf(t, "policy: p\ndefault: pass\nrules:\n  - {id: ids, reason: I, when: 'found([\"ssn\", \"national_id\"], MEDIUM)', then: secure}\n")
 	in := "\xef\xbb\xbf" + `{"id":"1","channel":"email","subject":"SSN 536-22-8145","text":"😀é SSN: 536-22-8146 <x>","mode":"secure"}
 
-  {"id":"2","channel":"sms","text":"See you at noon.","mode":"standard","more":[1]}` + "\r\n" + `{"text":"SSN: 536-22-8146","mode":"standard"}`
+  {"id":"2","channel":"sms","text":"See you at noon.","mode":"standard","entities":[1],"unit":true}` + "\r\n" + `{"text":"SSN: 536-22-8146","mode":"standard"}`
 	want := `{"id":"1","action":"secure","rules":["ids"],"detections":[{"type":"ssn","part":"subject","start":4,"end":15,"confidence":"high"},{"type":"ssn","part":"text","start":8,"end":19,"confidence":"high"}]}
 {"id":"2","action":"pass","rules":[],"detections":[]}
 {"id":"","action":"secure","rules":["ids"],"detections":[{"type":"ssn","part":"text","start":5,"end":16,"confidence":"high"}]}
@@ -28,6 +28,31 @@ func TestExampleLines(t *testing.T) {
 	}
 }
 
+const allKeys = "at, channel, consents, declared, from, headers, id, mode, patient, sent_today, service_type, source_address, subject, system_id, text, thread_secured, to"
+
+// TestExampleFacts: an example says what a test of the policy says, and each
+// key alone makes the rule that asks for it true.
+func TestExampleFacts(t *testing.T) {
+	for line, when := range map[string]string{
+		`{"from":"ann@billing.example"}`: `sender.domain == "billing.example"`, `{"to":"desk@lab.example"}`: `recipient.domain == "lab.example"`,
+		`{"to":"+15550001111","channel":"sms"}`: `recipient.address == "+15550001111"`, `{"headers":{"X-Template":"s1"}}`: `header("X-Template") == "s1"`,
+		`{"patient":true}`: "recipient.patient", `{"consents":["marketing"]}`: `recipient.consents("marketing")`, `{"thread_secured":true}`: "thread.secured",
+		`{"at":0}`: "local_time == 0", `{}`: "local_time == 12", `{"sent_today":5}`: "recipient.sent_today >= 5", `{"declared":["campaign"]}`: `declared("campaign")`,
+		`{"channel":"sms","system_id":"a"}`: `system_id == "a"`, `{"channel":"sms","service_type":"b"}`: `service_type == "b"`,
+		`{"channel":"sms","source_address":"c"}`: `source_address == "c"`, `{"subject":"[urgent] x"}`: "tag.urgent",
+	} {
+		j := judgeOf(t, "policy: p\ndefault: pass\nrules:\n  - {id: r, reason: R, when: '"+when+"', then: hold}\n")
+		var out strings.Builder
+		if _, err := j.TestExamples(strings.NewReader(line), &out); err != nil || !strings.Contains(out.String(), `"action":"hold"`) {
+			t.Errorf("%s: %v %s", line, err, out.String())
+		}
+		out.Reset()
+		if _, err := j.TestExamples(strings.NewReader(`{"at":13}`), &out); err != nil || !strings.Contains(out.String(), `"action":"pass"`) {
+			t.Errorf("%s is true without it: %v %s", when, err, out.String())
+		}
+	}
+}
+
 // TestBadExamples: the line and what is wrong with it, and nothing of the
 // example; lines before it have been judged.
 func TestBadExamples(t *testing.T) {
@@ -37,6 +62,13 @@ func TestBadExamples(t *testing.T) {
 		`["zebra"]`: "not a JSON object with id, channel, subject and text", `{"id":"x"} {"id":"y"}`: "not a JSON object with id, channel, subject and text",
 		`{"id":7}`: "id must be a text, not number", `{"id":"x","text":["zebra"]}`: "text must be a text, not array",
 		`{"channel":"zebra"}`: "channel must be email or sms", `{"mode":"zebra"}`: "mode must be standard or secure",
+		`{"at":25}`: "at must be an hour, 0 to 23", `{"at":7.5}`: "at must be a whole number, not number", `{"sent_today":-1}`: "sent_today must not be negative",
+		`{"to":"zebra"}`: "to is no address", `{"from":"<>"}`: "from is no address", `{"patient":"zebra"}`: "patient must be true or false, not string",
+		`{"consents":[7]}`: "consents must be a list of texts, not number", `{"headers":{"zebra":7}}`: "headers must be names with texts, not number",
+		`{"declared":["zebra"]}`: "declared can hold campaign, list, bulk", `null`: "not a JSON object with id, channel, subject and text",
+		`{"txt":"zebra"}`: `unknown key "txt"; did you mean "text"?`, `{"Text":"zebra"}`: `unknown key "Text"; did you mean "text"?`,
+		`{"expect":"pass"}`: `unknown key "expect"; mode says what an example should be: standard or secure`,
+		`{"quagga":1}`:      `unknown key "quagga"; known are ` + allKeys, `{"a zebra":1}`: "a key that is unknown; known are " + allKeys,
 		`{"text":"` + strings.Repeat("x", maxExample) + `"}`: fmt.Sprintf("longer than %d octets", maxExample),
 	} {
 		var out strings.Builder

@@ -11,7 +11,7 @@ import (
 	"gatepost/gateway/policy"
 )
 
-// JudgeCase judges one of a policy's own cases.
+// JudgeCase judges one of a policy's own cases, or an example of a file.
 func (j *Judge) JudgeCase(c policy.Case) gateway.Verdict {
 	r := readingOf(c.Channel, c.Subject, c.Text, c.Headers)
 	facts := j.facts(r, caseAddress(c.From, "staff@organization.example"), int64(len(c.Text)), workingDay(c.At), true)
@@ -56,14 +56,4 @@ func readingOf(channel gateway.Channel, subject, text string, fields []gateway.F
 	}
 	r.Parts = append(r.Parts, gateway.Part{Kind: gateway.PartText, Path: "1", Text: gateway.Sensitive(text)})
 	return r
-}
-
-func (j *Judge) judgeExample(e example) gateway.Verdict {
-	channel := gateway.Email
-	if e.Channel == "sms" {
-		channel = gateway.SMS
-	}
-	r := readingOf(channel, e.Subject, e.Text, nil)
-	facts := j.facts(r, gateway.MustAddress("staff@organization.example"), int64(len(e.Text)), workingDay(12), true)
-	return j.policy.Prepare(facts).For(policy.Recipient{Address: gateway.MustAddress("someone@outside.example")}, policy.Thread{})
 }

@@ -30,11 +30,11 @@ type Case struct {
 	Rules         []string // that must have demanded Expect
 }
 
-// noon is when a case is judged that does not say when.
-const noon = 12
+// Noon is the hour at which a case is judged that does not say when.
+const Noon = 12
 
 func (d *document) readCase(n yamlast.Node) {
-	c := Case{Line: where(n).line, At: noon}
+	c := Case{Line: where(n).line, At: Noon}
 	known := caseKeys()
 	for _, e := range d.mapping(n, "a test", known) {
 		switch e.key {

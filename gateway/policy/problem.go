@@ -63,6 +63,9 @@ func suggest(word string, known []string) string {
 	return "; known here: " + strings.Join(known, ", ")
 }
 
+// Nearest is the known word that word is a misspelling of; "" if there is none.
+func Nearest(word string, known []string) string { return nearest(word, known) }
+
 // nearest is the known word that word is a misspelling of; "" if there is none.
 func nearest(word string, known []string) string {
 	word = strings.ToLower(word)

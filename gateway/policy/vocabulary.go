@@ -137,6 +137,9 @@ func topicNames() []string { return []string{"health", "finance", "legal"} }
 
 func kindNames() []string { return []string{"reminder", "marketing", "receipt", "one_time_code"} }
 
+// Declarations lists what a sender can declare.
+func Declarations() []string { return declaredNames() }
+
 func declaredNames() []string { return []string{"campaign", "list", "bulk"} }
 
 func unreadableNames() []string {
