@@ -88,6 +88,8 @@ type Message struct {
 	// Verdicts are the different verdicts of the envelopes, which point here:
 	// a message to a thousand recipients is explained once.
 	Verdicts []Verdict `json:",omitempty"`
+	// Judged is what the verdicts of a mail rest on and nothing else here says.
+	Judged *Judged `json:",omitempty"`
 	// Retain is the day (UTC midnight) on which the keys of the body end.
 	Retain time.Time `json:",omitzero"`
 	// Recalled is when the sender took the message back from everybody: staff
@@ -103,6 +105,18 @@ type Message struct {
 	// Ends are set for a message of channel SMS, whose body is its segments; of
 	// a mail of staff to a telephone, Source is the line that it leaves from.
 	Ends *Ends `json:",omitempty"`
+}
+
+// Judged is what a mail was judged by, beside its record: with it the verdicts
+// can be made again.
+type Judged struct {
+	Size int64  // octets of the canonical message as it came; Body may be another one, without a PIN
+	Sum  []byte `json:",omitempty"` // keyed hash of those octets; none where a PIN was taken out of them
+	// Staff says that what the sender wrote in tags was a command.
+	Staff   bool   `json:",omitempty"`
+	Group   string `json:",omitempty"` // of the sender
+	Thread  bool   `json:",omitempty"` // it continued a conversation
+	Secured bool   `json:",omitempty"` // which had been secured
 }
 
 // Edit replaces Length octets at Offset of the canonical message by Text when

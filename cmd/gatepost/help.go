@@ -40,7 +40,7 @@ func allExamples() map[string][]string {
 		"demo":                   {"gatepost demo", "gatepost demo --dir ./demo-data"},
 		"check":                  {"gatepost check", "gatepost check --effective"},
 		"doctor":                 {"gatepost doctor", "gatepost doctor --json"},
-		"explain":                {"gatepost explain mail.eml", "gatepost explain --to pat@out.example - < mail.eml"},
+		"explain":                {"gatepost explain mail.eml", "gatepost explain --to pat@out.example - < mail.eml", "gatepost explain --verify 0cs9k2l7v3o1j4u8m5t6q9r2ng sent.eml", "gatepost explain --verify 0cs9k2l7v3o1j4u8m5t6q9r2ng --policy last-year.yaml sent.eml"},
 		"policy show":            {"gatepost policy show > to-be-signed.txt"},
 		"policy test":            {"gatepost policy test --json cases.jsonl > verdicts.jsonl"},
 		"policy diff":            {"gatepost policy diff policy.yaml draft.yaml cases.jsonl"},

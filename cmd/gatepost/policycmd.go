@@ -68,13 +68,19 @@ func checked(env environment, c *config.Config, p *policy.Policy) error {
 }
 
 type explainCmd struct {
-	File string `arg:"" help:"A mail as a file; - is standard input."`
-	From string `help:"Judge as sent by this address." default:""`
-	To   string `help:"Judge as sent to this address." default:"someone@outside.example"`
+	File   string `arg:"" help:"A mail as a file; - is standard input."`
+	From   string `help:"Judge as sent by this address." default:""`
+	To     string `help:"Judge as sent to this address." default:"someone@outside.example"`
+	Policy string `placeholder:"FILE" help:"Judge by this policy file; - is the built-in one. Absent: the configuration's."`
+	Verify string `placeholder:"ID" help:"Judge the file as this message was judged, and compare with the verdict that was kept. Exit code 1 when they differ."`
 }
 
-// Run prints the verdict and its proof. It needs no server and no key.
-func (e explainCmd) Run(_ context.Context, env environment) error {
+// Run prints the verdict and its proof. It needs no server and no key, but to
+// verify.
+func (e explainCmd) Run(ctx context.Context, env environment) error {
+	if e.Verify != "" {
+		return e.verify(ctx, env)
+	}
 	c, err := configOrDefault(env)
 	if err != nil {
 		return err
@@ -92,7 +98,7 @@ func (e explainCmd) Run(_ context.Context, env environment) error {
 	if err := errors.Join(err1, err2); err != nil {
 		return exit{exitUsage, err}
 	}
-	judge, err := loadJudge(c, [16]byte{})
+	judge, err := e.judge(c)
 	if err != nil {
 		return err
 	}
@@ -106,6 +112,13 @@ func (e explainCmd) Run(_ context.Context, env environment) error {
 	}
 	printVerdict(env.out, verdict, reading)
 	return nil
+}
+
+func (e explainCmd) judge(c *config.Config) (*flow.Judge, error) {
+	if e.Policy != "" {
+		return judgeFile(e.Policy)
+	}
+	return loadJudge(c, [16]byte{})
 }
 
 // configOrDefault lets commands that only judge run without a configuration.

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -77,10 +78,14 @@ func (f *Flow) prepare(ctx context.Context, a *arrival) (*judgement, error) {
 		return nil, err
 	}
 	f.metrics.judging.Observe(f.Now().Sub(start).Seconds())
-	return &judgement{
-		arrival: a, prepared: j.policy.Prepare(facts),
-		thread: policy.Thread{Exists: !a.conversation.ID.IsZero(), Secured: a.conversation.Secured},
-	}, nil
+	talk := policy.Thread{Exists: !a.conversation.ID.IsZero(), Secured: a.conversation.Secured}
+	if a.sms == nil {
+		a.basis = &gateway.Judged{
+			Size: facts.Size, Sum: f.octetsSum(sha256.Sum256(a.taken.raw)), Staff: facts.TagsBind, Group: facts.Sender.Group,
+			Thread: talk.Exists, Secured: talk.Secured,
+		}
+	}
+	return &judgement{arrival: a, prepared: j.policy.Prepare(facts), thread: talk}, nil
 }
 
 // group is the role of an account, "" for a peer without one.

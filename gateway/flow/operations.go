@@ -61,7 +61,7 @@ func (f *Flow) Operations(more Operations) Operations {
 		"queue.list": f.queueList, "queue.show": f.queueShow, "queue.retry": f.queueRetry, "queue.hold": f.queueHold,
 		"queue.drop": f.queueDrop, "queue.pause": f.queuePause, "queue.resume": f.queueResume,
 		"held.list": f.heldList, "held.show": f.queueShow, "held.release": f.heldRelease, "held.refuse": f.heldRefuse,
-		"message.show": f.messageShow, "message.recall": f.messageRecall, "message.recall_undo": f.messageRecallUndo, "link.thaw": f.linkThaw,
+		"message.show": f.messageShow, "message.judged": f.messageJudged, "message.recall": f.messageRecall, "message.recall_undo": f.messageRecallUndo, "link.thaw": f.linkThaw,
 		"user.add": f.userAdd, "user.passwd": f.userPasswd, "user.disable": f.userDisable, "user.list": f.userList,
 		"contact.import": f.contactImport, "contact.show": f.contactShow,
 		"contact.export": f.contactExport, "contact.erase": f.contactErase,

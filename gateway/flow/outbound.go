@@ -156,6 +156,7 @@ type arrival struct {
 	conversation thread.Thread // zero when it continues none
 	persons      []gateway.PersonRef
 	verdicts     []gateway.Verdict // the different ones
+	basis        *gateway.Judged   // what they rest on; nil for a short message
 	pin          *gateway.Hashed   // that the sender set for the links
 	envelopes    []gateway.Envelope
 	reports      []gateway.EnvelopeID // whose notices this mail reports about
@@ -413,6 +414,9 @@ func (a *arrival) message() (*gateway.Message, error) {
 		Sender: a.sub.From, Subject: r.Subject, HeaderID: r.MessageID, EnvID: a.sub.EnvID, Return: a.sub.Return,
 		UTF8: a.sub.UTF8, EightBit: a.sub.EightBit, Body: t.record(), Envelopes: len(a.envelopes),
 		PIN: a.pin, Verdicts: a.policy.base.pack(a.verdicts), Retain: retainDay(a.now, a.set.Retain),
+	}
+	if len(m.Verdicts) > 0 {
+		m.Judged = a.basis
 	}
 	if len(r.From) > 0 {
 		m.From = r.From[0]

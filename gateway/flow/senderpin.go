@@ -33,6 +33,7 @@ func (a *arrival) hidePIN(ctx context.Context) (err error) {
 		return err
 	}
 	a.reading.Subject = mailmsg.Read(clean).Subject
+	a.basis.Sum = nil // with the body that is kept it would find the PIN in no time
 	return nil
 }
 

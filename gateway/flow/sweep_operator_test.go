@@ -54,13 +54,13 @@ func operatorJourneys() []journey {
 		acted("queue.show", "s@secure.example", testMail, nil, gateway.Queued),
 		acted("held.show", "h@hold.example", testMail, nil, gateway.Held),
 		{
-			name: "looking", covers: []string{"op queue.list", "op held.list", "op message.show", "op audit.show", "op contact.show", "op queue.pause", "op queue.resume"},
+			name: "looking", covers: []string{"op queue.list", "op held.list", "op message.show", "op message.judged", "op audit.show", "op contact.show", "op queue.pause", "op queue.resume"},
 			prepare: func(t *testing.T, w *world, kv store.Store) {
 				id = w.acceptInto(t, kv, submissionTo("h@hold.example"), testMail)
 			},
 			run: func(ctx context.Context, _ *testing.T, _ *world, f *Flow) error {
 				about := url.Values{"id": {id.String()}, "name": {"h@hold.example"}}
-				for _, op := range []string{"queue.list", "held.list", "message.show", "audit.show", "contact.show"} {
+				for _, op := range []string{"queue.list", "held.list", "message.show", "message.judged", "audit.show", "contact.show"} {
 					out, err := operation(ctx, f, op, about, "")
 					if err == nil && !strings.Contains(out, "h@hold.example") {
 						err = errors.New(op + " shows nothing")

@@ -1,0 +1,181 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"gatepost/gateway"
+)
+
+// Deviation is one thing in which a verdict that is made again differs from the
+// one that was kept.
+type Deviation struct {
+	What string `json:"what"` // policy, rule, finding, topic, kinds, error, lifted, action, rules, options or shadow
+	Name string `json:"name,omitempty"`
+	Kept string `json:"kept"` // "absent" where only the other one has it
+	Now  string `json:"now"`
+	// Unknown says that it may come from what was known of the recipient at that
+	// time and is not known any more: no proof of a difference.
+	Unknown bool `json:"unknown,omitempty"`
+}
+
+// String is for people.
+func (d Deviation) String() string {
+	head := d.What
+	if d.Name != "" {
+		head += " " + d.Name
+	}
+	if d.Unknown {
+		head += " (not known again)"
+	}
+	return fmt.Sprintf("%s: kept %s; now %s", head, d.Kept, d.Now)
+}
+
+// Comparison is what Verify found.
+type Comparison struct {
+	Rules      int // that come to the same, for the same reasons
+	Findings   int // that are the same
+	Deviations []Deviation
+}
+
+// Verify compares a verdict of this policy with the one that was kept, all but
+// the hashes of values, which are those of a process. A rule that differs and
+// asks for one of the words in unsure differs without proof; so does what
+// follows from the rules as a whole, then.
+func (p *Policy) Verify(kept, now gateway.Verdict, unsure []string) Comparison {
+	var c Comparison
+	c.rules(p, kept.Results, now.Results, unsure)
+	follows := slices.ContainsFunc(c.Deviations, func(d Deviation) bool { return d.Unknown })
+	c.findings(kept.Findings, now.Findings)
+	c.topics(kept.Topics, now.Topics)
+	c.add("policy", "", kept.Digest, now.Digest, false)
+	c.add("kinds", "", listed(kept.Kinds), listed(now.Kinds), false)
+	c.add("error", "", orNone(kept.Error), orNone(now.Error), false)
+	for i := range min(len(kept.Results), len(now.Results)) {
+		k, n := kept.Results[i], now.Results[i]
+		c.add("lifted", k.ID, orNone(k.LiftedBy), orNone(n.LiftedBy), follows)
+	}
+	c.add("action", "", kept.Action.String(), now.Action.String(), follows)
+	c.add("rules", "", listed(kept.Rules), listed(now.Rules), follows)
+	c.add("options", "", exactOptions(kept.Options), exactOptions(now.Options), follows)
+	c.add("shadow", "", kept.Shadow.String(), now.Shadow.String(), follows)
+	return c
+}
+
+func (c *Comparison) add(what, name, kept, now string, unknown bool) {
+	if kept != now {
+		c.Deviations = append(c.Deviations, Deviation{what, name, kept, now, unknown})
+	}
+}
+
+const absent = "absent"
+
+func (c *Comparison) rules(p *Policy, kept, now []gateway.RuleResult, unsure []string) {
+	for i := range max(len(kept), len(now)) {
+		id, was := spellRule(kept, i)
+		again, is := spellRule(now, i)
+		if id == "" {
+			id = again
+		} else if again != id {
+			is = absent
+		}
+		if was == is {
+			c.Rules++
+		}
+		c.add("rule", id, was, is, p.restsOn(id, unsure))
+	}
+}
+
+func spellRule(all []gateway.RuleResult, i int) (id, text string) {
+	if i >= len(all) {
+		return "", absent
+	}
+	r := all[i]
+	text = "not met"
+	if r.Met {
+		text = "met"
+	}
+	if r.Error != "" {
+		text = "failed"
+	}
+	if r.Why != "" {
+		text += " (" + r.Why + ")"
+	}
+	return r.ID, text
+}
+
+// restsOn reports whether the condition of a rule asks for one of the words of
+// the vocabulary, also through a define.
+func (p *Policy) restsOn(id string, words []string) bool {
+	i := slices.IndexFunc(p.rules, func(r rule) bool { return r.id == id })
+	if i < 0 {
+		return false
+	}
+	slots := p.rules[i].met.slots(nil)
+	return slices.ContainsFunc(words, func(word string) bool { return p.reach(slots, word) })
+}
+
+// findings matches the findings of two verdicts, each with one like it.
+func (c *Comparison) findings(kept, now []gateway.Finding) {
+	type spelled struct{ typ, text string }
+	left := map[spelled]int{}
+	for i := range now {
+		left[spelled{now[i].Type, spellFinding(&now[i])}]++
+	}
+	for i := range kept {
+		f := spelled{kept[i].Type, spellFinding(&kept[i])}
+		if left[f] > 0 {
+			left[f]--
+			c.Findings++
+			continue
+		}
+		c.add("finding", f.typ, f.text, absent, false)
+	}
+	for i := range now {
+		if f := (spelled{now[i].Type, spellFinding(&now[i])}); left[f] > 0 {
+			left[f]--
+			c.add("finding", f.typ, absent, f.text, false)
+		}
+	}
+}
+
+// spellFinding is all of a finding but its type and its value's hash.
+func spellFinding(f *gateway.Finding) string {
+	steps := make([]string, len(f.Steps))
+	for i, s := range f.Steps {
+		steps[i] = fmt.Sprintf("%s %+d", s.Name, s.Weight)
+	}
+	return fmt.Sprintf("%s %q in %s %s (part %d) at %d-%d: %s", f.Level, f.Masked, f.Kind, f.Path, f.Part, f.Start, f.End, strings.Join(steps, "; "))
+}
+
+func (c *Comparison) topics(kept, now []gateway.TopicScore) {
+	spell := func(all []gateway.TopicScore, name string) string {
+		i := slices.IndexFunc(all, func(t gateway.TopicScore) bool { return t.Name == name })
+		if i < 0 {
+			return absent
+		}
+		return fmt.Sprintf("%s, score %d (%s)", all[i].Level, all[i].Score, listed(all[i].Terms))
+	}
+	for _, name := range topicNames() {
+		c.add("topic", name, spell(kept, name), spell(now, name), false)
+	}
+}
+
+// exactOptions is optionNames with the whole time, in no zone of anybody's.
+func exactOptions(o gateway.Options) string {
+	at := o.NotBefore.UTC()
+	o.NotBefore = time.Time{}
+	if at.IsZero() {
+		return optionNames(o)
+	}
+	return optionNames(o) + ", not before " + at.Format(time.RFC3339)
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
