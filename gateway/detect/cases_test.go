@@ -52,6 +52,8 @@ func told(list string, out *gateway.Detections) bool {
 		return slices.ContainsFunc(out.Findings, func(f gateway.Finding) bool { return f.Type == "name" && f.Level >= gateway.Medium })
 	case list == "public":
 		return protective(out) == ""
+	case list == "telling":
+		return protective(out) != ""
 	}
 	return out.AddressedToReader
 }

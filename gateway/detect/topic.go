@@ -25,17 +25,19 @@ const (
 )
 
 // What ties a topic to one person, by number: a record of somebody, a person
-// who speaks of themselves, somebody's account; and what unties it, public speech.
+// who speaks of themselves, somebody's account; what unties it, public speech;
+// and what tells too much for a mere reminder.
 const (
 	record = iota
 	self
 	holder
 	public
+	telling
 	nLinks
 )
 
 var (
-	linkNames  = [nLinks]string{"case", "self", "holder", "public"}
+	linkNames  = [nLinks]string{"case", "self", "holder", "public", "telling"}
 	topicNames = [nTopics]string{"health", "finance", "legal"}
 	kindNames  = [nKinds]string{"reminder", "marketing", "receipt", "one_time_code"}
 )
@@ -245,6 +247,9 @@ func (t *topics) scores(terms []term, s sums) []gateway.TopicScore {
 		if level == gateway.Medium && published(s, i) {
 			level = gateway.Low
 		}
+		if i == health && level > gateway.None && t.tells(s) {
+			level = gateway.High
+		}
 		t.best[i] = level
 		if level == gateway.None {
 			continue
@@ -253,6 +258,16 @@ func (t *topics) scores(terms []term, s sums) []gateway.TopicScore {
 	}
 	return out
 }
+
+// tells reports whether a text is a short reminder that names a condition which
+// nobody wants known: "your HIV clinic appointment". That it is a reminder only
+// makes it no less telling.
+func (t *topics) tells(s sums) bool {
+	return s.kind[reminder] >= kindNeed[reminder] && s.link[telling] >= tellingNeed && t.whole.words < shortText
+}
+
+// tellingNeed is the sum (in halves) of terms that makes a reminder telling.
+const tellingNeed = 10
 
 // advertises reports whether a text offers a topic's services to everybody
 // more than it speaks of the topic. Of health that is never assumed: an offer
