@@ -178,6 +178,9 @@ func (s *scan) labelledSecret(l label, weak int) {
 		return
 	}
 	i, signs := s.afterLabel(int(l.end))
+	if !signs {
+		i, signs = s.afterWords(int(l.end))
+	}
 	to := i
 	for to < s.n && to-i < 256 && b[to] > ' ' && b[to] != '"' && b[to] != '\'' && b[to] != '<' && b[to] != '`' && b[to] != unknownMark {
 		to++
@@ -217,6 +220,20 @@ func (s *scan) afterLabel(i int) (to int, signs bool) {
 	return i, signs
 }
 
+// afterWords is afterLabel for a label at i with words behind it: "password for
+// the portal is". A verb must announce the value then.
+func (s *scan) afterWords(i int) (to int, signs bool) {
+	b := s.b
+	for words := 0; words < 5 && b[i] == ' '; words++ {
+		if words > 0 && announces(b, i+1) > 0 {
+			return s.afterLabel(i)
+		}
+		for i++; class[b[i]] == letter; i++ {
+		}
+	}
+	return i, false
+}
+
 // announces is the length of the verb or the scheme (RFC 7235) at i that a
 // value follows, 0 when there is none.
 func announces(b []byte, i int) int {
@@ -225,7 +242,8 @@ func announces(b []byte, i int) int {
 		j++
 	}
 	switch string(b[i:j]) {
-	case "is", "ist", "est", "es", "was", "IS", "Basic", "basic", "Bearer", "bearer":
+	case "is", "ist", "est", "es", "was", "IS", "Basic", "basic", "Bearer", "bearer",
+		"lautet", "war", "heisst", "heist", "sera", "era":
 		return j - i
 	}
 	return 0
