@@ -18,6 +18,8 @@ type Config struct {
 	Own []gateway.OwnDetector
 	// OwnIdentifiers are the organization's account and telephone numbers and
 	// addresses, in any spelling: they stand in every footer and are no findings.
+	// An international telephone number ("+49 ...") is none only as a telephone
+	// number, an IBAN only as an IBAN; others are none whatever they look like.
 	OwnIdentifiers []string
 	// Key hashes values, so that equal ones can be counted without being kept.
 	Key [16]byte
@@ -33,7 +35,7 @@ type Detector struct {
 	numbers  *layouts
 	secrets  *secretTable
 	numerals numerals
-	own      map[uint64]bool // canonical own identifiers, hashed
+	own      map[ownValue]bool // own identifiers
 	key      [16]byte
 	pool     sync.Pool // *scan
 }
@@ -41,7 +43,7 @@ type Detector struct {
 // New builds a Detector: it reads the lexicons and the organization's own
 // words into one automaton (100,000 terms take a fraction of a second).
 func New(c Config) (*Detector, error) {
-	d := &Detector{key: c.Key, folds: newFolds(), types: newTypeTable(), own: map[uint64]bool{}}
+	d := &Detector{key: c.Key, folds: newFolds(), types: newTypeTable(), own: map[ownValue]bool{}}
 	d.names = slices.Clone(d.types.names)
 	b := newBuilder(d.types, d.folds)
 	if err := b.addLexicons(); err != nil {
@@ -55,9 +57,7 @@ func New(c Config) (*Detector, error) {
 	d.numbers, d.secrets, d.numerals = newLayouts(d.types), newSecretTable(), newNumerals()
 	d.words = b.build()
 	for _, s := range c.OwnIdentifiers {
-		for _, v := range spellings(d.folds.text(s)) {
-			d.own[sipHash(d.key, v)] = true
-		}
+		d.addIdentifier(d.folds.text(s))
 	}
 	d.pool.New = func() any { return newScan(d) }
 	return d, nil

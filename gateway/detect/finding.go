@@ -77,7 +77,7 @@ func (s *scan) find(typ uint16, start, end int, value []byte, steps ...gateway.S
 		return
 	}
 	hash := sipHash(s.d.key, value)
-	if s.d.own[hash] {
+	if s.d.isOwn(hash, typ) {
 		return
 	}
 	s.spots = append(s.spots, spot{hash, int32(start), int32(end), int32(sum), typ, s.steps.of(steps), level})

@@ -59,6 +59,49 @@ func (d *Detector) nameOf(name string) uint16 {
 	return uint16(i)
 }
 
+// ownValue is a hashed value of the organization's own and the type as which
+// it is no finding. A number that is ours as a telephone number may be somebody's
+// social security number.
+type ownValue struct {
+	hash uint64
+	typ  uint16
+}
+
+// anyType is the type of an own identifier that may be of several.
+const anyType = 1<<16 - 1
+
+// isOwn reports whether a value found as typ is the organization's own.
+func (d *Detector) isOwn(hash uint64, typ uint16) bool {
+	return len(d.own) > 0 && (d.own[ownValue{hash, typ}] || d.own[ownValue{hash, anyType}])
+}
+
+// addIdentifier enters an own identifier.
+func (d *Detector) addIdentifier(text string) {
+	typ := d.types.ownType(text)
+	for _, v := range spellings(text) {
+		d.own[ownValue{sipHash(d.key, v), typ}] = true
+	}
+}
+
+// ownType is the type that an own identifier is by its form, anyType when that
+// does not tell.
+func (t *typeTable) ownType(text string) uint16 {
+	v := canonical(nil, []byte(text))
+	switch {
+	case international(text, v):
+		return t.kinds[t.phone].id
+	case len(v) >= 15 && len(v) <= 34 && isUpper(v[0]) && isUpper(v[1]) && allDigits(v[2:4]) && mod97(v):
+		return t.kinds[t.iban].id
+	}
+	return anyType
+}
+
+// international reports whether text, v without separators, is a telephone
+// number with the code of its country.
+func international(text string, v []byte) bool {
+	return strings.HasPrefix(strings.TrimSpace(text), "+") && len(v) >= 10 && allDigits(v)
+}
+
 // spellings are the canonical forms under which an own identifier may be
 // found. An international telephone number is also written from inside its
 // country, whose code has one to three digits.
@@ -68,7 +111,7 @@ func spellings(text string) (all [][]byte) {
 		return nil
 	}
 	all = append(all, v)
-	if !strings.HasPrefix(strings.TrimSpace(text), "+") || !allDigits(v) || len(v) < 10 {
+	if !international(text, v) {
 		return all
 	}
 	for code := 1; code <= 3; code++ {

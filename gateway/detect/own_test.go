@@ -87,3 +87,23 @@ func TestOwnIdentifiers(t *testing.T) {
 		t.Errorf("beside our own account: %q", got)
 	}
 }
+
+// TestOwnIdentifiersLiftTheirTypeOnly: the digits of our telephone number may
+// be somebody's social security number.
+func TestOwnIdentifiersLiftTheirTypeOnly(t *testing.T) {
+	d, err := New(Config{OwnIdentifiers: []string{"+49 536 228145", "+1 943 476 5919"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for s, want := range map[string]string{
+		"SSN 536-22-8145":             "ssn",
+		"NHS number 943 476 5919":     "nhs",
+		"Tel. +49 536 228145":         "",
+		"Phone: (943) 476-5919":       "",
+		"call 943-476-5919 until six": "",
+	} {
+		if got := types(d.Scan(text(s)), gateway.Medium); got != want {
+			t.Errorf("%q: %q, want %q", s, got, want)
+		}
+	}
+}
