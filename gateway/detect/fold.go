@@ -28,14 +28,26 @@ func newFolds() *folds {
 	for r := rune(utf8.RuneSelf); r < foldLimit; r++ {
 		f.to[r] = f.target(r)
 	}
-	const from = "АВЕЅІЈКМНОРСТУХавеѕіјкмнорстухԁԛԝһΑΒΕΖΗΙΚΜΝΟΡΤΥΧαικνορυχ"
-	const to = "ABESIJKMHOPCTYXabesijkmhopctyxdqwhABEZHIKMNOPTYXaikvopux"
+	const capitals, letters = "ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘꞯʀꜱᴛᴜᴠᴡʏᴢꓐꓑꓓꓔꓖꓗꓙꓚꓜꓝꓟꓠꓡꓢꓣꓦꓧꓪꓫꓬꓮꓰꓲꓳꓴ", "abcdefghijklmnopqrstuvwyzBPDTGKJCZFMNLSRVHWXYAEIOU"
+	n := 0
+	for _, r := range capitals {
+		f.to[r] = uint16(letters[n])
+		n++
+	}
+	f.disguises()
+	return f
+}
+
+// disguises notes the Cyrillic and Greek letters that look like Latin ones, and
+// one that looks like a digit.
+func (f *folds) disguises() {
+	const from = "АВЕЅІЈКМНОРСТУХавеѕіјкмнорстухԁԛԝһΑΒΕΖΗΙΚΜΝΟΡΤΥΧαικνορυχЗз"
+	const to = "ABESIJKMHOPCTYXabesijkmhopctyxdqwhABEZHIKMNOPTYXaikvopux33"
 	n := 0
 	for _, r := range from {
 		f.lookalike[r-0x370] = to[n]
 		n++
 	}
-	return f
 }
 
 // target computes one entry of the table.
@@ -45,6 +57,9 @@ func (f *folds) target(r rune) uint16 {
 	}
 	if d, ok := digitValue(r); ok {
 		return uint16('0' + d)
+	}
+	if unicode.Is(unicode.Me, r) {
+		return 0 // circles and signs around the character before
 	}
 	if unicode.Is(unicode.Hangul, r) {
 		return letterOr(r, r)
@@ -121,7 +136,7 @@ func (f *folds) append(b []byte, r rune) []byte {
 // rune is invisible and goes away.
 func plain(r rune) (c byte, ok bool) {
 	switch {
-	case r == 0xa0, r >= 0x2000 && r <= 0x200a, r == 0x202f, r == 0x205f, r == 0x3000, r == 0x1680:
+	case r == 0xa0, r >= 0x2000 && r <= 0x200a, r == 0x202f, r == 0x205f, r == 0x3000, r == 0x1680, r == 0x2800:
 		return ' ', true
 	case r == 0x85, r == 0x2028, r == 0x2029:
 		return '\n', true
@@ -129,7 +144,8 @@ func plain(r rune) (c byte, ok bool) {
 		r == 0xfeff, r == 0x34f, r == 0x61c, r == 0x180e, r == 0x115f, r == 0x1160, r == 0x3164,
 		r >= 0x300 && r <= 0x36f, r >= 0xfe00 && r <= 0xfe0f, r == 0x20e3, r >= 0xe0000 && r <= 0xe01ef:
 		return 0, true
-	case r >= 0x2010 && r <= 0x2015, r == 0x2043, r == 0x2212, r == 0xfe58, r == 0xfe63, r == 0x2500, r == 0x2501:
+	case r >= 0x2010 && r <= 0x2015, r == 0x2043, r == 0x2212, r == 0xfe58, r == 0xfe63, r == 0x2500, r == 0x2501,
+		r == 0x2d7, r == 0x2796, r == 0x2e3a, r == 0x2e3b:
 		return '-', true
 	case r >= 0x2018 && r <= 0x201b, r == 0x2032, r == 0xb4, r == 0x2bc:
 		return '\'', true
@@ -143,6 +159,12 @@ func plain(r rune) (c byte, ok bool) {
 		return ':', true
 	case r >= 0xff01 && r <= 0xff5e:
 		return byte(r - 0xfee0), true
+	case r == 0x301c:
+		return '~', true
+	case r >= 0xf020 && r <= 0xf07e: // where Symbol fonts have ASCII
+		return byte(r - 0xf000), true
+	case r >= 0x24f5 && r <= 0x24fd:
+		return byte('1' + r - 0x24f5), true
 	case r >= 0x2776 && r <= 0x277e:
 		return byte('1' + r - 0x2776), true
 	case r >= 0x2780 && r <= 0x2788:

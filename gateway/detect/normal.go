@@ -196,12 +196,32 @@ func (t *normal) fold(r rune, s string, i int) {
 		return
 	}
 	if r >= 0x370 && r < 0x530 {
-		if c := t.folds.lookalike[r-0x370]; c != 0 && t.amongLatin(s, i) {
+		if c := t.folds.lookalike[r-0x370]; c != 0 && (c == '3' && t.besideDigit(r, s, i) || c != '3' && t.amongLatin(s, i)) {
 			t.b = append(t.b, c)
 			return
 		}
 	}
+	if r == 'Ʒ' && t.besideDigit(r, s, i) {
+		t.b = append(t.b, '3')
+		return
+	}
 	t.b = t.folds.append(t.b, r)
+}
+
+// besideDigit reports whether a digit stands right before or behind r, at
+// s[i:], or behind at most eight of the same.
+func (t *normal) besideDigit(r rune, s string, i int) bool {
+	if n := len(t.b); n > 0 && class[t.b[n-1]] == digit {
+		return true
+	}
+	for n := 0; n < 8 && i < len(s); n++ {
+		q, size := utf8.DecodeRuneInString(s[i:])
+		if q != r {
+			return class[s[i]] == digit
+		}
+		i += size
+	}
+	return false
 }
 
 // amongLatin reports whether the rune at s[i:] stands in a word with ASCII

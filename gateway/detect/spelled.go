@@ -143,7 +143,8 @@ func (s *scan) gather(g *gathered, i, n int) bool {
 // between reports whether c may stand between the characters of a value.
 func between(c byte) bool {
 	switch c {
-	case ' ', '-', '.', '/', '_', ',', '*', ':', '|', '~', '\'', '(', ')', '\r', '\n', '>', '\t', '+':
+	case ' ', '-', '.', '/', '_', ',', '*', ':', '|', '~', '\'', '(', ')', '\r', '\n', '>', '\t', '+',
+		'=', ';', '#', '\\', unknownMark:
 		return true
 	}
 	return false
