@@ -242,7 +242,7 @@ func (r *reader) unexpected(n ast.Node, must string) {
 	case *ast.AnchorNode, *ast.AliasNode, *ast.MergeKeyNode:
 		must = "anchors (&), aliases (*) and merges (<<) are not allowed; write it out"
 	case *ast.TagNode:
-		must = "tags (!) are not allowed; leave it out"
+		must = "YAML reads what begins with ! as a tag, which is not allowed; a text or condition that begins with ! stands in quotes: '!tag.secure'"
 	case *ast.NullNode:
 		must += "; here is nothing"
 	}
