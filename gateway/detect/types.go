@@ -95,3 +95,14 @@ func (t *typeTable) id(name string) uint16 {
 	t.info = append(t.info, typeInfo{})
 	return id
 }
+
+// Types lists the types of findings that detection knows.
+func Types() []string {
+	var all []string
+	for t, i := newTypeTable(), 0; i < len(t.names); i++ {
+		if !t.info[i].lowers {
+			all = append(all, t.names[i])
+		}
+	}
+	return all
+}

@@ -50,7 +50,6 @@ type compiler struct {
 	lists   map[string]wordList
 	types   []string // built in and own
 	defined []string // names that the file defines
-	exact   bool     // types is complete: national numbers are checked too
 }
 
 // maxCost bounds one condition, in CEL's units of about 20 ns: at load by an
@@ -60,8 +59,8 @@ const maxCost = 1_000_000
 // maxCondition bounds the length of one condition, in code points.
 const maxCondition = 20_000
 
-func newCompiler(r *reader, lists map[string]wordList, known []string, exact bool) (*compiler, error) {
-	c := &compiler{reader: r, byText: map[string]int{}, byIdent: map[string]int{}, lists: lists, types: known, exact: exact}
+func newCompiler(r *reader, lists map[string]wordList, known []string) (*compiler, error) {
+	c := &compiler{reader: r, byText: map[string]int{}, byIdent: map[string]int{}, lists: lists, types: known}
 	opts := []cel.EnvOption{
 		cel.EnableMacroCallTracking(),
 		cel.ParserRecursionLimit(60),
@@ -107,7 +106,7 @@ func (c *compiler) intern(s slot) string {
 }
 
 func (c *compiler) knownType(s string) bool {
-	return s == nationalID || slices.Contains(c.types, alias(s)) || !c.exact && nationalForm.MatchString(s)
+	return s == nationalID || slices.Contains(c.types, alias(s))
 }
 
 func (c *compiler) typeNames() []string { return append([]string{nationalID}, c.types...) }

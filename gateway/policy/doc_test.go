@@ -30,7 +30,8 @@ func vocabularyTable() string {
 		name  string
 		words []string
 	}{
-		{"types of `found` and `count`", append(BuiltinTypes(), nationalID, "`<country>.<name>`", "your own detectors")},
+		{"types of `found` and `count`", append(BuiltinTypes(), nationalID, "your own detectors")},
+		{"`national_id`, all of these, each a type too", NationalTypes()},
 		{"`topic`", topicNames()}, {"`kind`", kindNames()}, {"`declared`", declaredNames()}, {"`unreadable`", unreadableNames()},
 		{"`recipient.consents`", []string{"marketing", "any other of your contacts"}},
 	} {

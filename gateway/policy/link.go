@@ -9,12 +9,12 @@ import (
 )
 
 // compile resolves every condition and every name of a rule.
-func (p *Policy) compile(d *document, exact bool) error {
+func (p *Policy) compile(d *document) error {
 	known := slices.Clone(d.builtin)
 	for _, own := range d.detectors {
 		known = append(known, own.Name)
 	}
-	c, err := newCompiler(d.reader, d.lists, known, exact)
+	c, err := newCompiler(d.reader, d.lists, known)
 	if err != nil {
 		return err
 	}

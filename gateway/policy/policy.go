@@ -44,7 +44,7 @@ type File struct {
 // Options of LoadWith; the zero value is what Load uses.
 type Options struct {
 	// Types lists all types of findings that detection knows. Nil: the
-	// BuiltinTypes and any of the form <cc>.<name>.
+	// BuiltinTypes and the NationalTypes.
 	Types []string
 	// ReadFile reads the files that the policy names. Nil: os.ReadFile.
 	ReadFile func(name string) ([]byte, error)
@@ -56,9 +56,8 @@ func Load(file string, src []byte) (*Policy, error) { return LoadWith(file, src,
 
 // LoadWith is Load with Options.
 func LoadWith(file string, src []byte, o Options) (*Policy, error) {
-	exact := o.Types != nil
-	if !exact {
-		o.Types = BuiltinTypes()
+	if o.Types == nil {
+		o.Types = append(BuiltinTypes(), NationalTypes()...)
 	}
 	if o.ReadFile == nil {
 		o.ReadFile = os.ReadFile
@@ -82,7 +81,7 @@ func LoadWith(file string, src []byte, o Options) (*Policy, error) {
 		own: d.own, lists: d.lists, detectors: d.detectors, defines: d.defines, rules: d.rules,
 		cases: d.cases, files: d.files,
 	}
-	if err := p.compile(d, exact); err != nil {
+	if err := p.compile(d); err != nil {
 		return nil, err
 	}
 	return p, nil

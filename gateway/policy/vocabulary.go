@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -152,8 +151,6 @@ func unreadableNames() []string {
 // nationalID is the class of all types of the form <cc>.<name>.
 const nationalID = "national_id"
 
-var nationalForm = regexp.MustCompile(`^[a-z]{2}_?\.[a-z0-9_]+$`)
-
 // alias is the name under which detection knows a type that has two.
 func alias(typ string) string {
 	switch typ {
@@ -168,12 +165,21 @@ func alias(typ string) string {
 }
 
 // BuiltinTypes lists the types of findings that a rule may name, besides
-// national_id, those of the form <cc>.<name> and the policy's own detectors.
+// national_id, the NationalTypes and the policy's own detectors.
 func BuiltinTypes() []string {
 	return []string{
 		"ssn", "itin", "ein", "card", "card_security_code", "iban", "bic", "aba", "bank_account", "account",
 		"passport", "drivers_licence", "mbi", "mrn", "health_plan_id", "nhs", "npi", "dea", "case_number",
 		"name", "date_of_birth", "address", "phone", "email", "ip", "url",
 		"password", "private_key", "token", "bitcoin", "ethereum",
+	}
+}
+
+// NationalTypes lists the types of the form <cc>.<name>: numbers of persons that
+// one country gives out. national_id stands for all of them.
+func NationalTypes() []string {
+	return []string{
+		"au.medicare", "au.tfn", "ca.ab_phn", "ca.bc_phn", "ca.ohip", "ca.ramq", "ca.sin", "de.idnr", "de.kvnr",
+		"es.dni", "es.nie", "fr.nir", "gb.nino", "in.aadhaar", "in.pan", "it.codicefiscale", "nl.bsn", "pl.pesel",
 	}
 }

@@ -125,7 +125,7 @@ func TestEveryWord(t *testing.T) {
 			})
 		}
 	}
-	p, err := newCompiler(&reader{}, map[string]wordList{"partners": newWordList(nil)}, nil, false)
+	p, err := newCompiler(&reader{}, map[string]wordList{"partners": newWordList(nil)}, NationalTypes())
 	if err != nil {
 		t.Fatal(err)
 	}
