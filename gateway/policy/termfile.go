@@ -55,7 +55,8 @@ func wordProblem(term string) string {
 }
 
 // fileOf reads the lines of the file that n names, relative to the policy
-// file. Empty lines and those that begin with # are left out. What is wrong
+// file. Empty lines and comments, from a # that begins the line or
+// stands behind a blank, are left out. What is wrong
 // inside is a problem of that file, with line and column; check may be nil.
 func (d *document) fileOf(n yamlast.Node, what string, check func(string) string) []string {
 	name := d.text(n, what)
@@ -101,6 +102,7 @@ func (t *terms) read(line []byte) {
 	if word == "" || word[0] == '#' {
 		return
 	}
+	word = beforeComment(word)
 	first := utf8.RuneCount(line[:bytes.Index(line, []byte(word))]) + 1
 	switch bad := strings.IndexFunc(word, func(r rune) bool { return r == utf8.RuneError || unicode.IsControl(r) }); {
 	case bad >= 0 && !utf8.ValidString(word):
@@ -117,6 +119,19 @@ func (t *terms) read(line []byte) {
 		}
 	}
 	t.words = append(t.words, word)
+}
+
+// beforeComment cuts a comment off: a # behind a blank, as in YAML. "C#" and
+// "ward#3" are words.
+func beforeComment(word string) string {
+	if at := strings.IndexFunc(word, unicode.IsSpace); at >= 0 {
+		for i := at; i < len(word); i++ {
+			if word[i] == '#' && unicode.IsSpace(rune(word[i-1])) {
+				return strings.TrimSpace(word[:i])
+			}
+		}
+	}
+	return word
 }
 
 // bad reports a problem of the file of words.

@@ -13,7 +13,7 @@ func TestProblemsOfFiles(t *testing.T) {
 	files := map[string]string{
 		"empty": "# nothing\n\n", "blank": "zebra\n\n   --- \n", "latin": "good\n  caf\xe9\n", "nul": "a\x00b\n", "long": strings.Repeat("x", 300) + "\n",
 		"wide": strings.Repeat("a ", 17) + "\n", "compound": "é " + strings.Repeat("x", 65), "two": "...\n\x01\n", "many": strings.Repeat("x\n", maxTerms+1),
-		"large": strings.Repeat("x", maxTermFile+1), "crlf": "\xef\xbb\xbfzebra\r\n quartz \r\n", "marks": "---\n",
+		"large": strings.Repeat("x", maxTermFile+1), "crlf": "\xef\xbb\xbfzebra\r\n quartz \r\n", "marks": "---\n", "comments": "zebra # with TLS\nC# x\t#y # z\nward#3\n",
 	}
 	load := func(section string) (*Policy, error) {
 		return LoadWith("/etc/gp/p.yaml", []byte("policy: p\n"+section+"\n"), Options{ReadFile: func(name string) ([]byte, error) {
@@ -43,6 +43,9 @@ func TestProblemsOfFiles(t *testing.T) {
 		if _, err := load(section); err == nil || err.Error() != want {
 			t.Errorf("%s: got\n%v\nwant\n%s", section, err, want)
 		}
+	}
+	if p, err := load("lists: {x: {file: comments}}"); err != nil || fmt.Sprintf("%q", p.lists["x"].words) != `["zebra" "C# x" "ward#3"]` {
+		t.Errorf("got %+v %v", p, err)
 	}
 	p, err := load("lists: {x: {file: marks}}\n" + words("crlf"))
 	if err != nil || fmt.Sprint(p.Detectors()[0].Words, p.lists["x"].words) != "[zebra quartz] [---]" {
