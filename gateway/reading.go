@@ -80,7 +80,7 @@ func (k *PartKind) UnmarshalText(b []byte) error {
 // Part is one text of a message.
 type Part struct {
 	Kind PartKind
-	Path string // MIME part number in the style of IMAP, "1.2"; members follow "!": "3!word/document.xml"
+	Path string // MIME part number in the style of IMAP, "1.2"; members follow "!", by number or, in office documents, by part: "3!2", "3!word/document.xml"; never a name that a person gave
 	Text Sensitive
 }
 

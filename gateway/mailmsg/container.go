@@ -1,6 +1,7 @@
 package mailmsg
 
 import (
+	"strconv"
 	"strings"
 
 	"gatepost/gateway"
@@ -29,11 +30,11 @@ func (r *reader) container(e entity, data []byte, format document.Format) {
 			r.unreadable(gateway.UnreadableContainer, path)
 		}
 	case document.Gzip:
-		r.member(e, trimExt(document.Gunzip(data, r.budget), e))
+		r.member(e, 1, trimExt(document.Gunzip(data, r.budget), e))
 	case document.Bzip2:
-		r.member(e, trimExt(document.Bunzip(data, r.budget), e))
+		r.member(e, 1, trimExt(document.Bunzip(data, r.budget), e))
 	case document.Tar:
-		r.trouble(document.EachTar(data, r.budget, func(m document.Member) { r.member(e, m) }), path)
+		r.trouble(document.EachTar(data, r.budget, r.members(e)), path)
 	case document.RAR, document.SevenZip:
 		r.sealedArchive(e, data)
 	default:
@@ -55,8 +56,8 @@ func (r *reader) sealedArchive(e entity, data []byte) {
 func (r *reader) result(e entity, d document.Result) {
 	r.shown(e.kind(gateway.PartText), e.leaf(), d.Text)
 	r.documentTrouble(d.Trouble, e.leaf())
-	for _, m := range d.Parts {
-		r.member(e, m)
+	for i, m := range d.Parts {
+		r.member(e, i+1, m)
 	}
 }
 
@@ -77,18 +78,25 @@ func (r *reader) zip(e entity, data []byte) {
 	z := document.OpenZip(data)
 	r.add(gateway.PartHidden, path, z.Comments())
 	if z.IsOffice() {
-		text := func(name, text string) { r.add(e.kind(gateway.PartText), path+"!"+name, text) }
-		r.documentTrouble(z.EachOffice(r.budget, text, func(m document.Member) { r.member(e, m) }), path)
+		text := func(name, text string) { r.add(e.kind(gateway.PartText), path+"!"+document.OfficePart(name), text) }
+		r.documentTrouble(z.EachOffice(r.budget, text, r.members(e)), path)
 		return
 	}
-	t := z.Each(r.budget, func(m document.Member) { r.member(e, m) })
+	t := z.Each(r.budget, r.members(e))
 	r.trouble(z.Trouble(), path)
 	r.trouble(t, path)
 }
 
-// member reads a file of an archive as a leaf of its own.
-func (r *reader) member(e entity, m document.Member) {
-	path := e.leaf() + "!" + m.Name
+// members reads the files of an archive as they come.
+func (r *reader) members(e entity) func(document.Member) {
+	n := 0
+	return func(m document.Member) { n++; r.member(e, n, m) }
+}
+
+// member reads the nth file of an archive as a leaf of its own. Its name stands
+// in no path: people name files after persons, and paths are shown and kept.
+func (r *reader) member(e entity, n int, m document.Member) {
+	path := e.leaf() + "!" + strconv.Itoa(n)
 	r.add(gateway.PartFileName, path, m.Name)
 	r.trouble(m.Trouble, path)
 	if len(m.Data) == 0 {

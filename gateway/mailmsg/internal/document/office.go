@@ -11,6 +11,33 @@ func (z *Zip) IsOffice() bool {
 	return z.Has("[Content_Types].xml") || z.Has("content.xml") && z.Has("META-INF/manifest.xml", "mimetype")
 }
 
+// OfficePart is the name of a part of an office document as it may be shown:
+// one that programs give, lower case, "part" for any other.
+func OfficePart(name string) string {
+	name = strings.ToLower(name)
+	folder, file := "", name
+	if i := strings.LastIndexByte(name, '/'); i >= 0 {
+		folder, file = name[:i+1], name[i+1:]
+	}
+	stem, ext, _ := strings.Cut(file, ".")
+	stem = strings.TrimRight(stem, "0123456789")
+	switch folder {
+	case "", "word/", "xl/", "ppt/", "docprops/", "xl/worksheets/", "xl/drawings/", "xl/threadedcomments/", "xl/persons/", "xl/charts/",
+		"word/charts/", "ppt/slides/", "ppt/notesslides/", "ppt/slidelayouts/", "ppt/slidemasters/", "ppt/comments/", "ppt/charts/":
+	default:
+		return "part"
+	}
+	switch stem {
+	case "document", "header", "footer", "comments", "footnotes", "endnotes", "settings", "styles", "core", "app", "custom", "content", "meta",
+		"workbook", "sharedstrings", "sheet", "drawing", "threadedcomment", "person", "chart", "slide", "notesslide", "slidelayout", "slidemaster",
+		"comment", "presentation":
+		if ext == "xml" {
+			return folder + stem + "." + ext
+		}
+	}
+	return "part"
+}
+
 // EachOffice calls text for each member of an office document that holds
 // text, and other for what is a file of its own (embedded documents).
 func (z *Zip) EachOffice(budget *Budget, text func(name, text string), other func(Member)) Trouble {
