@@ -176,9 +176,13 @@ func (r *reader) cut(e entity, data []byte, markup bool) []byte {
 // of mbox (RFC 4155).
 func (r *reader) saved(e entity, data []byte) {
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	if e.depth >= maxDepth {
+		r.unreadable(gateway.UnreadableLimit, e.leaf())
+		return
+	}
 	p := e.deeper()
 	p.attached = true
-	for n := 1; len(data) > 0 && e.depth < maxDepth && r.spend(len(data)); n++ {
+	for n := 1; len(data) > 0 && r.spend(len(data)); n++ {
 		one, next := data, []byte(nil)
 		if i := bytes.Index(data, []byte("\nFrom ")); i >= 0 && bytes.HasPrefix(data, []byte("From ")) {
 			one, next = data[:i+1], data[i+1:]
@@ -207,8 +211,12 @@ func (e entity) named(extensions ...string) bool {
 
 // framed reads uuencoded and yEnc files within a text.
 func (r *reader) framed(e entity, data []byte) {
-	for i, f := range transfer.Files(data, maxFiles) {
-		if e.depth >= maxDepth || !r.spend(len(f.Data)) {
+	for i, f := range transfer.Files(data, maxFiles+1) {
+		if i >= maxFiles || e.depth >= maxDepth {
+			r.unreadable(gateway.UnreadableLimit, e.leaf())
+			return
+		}
+		if !r.spend(len(f.Data)) {
 			return
 		}
 		inner := e
@@ -286,7 +294,9 @@ func (r *reader) cms(e entity, data []byte) bool {
 	default:
 		return false
 	}
-	if len(content) > 0 && e.depth < maxDepth && r.spend(len(content)) {
+	if e.depth >= maxDepth {
+		r.unreadable(gateway.UnreadableLimit, e.leaf())
+	} else if len(content) > 0 && r.spend(len(content)) {
 		src := newSource(content)
 		r.part(src, 0, len(content), child(e.leaf(), 1), e.deeper(), false)
 	}

@@ -72,7 +72,10 @@ type description struct {
 	encodings  []string
 	names      []string
 	attachment bool
+	moreNames  bool // than maxNames
 }
+
+const maxNames = 8 // of one part
 
 const maxReadings = 4 // of one duplicated field
 
@@ -109,6 +112,9 @@ func (r *reader) describe(fields []header.Field, path string) description {
 	for _, name := range d.names {
 		r.add(gateway.PartFileName, path, name)
 	}
+	if d.moreNames {
+		r.unreadable(gateway.UnreadableLimit, path)
+	}
 	return d
 }
 
@@ -131,8 +137,12 @@ func (d *description) addEncoding(raw string) {
 
 func (d *description) addNames(names []string) {
 	for _, n := range names {
-		if len(d.names) < 8 && !slices.Contains(d.names, n) {
+		switch {
+		case slices.Contains(d.names, n):
+		case len(d.names) < maxNames:
 			d.names = append(d.names, n)
+		default:
+			d.moreNames = true
 		}
 	}
 }
