@@ -82,6 +82,9 @@ func documentBombs() []bomb {
 		{"HTML: style sheets", "", true, func(t *testing.T) []byte {
 			return packed("a.html", []byte("<html><style>"+repeat(".a,.b .c>d{display:none;content:'x'}", 100_000)+"</style>"+repeat("<p class='a b c d e f'>x", 150_000)))
 		}},
+		{"HTML: a text made of many", "", true, func(t *testing.T) []byte {
+			return packed("a.html", []byte("<html><style>x{content:"+repeat(`"a"`, 300_000)+"}</style>"))
+		}},
 		{"HTML: 16 MiB of references", "", false, func(t *testing.T) []byte { return packed("a.html", []byte("<html>"+repeat("&nvlt;", 2_800_000))) }},
 		{"PNG with an archive behind", "", false, func(t *testing.T) []byte {
 			return packed("a.png", append([]byte(png+repeat("\x00\x01", 1000)), letters(t, 20<<20, zip.Deflate)...))

@@ -33,6 +33,7 @@ func mimeBombs() []bomb {
 		}},
 		{"MIME: one boundary on all levels", "", false, text(repeat("Content-Type: multipart/mixed; boundary=b\n\n--b\n", 50_000) + "\nx")},
 		{"MIME: lines that could be boundaries", "", true, text(mixed("--b\n\n" + repeat("--c\nContent-Type: text/plain\n", 200_000) + "--b--\n"))},
+		{"MIME: lines of dashes on 48 levels", "", false, text(nest(48, "\n\n"+repeat("--\n", 3_000_000)))},
 		{"MIME: lines of dashes in many texts", "", true, text(mixed(repeat("--b\n\n"+repeat("--\n--x\nContent-X: y\n", 400)+"\n", 300) + "--b--\n"))},
 		{"MIME: types in doubt", "", false, text(repeat("Content-Type: multipart/mixed; boundary=a; boundary=b\nContent-Type: multipart/mixed; boundary=c\nContent-Type: message/rfc822\n"+
 			"Content-Transfer-Encoding: base64\nContent-Transfer-Encoding: quoted-printable\n\n--a\n--b\n--c\n", 20_000))},

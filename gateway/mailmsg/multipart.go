@@ -58,7 +58,7 @@ type delimiter struct {
 // stands before the first and behind the last part is hidden text, and parts
 // behind the closing line are parts (some readers go on there).
 func (r *reader) multipart(e entity, boundary string) {
-	if !r.spend(256) {
+	if !r.spend(256 + 2*len(e.src.within(e.lo, e.hi))) { // each is compared
 		return
 	}
 	list := e.src.delimiters(e.lo, e.hi, strings.TrimRight(boundary, " \t"))

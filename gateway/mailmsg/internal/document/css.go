@@ -235,14 +235,15 @@ func contentStrings(css string) []string {
 			return texts
 		}
 		value := strings.TrimLeft(css[i+len("content"):], " \t\r\n\f")
-		text, rest := "", value
+		rest := value
+		var text strings.Builder
 		for strings.HasPrefix(value, ":") && rest != "" && rest[0] != ';' && rest[0] != '}' {
 			var part string
 			part, rest = cssString(rest)
-			text += part
+			text.WriteString(part)
 		}
-		if text != "" {
-			texts = append(texts, text)
+		if text.Len() > 0 {
+			texts = append(texts, text.String())
 		}
 		css, low = rest, low[len(low)-len(rest):]
 	}
