@@ -12,7 +12,7 @@ type Finding struct {
 	End    int      `json:"end"`
 	Level  Level    `json:"level"`
 	Masked string   `json:"masked"`
-	Value  uint64   `json:"value"` // hash of the canonical value under a key of the process
+	Value  uint64   `json:"-"`     // hash of the canonical value under a key of the process; of few possible values it tells which
 	Steps  []Step   `json:"steps"` // how Level came about, in order
 }
 

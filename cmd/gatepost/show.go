@@ -28,7 +28,6 @@ func brief(w io.Writer, r io.Reader) error {
 // prune takes out of v, at every depth, zero values and the hashes of
 // findings. What a rule's condition came to stays, also when it is false.
 func prune(v map[string]any) {
-	_, finding := v["masked"]
 	for key, value := range v {
 		switch x := value.(type) {
 		case float64:
@@ -44,7 +43,7 @@ func prune(v map[string]any) {
 				}
 			}
 		}
-		if key != "met" && blank(value) || finding && key == "value" {
+		if key != "met" && blank(value) {
 			delete(v, key)
 		}
 	}

@@ -43,10 +43,10 @@ func TestActsSayWhatTheyDid(t *testing.T) {
 	}
 }
 
-// TestTextLeavesInternalsOut: zero values and hashes are for programs.
+// TestTextLeavesInternalsOut: zero values are for programs.
 func TestTextLeavesInternalsOut(t *testing.T) {
 	const line = `{"id":"x","at":"2026-11-21T23:25:42.965278482Z","options":{"expires":86400000000000,"pin":""},"attempts":0,"shadow":false,"retain_until":"0001-01-01T00:00:00Z","rules":[],"last":{"code":0},` +
-		`"results":[{"id":"r","met":false,"error":""}],"findings":[{"masked":"1**","value":123456789,"part":0}]}`
+		`"results":[{"id":"r","met":false,"error":""}],"findings":[{"masked":"1**","part":0}]}`
 	var out strings.Builder
 	if err := brief(&out, strings.NewReader(line)); err != nil {
 		t.Fatal(err)

@@ -265,7 +265,7 @@ func TestProofOfAnotherMessage(t *testing.T) {
 		{"a word of tomorrow", "", nobody, nil},
 	} {
 		f := &Flow{}
-		f.Configure(Settings{DefaultPIN: c.standard}, nil)
+		f.force.Store(&inForce{settings: &Settings{DefaultPIN: c.standard}})
 		c.who.Chosen, c.who.ChosenBy = &gateway.Hashed{}, gateway.OtherChannel // without it, its proof is worth the mailbox
 		o := f.offer(gateway.Link{Recipient: gateway.MustAddress("s@secure.example"), Options: gateway.Options{PIN: c.rule}}, c.who)
 		for _, how := range append(codes, gateway.SenderPIN) {
