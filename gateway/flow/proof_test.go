@@ -102,7 +102,7 @@ func TestWhatALinkTakes(t *testing.T) {
 		{"a word of tomorrow", "same_channel", chosenOther, "nothing"},
 	} {
 		f := &Flow{Parts: Parts{Codes: telephones{"+15551234567"}}}
-		f.Configure(Settings{DefaultPIN: c.standard}, nil)
+		f.force.Store(&inForce{settings: &Settings{DefaultPIN: c.standard}})
 		l := gateway.Link{Recipient: gateway.MustAddress("s@secure.example"), Options: gateway.Options{PIN: c.rule}, Envelope: gateway.EnvelopeID{Message: sent}}
 		if c.rule == "sender" {
 			l.PIN = hash
