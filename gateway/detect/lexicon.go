@@ -26,7 +26,11 @@ func (m *builder) addLexicons() error {
 		}
 	}
 	for i, name := range linkNames {
-		if err := m.addList(name, term{list: listLink, sub: uint16(i)}); err != nil {
+		list := uint8(listLink)
+		if i == telling {
+			list = listTelling
+		}
+		if err := m.addList(name, term{list: list, sub: uint16(i)}); err != nil {
 			return err
 		}
 	}

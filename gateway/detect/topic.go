@@ -207,7 +207,7 @@ func (t *tally) sums(terms []term) (s sums) {
 			s.topic[m.sub] += w
 		case listKind:
 			s.kind[m.sub] += w
-		case listLink:
+		case listLink, listTelling:
 			s.link[m.sub] += w
 		}
 	}
@@ -260,7 +260,8 @@ func (t *topics) scores(terms []term, s sums) []gateway.TopicScore {
 }
 
 // tells reports whether a text is a short reminder that names a condition which
-// nobody wants known: "your HIV clinic appointment". That it is a reminder only
+// nobody wants known, "your HIV clinic appointment", or a result or diagnosis,
+// "you have been diagnosed with hepatitis". That a reminder stands beside it
 // makes it no less telling.
 func (t *topics) tells(s sums) bool {
 	return s.kind[reminder] >= kindNeed[reminder] && s.link[telling] >= tellingNeed && t.whole.words < shortText

@@ -26,6 +26,12 @@ func TestWhatBuyersAskFor(t *testing.T) {
 		{"Terminerinnerung: Ihr Termin ist am Dienstag um 10 Uhr.", ""},
 		// A reminder that tells too much is none.
 		{"Reminder: your appointment for chemotherapy of your breast cancer after the mastectomy is on Monday.", "health"},
+		{"Your HIV test result is positive. Reminder: your appointment is on Tuesday at 10.", "health"},
+		{"You have been diagnosed with herpes. Your refill is ready for pick-up.", "health"},
+		// Results.
+		{"Your STD results: chlamydia positive.", "health"},
+		{"Your STD panel: gonorrhea positive.", "health"},
+		{"Your lab result: HbA1c 11.2%, start insulin today.", "health"},
 		// Health.
 		{"Your biopsy result is back, please call Dr Ann.", "health"},
 		{"Your HIV test result is positive. Please come in to talk about treatment.", "health"},

@@ -122,11 +122,12 @@ type term struct {
 
 // Lists that a term may belong to.
 const (
-	listTopic = iota // sub: topic
-	listKind         // sub: kind of message
-	listLabel        // sub: type of identifier
-	listLink         // sub: what ties a topic to one person
-	listOwn          // sub: name of the own detector
+	listTopic   = iota // sub: topic
+	listKind           // sub: kind of message
+	listLabel          // sub: type of identifier
+	listLink           // sub: what ties a topic to one person
+	listTelling        // sub: telling; a list of its own, for a longer term of another tells no less
+	listOwn            // sub: name of the own detector
 )
 
 // maxWord is the longest word that is looked up, in octets.
