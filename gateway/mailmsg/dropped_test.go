@@ -19,9 +19,13 @@ func TestNothingIsDroppedInSilence(t *testing.T) {
 		}
 		return "Content-Disposition: attachment" + b.String() + "\n\nhello\n"
 	}
+	records := func(n int) string {
+		return "Content-Type: text/calendar\n\nBEGIN:VCALENDAR\n" + strings.Repeat("ATTACH;ENCODING=BASE64:aGVsbG8=\n", n) + "END:VCALENDAR\n"
+	}
 	for _, c := range []struct{ fits, more string }{
 		{"Subject: x\n\n" + uu, "Subject: x\n\n" + uu + "begin 644 b.txt\n%:&5L;&\\\n`\nend\n"},
 		{names(8), names(9)},
+		{records(1000), records(1100)},
 	} {
 		if r := mailmsg.Read(crlf(c.fits)); len(r.Unreadable) != 0 {
 			t.Errorf("%.40q: %v", c.fits, r.Unreadable)

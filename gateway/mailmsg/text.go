@@ -8,7 +8,6 @@ import (
 	"gatepost/gateway/mailmsg/internal/charset"
 	"gatepost/gateway/mailmsg/internal/document"
 	"gatepost/gateway/mailmsg/internal/header"
-	"gatepost/gateway/mailmsg/internal/transfer"
 )
 
 // kind is what a text at this place is called, shown being the kind of a text
@@ -179,8 +178,8 @@ func (r *reader) oneText(e entity, text string, markup bool) {
 		r.html(text, path, e.place)
 		return
 	case isRecords(text):
-		r.out.Calendar = r.out.Calendar || strings.HasPrefix(strings.TrimLeft(text, "\r\n\ufeff "), "BEGIN:VCALENDAR")
-		r.lines(records(text), path, e.place, fixed)
+		r.out.Calendar = r.out.Calendar || hasFold(strings.TrimLeft(text, "\r\n\ufeff "), "BEGIN:VCALENDAR")
+		r.records(e, text)
 		return
 	case e.media.Value == "text/enriched", e.media.Value == "text/richtext":
 		// A reader that does not know the type shows its source.
@@ -201,33 +200,6 @@ func (r *reader) oneText(e entity, text string, markup bool) {
 		p.hidden = true
 		r.html(text, path, p)
 	}
-}
-
-// isRecords reports whether text is an iCalendar or vCard object.
-func isRecords(text string) bool {
-	text = strings.TrimLeft(text[:min(len(text), 64)], "\r\n\ufeff ")
-	return strings.HasPrefix(text, "BEGIN:VCALENDAR") || strings.HasPrefix(text, "BEGIN:VCARD")
-}
-
-// records unfolds content lines (RFC 5545 section 3.1, RFC 6350 section 3.2)
-// and undoes the escapes of texts. Photos and other inline octets are left out.
-func records(text string) string {
-	text = strings.NewReplacer("\r\n ", "", "\r\n\t", "", "\n ", "", "\n\t", "").Replace(text)
-	var b strings.Builder
-	for line := range strings.Lines(text) {
-		name, value, _ := strings.Cut(line, ":")
-		upper := strings.ToUpper(name)
-		switch {
-		case strings.Contains(upper, "QUOTED-PRINTABLE"):
-			value = charset.Decode("", transfer.QuotedPrintable([]byte(value))).Main
-		case strings.Contains(upper, "ENCODING=B"):
-			continue
-		}
-		b.WriteString(name)
-		b.WriteString(": ")
-		b.WriteString(strings.NewReplacer(`\n`, "\n", `\N`, "\n", `\,`, ",", `\;`, ";", `\\`, `\`).Replace(value))
-	}
-	return b.String()
 }
 
 // looksMessage reports whether octets begin like the header of a message.
