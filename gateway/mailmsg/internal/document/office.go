@@ -41,17 +41,19 @@ func OfficePart(name string) string {
 // EachOffice calls text for each member of an office document that holds
 // text, and other for what is a file of its own (embedded documents).
 func (z *Zip) EachOffice(budget *Budget, text func(name, text string), other func(Member)) Trouble {
-	o := office{text: text, other: other, trouble: z.damage}
+	said := false
+	heard := func(name, words string) { said = true; text(name, words) }
+	o := office{text: heard, other: other, trouble: z.damage}
 	if t := z.Each(budget, o.member); t != Fine {
 		o.trouble = t
 	}
 	for _, s := range o.sheets {
 		sheet, whole := sheetText(decodeXML(s.Data), o.shared, budget)
-		if text(s.Name, strings.TrimSpace(sheet)); !whole {
+		if heard(s.Name, strings.TrimSpace(sheet)); !whole {
 			o.trouble = TooMuch
 		}
 	}
-	if z.Has("xl/workbook.bin") {
+	if z.Has("xl/workbook.bin") || !said && o.trouble == Fine {
 		o.trouble = Unknown // a binary workbook: its cells are no XML
 	}
 	return o.trouble
@@ -87,9 +89,17 @@ func (o *office) member(m Member) {
 		o.sheets = append(o.sheets, m)
 	case strings.HasSuffix(name, ".xml"):
 		o.text(m.Name, strings.TrimSpace(XML(decodeXML(m.Data))))
+	case looksXML(m.Data):
+		o.text(m.Name, strings.TrimSpace(XML(decodeXML(m.Data)))) // the part may have any name
 	default:
 		o.embedded(name, m)
 	}
+}
+
+// looksXML reports whether octets begin with the declaration of XML, in UTF-8 or
+// UTF-16.
+func looksXML(b []byte) bool {
+	return strings.HasPrefix(strings.TrimLeft(decodeXML(b[:min(len(b), 64)]), "\ufeff \t\r\n"), "<?xml")
 }
 
 // links are the addresses outside that a document refers to, a line each.

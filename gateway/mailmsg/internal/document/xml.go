@@ -188,6 +188,12 @@ func (x *xmlText) tag(tag string) {
 		x.write("\t")
 	case "s":
 		x.write(" ")
+	case "noBreakHyphen":
+		if !end {
+			x.write("-")
+		}
+	case "sym":
+		x.write(symbol(attribute(tag, "char")))
 	}
 }
 

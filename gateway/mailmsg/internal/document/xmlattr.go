@@ -41,6 +41,20 @@ func spoken(element string) []string {
 	return nil
 }
 
+// symbol is the character that Word names by its place in a font (ECMA-376
+// part 1 section 17.3.3.30); fonts of symbols lie at F000 and show digits and
+// signs at their own places.
+func symbol(code string) string {
+	n, err := strconv.ParseUint(code, 16, 16)
+	if err != nil {
+		return ""
+	}
+	if n >= 0xf020 && n < 0xf07f {
+		n -= 0xf000
+	}
+	return string(rune(n))
+}
+
 // attributes reads what a tag says itself, and which styles of OpenDocument hide
 // their runs.
 func (x *xmlText) attributes(element, tag string) {
