@@ -19,6 +19,8 @@ const (
 	maxPDFStreams = 5_000
 	maxPDFValues  = 1_000_000 // of all objects
 	maxPDFGlyphs  = 500_000   // entries of the tables of all fonts
+	maxPDFRereads = 4         // how often an octet may be read, objects being within others
+	maxPDFComment = 1024      // how far back the beginning of a comment is looked for
 	// More unknown glyphs than a fifth mean that a person reads what we cannot.
 	maxUnknownShare = 5
 	minUnknown      = 20
@@ -52,7 +54,7 @@ type pdf struct {
 	glyphs  int
 	unknown int
 	over    bool // a limit was met
-	missed  bool // a stream has a filter that is not known here
+	missed  bool // a stream has a filter that is not known here, or an object no end
 }
 
 // ReadPDF takes the text out of a PDF file (ISO 32000-1): what pages and forms
@@ -105,40 +107,65 @@ func hasKey(b []byte, key string) bool {
 	}
 }
 
-// scan finds "12 0 obj" from the beginning to the end; streams are stepped
-// over, so nothing within them is taken for an object.
+// scan finds "12 0 obj" from the beginning to the end, in comments, strings and
+// streams too: a cross-reference table may lead a reader into any of them. What
+// stands there does not replace an object of the file itself.
 func (p *pdf) scan(b []byte) {
+	inside := 0 // the end of the last object's octets
+	work := maxPDFRereads * len(b)
 	for at := 0; len(p.order) < maxPDFObjects; {
 		i := bytes.Index(b[at:], []byte("obj"))
 		if i < 0 {
 			return
 		}
-		head := b[max(at, at+i-24) : at+i]
-		at += i + len("obj")
+		from := at + i
+		head := b[max(at, from-24):from]
+		at = from + len("obj")
 		num, ok := objectNumber(head)
 		if !ok {
 			continue
 		}
-		l := pdfLexer{b: b, at: at}
-		v, ok := l.next(0)
+		o, end, ok := p.object(b, at)
 		if !ok {
 			return
 		}
-		if !p.keep(&l) {
-			return
+		p.put(num, o, from < inside || commented(b[max(0, from-maxPDFComment):from]))
+		inside = max(inside, end)
+		if o.has && o.dict()["Type"] == pdfName("EmbeddedFile") {
+			at = end // a file of its own, and read as one
+			continue
 		}
-		o := &pdfObject{value: v}
-		at = l.at
-		if d, isDict := v.(pdfDict); isDict {
-			l.skip()
-			if bytes.HasPrefix(b[l.at:], []byte("stream")) {
-				o.data, at = p.stream(b, l.at+len("stream"), d)
-				o.has = true
-			}
+		if work -= end - at; work < 0 {
+			p.missed, at = true, end // nested so often that it was made to be
 		}
-		p.put(num, o)
 	}
 	p.over = true
+}
+
+// object reads the value at and the stream behind it. One that the end of the
+// file cuts off makes the file damaged.
+func (p *pdf) object(b []byte, at int) (o *pdfObject, end int, ok bool) {
+	l := pdfLexer{b: b, at: at}
+	v, ok := l.next(0)
+	p.missed = p.missed || !ok || l.cut
+	if !p.keep(&l) {
+		return nil, 0, false
+	}
+	o, end = &pdfObject{value: v}, l.at
+	if d, isDict := v.(pdfDict); isDict {
+		l.skip()
+		if bytes.HasPrefix(b[l.at:], []byte("stream")) {
+			o.data, end = p.stream(b, l.at+len("stream"), d)
+			o.has = true
+		}
+	}
+	return o, end, true
+}
+
+// commented reports whether the end of b stands behind a percent sign on its
+// line.
+func commented(b []byte) bool {
+	return bytes.IndexByte(b[bytes.LastIndexAny(b, "\r\n")+1:], '%') >= 0
 }
 
 // keep charges the values that l read; false means that there are too many.
@@ -150,13 +177,18 @@ func (p *pdf) keep(l *pdfLexer) bool {
 
 // put keeps an object; a later one of the same number replaces an earlier one
 // (incremental updates), but the earlier one's stream is still read: it can be
-// brought back by anyone.
-func (p *pdf) put(num int, o *pdfObject) {
-	if old, taken := p.objects[num]; taken {
-		shadow := -1 - len(p.order)
+// brought back by anyone. A loose object, within another, replaces none.
+func (p *pdf) put(num int, o *pdfObject, loose bool) {
+	old, taken := p.objects[num]
+	switch shadow := -1 - len(p.order); {
+	case taken && loose:
+		p.objects[shadow] = o
+		p.order = append(p.order, shadow)
+		return
+	case taken:
 		p.objects[shadow] = old
 		p.order = append(p.order, shadow)
-	} else {
+	default:
 		p.order = append(p.order, num)
 	}
 	p.objects[num] = o
@@ -210,6 +242,7 @@ func (p *pdf) stream(b []byte, at int, d pdfDict) (data []byte, next int) {
 	}
 	i := bytes.Index(b[at:], []byte("endstream"))
 	if i < 0 {
+		p.missed = true
 		return b[at:], len(b)
 	}
 	return b[at : at+i], at + i
@@ -243,7 +276,7 @@ func (p *pdf) unpack() {
 				return
 			}
 			last = inner.at
-			p.put(int(n), &pdfObject{value: v})
+			p.put(int(n), &pdfObject{value: v}, false)
 		}
 	}
 }

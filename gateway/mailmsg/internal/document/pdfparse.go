@@ -22,6 +22,7 @@ type pdfLexer struct {
 	at   int
 	read int  // values
 	over bool // nested too deep or too long, and given up
+	cut  bool // the octets ended within a value
 }
 
 const (
@@ -172,7 +173,7 @@ func (l *pdfLexer) literal() pdfString {
 		}
 		out = append(out, c)
 	}
-	l.at = len(l.b) // not behind it, where a backslash was last
+	l.at, l.cut = len(l.b), true // not behind it, where a backslash was last
 	return out
 }
 
@@ -214,6 +215,7 @@ func (l *pdfLexer) hex() pdfString {
 	l.at++
 	out := pdfString{}
 	high := -1
+	l.cut = l.cut || bytes.IndexByte(l.b[l.at:], '>') < 0
 	for ; l.at < len(l.b); l.at++ {
 		c := l.b[l.at]
 		if c == '>' {
@@ -253,6 +255,7 @@ func (l *pdfLexer) array(depth int) pdfArray {
 	for {
 		v, ok := l.next(depth)
 		if !ok || isWord(v, "]") {
+			l.cut = l.cut || !ok
 			return list
 		}
 		if list, ok = l.add(list, v); !ok {
@@ -266,6 +269,7 @@ func (l *pdfLexer) dict(depth int) pdfDict {
 	for {
 		v, ok := l.next(depth)
 		if !ok || isWord(v, ">>") {
+			l.cut = l.cut || !ok
 			break
 		}
 		if w, is := v.(pdfWord); is && (w == "endobj" || w == "stream") {

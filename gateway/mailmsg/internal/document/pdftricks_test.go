@@ -1,0 +1,61 @@
+package document_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"gatepost/gateway/mailmsg/internal/document"
+)
+
+const (
+	shownPage = "<< /Type /Page /Contents 2 0 R /Resources << /Font << /F 3 0 R >> >> >>"
+	latinFont = "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"
+	shownText = "BT /F 12 Tf 20 200 Td (SSN: 536-22-8145) Tj ET"
+)
+
+// pdfOf is a PDF of these objects, numbered from 1, behind a head of its own.
+func pdfOf(head string, objects ...string) string {
+	var b strings.Builder
+	b.WriteString("%PDF-1.4\n" + head)
+	for i, o := range objects {
+		fmt.Fprintf(&b, "%d 0 obj\n%s\nendobj\n", i+1, o)
+	}
+	return b.String()
+}
+
+func streamOf(keys, data string) string {
+	return fmt.Sprintf("<< %s /Length %d >>\nstream\n%s\nendstream", keys, len(data), data)
+}
+
+// checkPDFs reads files that show a number to their reader.
+func checkPDFs(t *testing.T, tricks map[string]string, trouble document.Trouble) {
+	t.Helper()
+	for name, file := range tricks {
+		r := document.ReadPDF([]byte(file), document.NewBudget(func() {}))
+		text := r.Text
+		for _, m := range r.Parts {
+			text += string(m.Data)
+		}
+		if !strings.Contains(text, "536-22-8145") || r.Trouble != trouble {
+			t.Errorf("%s: trouble %v, %q", name, r.Trouble, text)
+		}
+	}
+}
+
+// TestDecoysHideNoObjects: what a viewer steps over, by the cross-reference
+// table, swallowed the objects behind it.
+func TestDecoysHideNoObjects(t *testing.T) {
+	const decoy = "9 0 obj\n<<>>\nendobj\n"
+	all := []string{shownPage, streamOf("", shownText), latinFont}
+	checkPDFs(t, map[string]string{
+		"a string in a comment without an end": pdfOf(decoy+"% 8 0 obj (\n", all...),
+		"a stream in a comment without an end": pdfOf(decoy+"% 8 0 obj <<>> stream\n", shownPage, "<< >>\nstream\n"+shownText, latinFont),
+		"a string without an end":              pdfOf("8 0 obj (\n", all...),
+	}, document.Damaged)
+	checkPDFs(t, map[string]string{
+		"a string around the file":   pdfOf("8 0 obj (\n", all...) + ")\nendobj\n",
+		"a stream around the file":   "%PDF-1.4\n8 0 obj\n" + streamOf("/Type /X", pdfOf("", all...)) + "\nendobj\n",
+		"a comment of an empty page": pdfOf("", all...) + "% 1 0 obj <<>> endobj\n",
+	}, document.Fine)
+}
