@@ -2,24 +2,45 @@ package document
 
 import "bytes"
 
-// pages draws each page with the resources that it names or inherits.
+// pages draws whatever names contents, with the resources that it names or
+// inherits: readers take any child of a page tree for a page, whatever its type.
 func (p *pdf) pages() {
 	for _, num := range p.order {
 		o := p.objects[num]
-		d := o.dict()
-		if d["Type"] != pdfName("Page") {
-			continue
-		}
-		res := p.resources(d)
-		var content []byte
-		for _, c := range p.contents(d["Contents"]) {
-			if content = append(append(content, p.decode(c)...), '\n'); len(content) > maxPDFInflate {
-				p.over = true
-				break
-			}
-		}
-		p.draw(content, res)
+		p.page(o.dict(), 0)
+		kids, _ := o.value.(pdfArray)
+		p.pagesOf(kids, 1)
 	}
+}
+
+func (p *pdf) pagesOf(kids pdfArray, depth int) {
+	for _, kid := range kids {
+		if d, ok := kid.(pdfDict); ok {
+			p.page(d, depth)
+		}
+	}
+}
+
+// page draws one, and those that stand directly in it.
+func (p *pdf) page(d pdfDict, depth int) {
+	var content []byte
+	for _, c := range p.contents(d["Contents"]) {
+		if content = append(append(content, p.decode(c)...), '\n'); len(content) > maxPDFInflate {
+			p.over = true
+			break
+		}
+	}
+	if len(content) > 0 {
+		p.draw(content, p.resources(d))
+	}
+	if depth == maxDirect {
+		return
+	}
+	if tree, ok := d["Pages"].(pdfDict); ok {
+		p.page(tree, depth+1)
+	}
+	kids, _ := d["Kids"].(pdfArray)
+	p.pagesOf(kids, depth+1)
 }
 
 // resources finds the resources of a page, which it may have from a parent.

@@ -59,3 +59,17 @@ func TestDecoysHideNoObjects(t *testing.T) {
 		"a comment of an empty page": pdfOf("", all...) + "% 1 0 obj <<>> endobj\n",
 	}, document.Fine)
 }
+
+// TestPagesWithoutTheirType: readers find pages in the tree, and draw them
+// whatever they call themselves.
+func TestPagesWithoutTheirType(t *testing.T) {
+	text := streamOf("", shownText)
+	const rest = "/Contents 2 0 R /Resources << /Font << /F 3 0 R >> >> >>"
+	checkPDFs(t, map[string]string{
+		"none":        pdfOf("", "<< "+rest, text, latinFont),
+		"a reference": pdfOf("", "<< /Type 4 0 R "+rest, text, latinFont, "/Page"),
+		"another":     pdfOf("", "<< /Type /Font "+rest, text, latinFont),
+		"in an array": pdfOf("", "[<< "+rest+"]", text, latinFont),
+		"direct":      pdfOf("", "<< /Type /Catalog /Pages << /Kids [<< "+rest+"] >> >>", text, latinFont),
+	}, document.Fine)
+}
