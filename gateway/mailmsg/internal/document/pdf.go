@@ -20,6 +20,7 @@ const (
 	maxPDFValues  = 1_000_000 // of all objects
 	maxPDFGlyphs  = 500_000   // entries of the tables of all fonts
 	maxPDFRereads = 4         // how often an octet may be read, objects being within others
+	maxPDFFilters = 4         // of one stream
 	maxPDFComment = 1024      // how far back the beginning of a comment is looked for
 	// More unknown glyphs than a fifth mean that a person reads what we cannot.
 	maxUnknownShare = 5
@@ -315,7 +316,11 @@ func (p *pdf) decode(o *pdfObject) []byte {
 		return nil
 	}
 	data := o.data
-	for _, f := range filters[:min(len(filters), 4)] {
+	if len(filters) > maxPDFFilters {
+		p.missed = true
+		return nil
+	}
+	for _, f := range filters {
 		switch name, _ := p.get(f).(pdfName); name {
 		case "":
 			data = p.bounded(data)

@@ -73,3 +73,17 @@ func TestPagesWithoutTheirType(t *testing.T) {
 		"direct":      pdfOf("", "<< /Type /Catalog /Pages << /Kids [<< "+rest+"] >> >>", text, latinFont),
 	}, document.Fine)
 }
+
+// TestMoreFiltersThanAreUndone: what was left after four filters was taken for
+// the text.
+func TestMoreFiltersThanAreUndone(t *testing.T) {
+	const five = "/Filter [/AHx /AHx /AHx /AHx /AHx]"
+	data := shownText
+	for range 5 {
+		data = fmt.Sprintf("%x>", data)
+	}
+	file := pdfOf("", shownPage, streamOf(five, data), latinFont)
+	if r := document.ReadPDF([]byte(file), document.NewBudget(func() {})); r.Trouble != document.Damaged {
+		t.Errorf("trouble %v, %q", r.Trouble, r.Text)
+	}
+}
