@@ -25,6 +25,7 @@ const (
 	// More unknown glyphs than a fifth mean that a person reads what we cannot.
 	maxUnknownShare = 5
 	minUnknown      = 20
+	maxUnknownRun   = 8 // with no letter or digit among them: a number may have as few
 )
 
 // pdfObject is a numbered object; data is the undecoded stream behind its
@@ -54,8 +55,10 @@ type pdf struct {
 	parts   []Member
 	glyphs  int
 	unknown int
+	run     int  // unknown glyphs since the last letter or digit that is known
+	guessed bool // a stream is drawn without its fonts
 	over    bool // a limit was met
-	missed  bool // a stream has a filter that is not known here, or an object no end
+	missed  bool // a stream has a filter that is not known here, an object no end, a run of glyphs no text
 }
 
 // ReadPDF takes the text out of a PDF file (ISO 32000-1): what pages and forms

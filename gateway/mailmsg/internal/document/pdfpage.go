@@ -103,7 +103,9 @@ func (p *pdf) forms() {
 // orphan draws a content stream that a later version of the file replaced.
 func (p *pdf) orphan(o *pdfObject) {
 	if content := p.decode(o); bytes.Contains(content, []byte("BT")) {
+		p.guessed = true // its fonts are not known, so its glyphs prove nothing
 		p.draw(content, nil)
+		p.guessed = false
 	}
 }
 

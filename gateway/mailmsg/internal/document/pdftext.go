@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math"
 	"strings"
+	"unicode"
 )
 
 // matrix is [a b c d e f] of ISO 32000-1 section 8.3.3.
@@ -207,10 +208,7 @@ func (c *canvas) show(v any) {
 	c.separate()
 	width := 0.0
 	f.each(s, func(code uint32, text string, known bool) {
-		c.p.glyphs++
-		if !known {
-			c.p.unknown++
-		}
+		c.p.glyph(text, known)
 		c.out.WriteString(text)
 		width += (f.width(code)/1000*c.now.size + c.now.char) * c.now.scale
 		if code == ' ' && !f.wide {
@@ -220,6 +218,23 @@ func (c *canvas) show(v any) {
 	c.advance(width)
 	at := c.text.mul(c.now.ctm)
 	c.x, c.y, c.drawn = at[4], at[5], true
+}
+
+// glyph counts one. A run of unknown ones may be a number in a text that is
+// known for the rest, whatever blanks and signs stand in it.
+func (p *pdf) glyph(text string, known bool) {
+	if p.guessed {
+		return
+	}
+	p.glyphs++
+	switch {
+	case !known:
+		p.unknown++
+		p.run++
+		p.missed = p.missed || p.run >= maxUnknownRun
+	case strings.IndexFunc(text, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) >= 0:
+		p.run = 0
+	}
 }
 
 // separate writes what lies between the last text and the next one: nothing, a

@@ -87,3 +87,24 @@ func TestMoreFiltersThanAreUndone(t *testing.T) {
 		t.Errorf("trouble %v, %q", r.Trouble, r.Text)
 	}
 }
+
+// TestARunOfUnknownGlyphs: a number alone in a font that nothing explains was
+// too few of all glyphs to count.
+func TestARunOfUnknownGlyphs(t *testing.T) {
+	const page = "<< /Type /Page /Contents 2 0 R /Resources << /Font << /F 3 0 R /G 4 0 R >> >> >>"
+	const names = "<< /Type /Font /Subtype /Type1 /Encoding << /Differences [45 /hyphen 48 /g1 /g2 /g3 /g4 /g5 /g6 /g7 /g8 /g9] >> >>"
+	const wide = "<< /Type /Font /Subtype /Type0 /Encoding /Identity-H >>"
+	for _, c := range []struct {
+		font, shown string
+		want        document.Trouble
+	}{
+		{names, "(536-22-8145)", document.Damaged},
+		{wide, "<00180016001900100015001500100018>", document.Damaged},
+		{wide, "<0018001600190010001500150010>", document.Fine},
+	} {
+		file := pdfOf("", page, streamOf("", "BT /F 12 Tf (Her number as it stands in our books: ) Tj /G 12 Tf "+c.shown+" Tj ET"), latinFont, c.font)
+		if r := document.ReadPDF([]byte(file), document.NewBudget(func() {})); r.Trouble != c.want {
+			t.Errorf("%s: trouble %v, %q", c.shown, r.Trouble, r.Text)
+		}
+	}
+}
