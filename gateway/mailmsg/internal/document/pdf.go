@@ -50,7 +50,8 @@ type pdf struct {
 	objects map[int]*pdfObject
 	order   []int
 	fonts   map[int]*pdfFont
-	xfa     map[*pdfObject]bool
+	named   map[*pdfObject]pdfUse
+	met     map[pdfPlace]bool
 	out     strings.Builder
 	parts   []Member
 	glyphs  int

@@ -87,17 +87,84 @@ func (p *pdf) forms() {
 		d := o.dict()
 		kind, _ := p.get(d["Type"]).(pdfName)
 		sub, _ := p.get(d["Subtype"]).(pdfName)
-		switch {
-		case sub == "Form", kind == "Pattern":
-			p.draw(p.decode(o), p.getDict(d["Resources"]))
-		case kind == "EmbeddedFile":
+		use := p.named[o]
+		if kind == "EmbeddedFile" || use&pdfFile != 0 {
 			p.parts = append(p.parts, Member{Name: "file", Data: p.decode(o)})
+		}
+		if use&pdfWords != 0 {
+			p.write(pdfWordsOf(p.decode(o)))
+		}
+		switch {
+		case sub == "Form", kind == "Pattern", d["PatternType"] != nil, use&pdfGlyphs != 0:
+			p.draw(p.decode(o), p.getDict(d["Resources"]))
 		case kind == "" && sub == "" && d["Length1"] == nil && d["FunctionType"] == nil && d["N"] == nil && num < 0:
 			p.orphan(o)
 		case kind == "" && sub == "" && d["Length1"] == nil && d["FunctionType"] == nil && d["N"] == nil && d["ShadingType"] == nil:
 			p.data(o)
 		}
 	}
+}
+
+// pdfUse is what objects elsewhere say that a stream is for; a stream need
+// not say so itself.
+type pdfUse uint8
+
+const (
+	pdfXFA    pdfUse = 1 << iota // XML of a form
+	pdfFile                      // a file within
+	pdfWords                     // the value of a field, or the rich text of a note
+	pdfGlyphs                    // a glyph of a Type 3 font
+)
+
+// name remembers the streams that d refers to.
+func (p *pdf) name(d pdfDict) {
+	list, _ := p.once("XFA", d["XFA"]).(pdfArray)
+	p.nameAs(pdfXFA, append(list[:len(list):len(list)], d["XFA"])...)
+	p.nameAs(pdfWords, d["V"], d["DV"], d["RC"], d["RV"])
+	files, _ := p.once("EF", d["EF"]).(pdfDict)
+	for _, v := range files {
+		p.nameAs(pdfFile, v)
+	}
+	glyphs, _ := p.once("CharProcs", d["CharProcs"]).(pdfDict)
+	for _, v := range glyphs {
+		p.nameAs(pdfGlyphs, v)
+	}
+}
+
+// pdfPlace is a reference under a key.
+type pdfPlace struct {
+	ref pdfRef
+	key string
+}
+
+// once follows a reference under a key the first time that it is met: a long list that a
+// thousand objects share is gone through once.
+func (p *pdf) once(key string, v any) any {
+	if ref, ok := v.(pdfRef); ok {
+		at := pdfPlace{ref, key}
+		if p.met[at] {
+			return nil
+		}
+		p.met[at] = true
+	}
+	return p.get(v)
+}
+
+func (p *pdf) nameAs(use pdfUse, refs ...any) {
+	for _, v := range refs {
+		ref, ok := v.(pdfRef)
+		if o := p.objects[int(ref)]; ok && o != nil && o.has {
+			p.named[o] |= use
+		}
+	}
+}
+
+// pdfWordsOf are those of a text string, or of its XML.
+func pdfWordsOf(b []byte) string {
+	if bytes.HasPrefix(bytes.TrimLeft(b, "\r\n\t "), []byte("<")) {
+		return XML(decodeXML(b))
+	}
+	return pdfText(b)
 }
 
 // orphan draws a content stream that a later version of the file replaced.
@@ -112,26 +179,21 @@ func (p *pdf) orphan(o *pdfObject) {
 // data reads the XML of forms (XFA), which holds what people filled in.
 func (p *pdf) data(o *pdfObject) {
 	head := bytes.TrimLeft(o.data[:min(len(o.data), 64)], "\r\n\t ")
-	if bytes.HasPrefix(head, []byte("<")) || p.xfa[o] {
+	if bytes.HasPrefix(head, []byte("<")) || p.named[o]&pdfXFA != 0 {
 		p.write(XML(decodeXML(p.decode(o))))
 	}
 }
 
 // values reads the strings that objects hold beside what they draw: titles,
-// notes, the contents of fields. It also remembers which streams are XFA.
+// notes, the contents of fields. It also remembers what streams are for.
 func (p *pdf) values() {
-	p.xfa = map[*pdfObject]bool{}
+	p.named, p.met = map[*pdfObject]pdfUse{}, map[pdfPlace]bool{}
 	for _, num := range p.order {
 		d := p.objects[num].dict()
 		p.strings(d, 0)
 		list, _ := p.objects[num].value.(pdfArray)
 		p.stringsOf(list, 1)
-		list, _ = p.get(d["XFA"]).(pdfArray)
-		for _, v := range append(list, d["XFA"]) {
-			if ref, ok := v.(pdfRef); ok && p.objects[int(ref)] != nil {
-				p.xfa[p.objects[int(ref)]] = true
-			}
-		}
+		p.name(d)
 	}
 }
 
@@ -140,6 +202,19 @@ func (p *pdf) values() {
 func (p *pdf) strings(d pdfDict, depth int) {
 	for _, key := range [...]string{"Title", "Author", "Subject", "Keywords", "Contents", "V", "DV", "TU", "Alt", "ActualText", "F", "UF"} {
 		if s, ok := p.get(d[key]).(pdfString); ok {
+			p.write(pdfText(s))
+		}
+	}
+	for _, key := range [...]string{"RC", "RV"} {
+		if s, ok := p.get(d[key]).(pdfString); ok {
+			p.write(pdfWordsOf([]byte(pdfText(s))))
+		}
+	}
+	options, _ := p.once("Opt", d["Opt"]).(pdfArray)
+	p.options(options, depth)
+	looks := p.getDict(d["MK"])
+	for _, key := range [...]string{"CA", "RC", "AC"} {
+		if s, ok := p.get(looks[key]).(pdfString); ok {
 			p.write(pdfText(s))
 		}
 	}
@@ -152,6 +227,20 @@ func (p *pdf) strings(d pdfDict, depth int) {
 		}
 		list, _ := d[key].(pdfArray)
 		p.stringsOf(list, depth+1)
+	}
+}
+
+// options are the entries of a choice: texts, or pairs with what is exported.
+func (p *pdf) options(list pdfArray, depth int) {
+	for _, v := range list {
+		switch v := p.once("", v).(type) {
+		case pdfString:
+			p.write(pdfText(v))
+		case pdfArray:
+			if depth < maxDirect {
+				p.options(v, maxDirect)
+			}
+		}
 	}
 }
 

@@ -108,3 +108,19 @@ func TestARunOfUnknownGlyphs(t *testing.T) {
 		}
 	}
 }
+
+// TestStreamsNeedNotSayWhatTheyAre: an object elsewhere says what a stream is
+// for; fields and notes keep texts under more keys than their value.
+func TestStreamsNeedNotSayWhatTheyAre(t *testing.T) {
+	const number = "SSN: 536-22-8145"
+	checkPDFs(t, map[string]string{
+		"a file":            pdfOf("", "<< /Type /Filespec /F (a.txt) /EF << /F 2 0 R >> >>", streamOf("", number)),
+		"a value":           pdfOf("", "<< /FT /Tx /T (a) /V 2 0 R >>", streamOf("", number)),
+		"rich text":         pdfOf("", "<< /Subtype /FreeText /RC (<p>"+number+"</p>) >>"),
+		"rich text, stream": pdfOf("", "<< /FT /Tx /RV 2 0 R >>", streamOf("", "<p>"+number+"</p>")),
+		"a pattern":         pdfOf("", "<< /Font << /F 3 0 R >> >>", streamOf("/PatternType 1 /Resources 1 0 R", shownText), latinFont),
+		"a glyph":           pdfOf("", "<< /Subtype /Type3 /CharProcs << /a 2 0 R >> >>", streamOf("", shownText)),
+		"a choice":          pdfOf("", "<< /FT /Ch /Opt [(a) [(b) ("+number+")]] >>"),
+		"a button":          pdfOf("", "<< /FT /Btn /MK << /CA ("+number+") >> >>"),
+	}, document.Fine)
+}
