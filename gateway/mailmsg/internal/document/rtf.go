@@ -15,8 +15,10 @@ const (
 )
 
 // RTF takes the text out of a Rich Text document (RTF 1.9.1), hidden text
-// included; where there is some, the text without it follows. Pictures, fonts, styles and embedded objects are left out;
-// objects says that there were some.
+// included; where there is some, the text without it follows, and so it does for
+// destinations marked as optional, which readers leave out that do not know them.
+// Pictures, fonts, styles and embedded objects are left out; objects says that
+// there were some.
 func RTF(src []byte) (text string, objects bool) {
 	text, objects, hidden := readRTF(src, false)
 	if hidden {
@@ -40,9 +42,10 @@ func readRTF(src []byte, leave bool) (text string, objects, hidden bool) {
 
 // group is the state that braces save.
 type group struct {
-	skip    bool
-	hidden  bool // not shown
-	unicode int  // \ucN: fallback characters behind each \u
+	skip     bool
+	hidden   bool // not shown
+	optional bool // left out by readers that do not know it
+	unicode  int  // \ucN: fallback characters behind each \u
 }
 
 type rtf struct {
@@ -61,7 +64,7 @@ type rtf struct {
 }
 
 // skips reports whether the text at hand is left out.
-func (r *rtf) skips() bool { return r.top().skip || r.leave && r.top().hidden }
+func (r *rtf) skips() bool { return r.top().skip || r.leave && (r.top().hidden || r.top().optional) }
 
 func (r *rtf) top() *group { return &r.groups[len(r.groups)-1] }
 
@@ -180,6 +183,8 @@ func (r *rtf) symbol(c byte) {
 		r.text("-")
 	case '\\', '{', '}':
 		r.char(c)
+	case '*':
+		r.top().optional, r.hidden = true, true
 	case '\r', '\n':
 		r.text("\n")
 	}
@@ -224,7 +229,7 @@ func (r *rtf) destination(word string) {
 		r.objects = true
 		r.top().skip = true
 	case "fonttbl", "colortbl", "stylesheet", "pict", "themedata", "colorschememapping", "datastore", "latentstyles", "listtable",
-		"listoverridetable", "rsidtbl", "generator", "xmlnstbl", "blipuid", "datafield", "htmltag", "pntext", "filetbl", "revtbl", "mmathPr", "wgrffmtfilter":
+		"listoverridetable", "rsidtbl", "generator", "xmlnstbl", "blipuid", "datafield", "htmltag", "filetbl", "revtbl", "bkmkstart", "bkmkend", "mmathPr", "wgrffmtfilter":
 		r.top().skip = true
 	}
 }
