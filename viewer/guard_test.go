@@ -155,7 +155,7 @@ func TestErrorsShowNothing(t *testing.T) {
 		t.Errorf("panic: %d", page.StatusCode)
 	}
 	logs := c.log.String()
-	if !strings.Contains(logs, "viewer handler panicked") || !strings.Contains(logs, "clinic).Visit") {
+	if !strings.Contains(logs, "viewer handler panicked") || !strings.Contains(logs, "world_test.go:") {
 		t.Errorf("the log does not say where: %s", logs)
 	}
 	if strings.Contains(logs, c.secret.Path()) || strings.Contains(logs, c.lastCode()) || strings.Contains(strings.ReplaceAll(logs, "zebraquartz: disk", ""), "zebraquartz") {
