@@ -29,6 +29,7 @@ func tableNames() map[Table]string {
 		SMSParts: "SMSParts", ShortIDs: "ShortIDs", CarrierIDs: "CarrierIDs", Early: "Early",
 		Outbox: "Outbox", Dialogs: "Dialogs", Consents: "Consents",
 		SentSMS: "SentSMS", VerdictBases: "VerdictBases", WaitingFor: "WaitingFor",
+		Folders: "Folders", Entries: "Entries", Places: "Places", Layouts: "Layouts", Filings: "Filings",
 	}
 }
 

@@ -17,7 +17,7 @@ const (
 	Meta       Table = 'A' // name -> format versions, generation
 	Messages   Table = 'B' // message id -> Message
 	Envelopes  Table = 'C' // message id, n (4) -> Envelope
-	Schedule   Table = 'D' // due time (8), envelope -> empty: what the queue does next
+	Schedule   Table = 'D' // due time (8), envelope -> node, ready: what the queue does next
 	HeldBy     Table = 'E' // envelope -> why: what waits for a person
 	Bodies     Table = 'F' // blob id -> sealed octets of a small body
 	BlobFiles  Table = 'G' // blob id -> where a larger body lies
@@ -32,11 +32,11 @@ const (
 	People     Table = 'P' // keyed hash of an address -> Person
 	PersonRefs Table = 'Q' // person ref -> key in People
 	Users      Table = 'R' // keyed hash of a user name -> User
-	Staged     Table = 'S' // time (8), random (8) -> Record not yet folded
+	Staged     Table = 'S' // time (8), random (8), message id if it is about one -> Record not yet folded; without the id also several Records of one commit
 	Log        Table = 'T' // sequence number (8) -> Record
-	LogTiles   Table = 'U' // level (1), index (8) -> hashes of the Merkle tree
+	LogTiles   Table = 'U' // level (1), index (8) -> hashes of the Merkle tree; level 1: those of up to 64 records
 	LogHeads   Table = 'V' // sequence number (8) -> signed checkpoint
-	LogIndex   Table = 'W' // message id, sequence number (8) -> empty
+	LogIndex   Table = 'W' // message id, sequence number (8) -> distances to further ones
 	LogState   Table = 'X' // folder's position
 	KeyGroups  Table = 'Y' // group id -> retention day, number of wraps
 	Leases     Table = 'Z' // name -> holder, until
@@ -57,6 +57,13 @@ const (
 	// message, which kept verdicts leave out.
 	VerdictBases Table = 'n'
 	WaitingFor   Table = 'o' // person ref, envelope -> empty: what is queued or held for a telephone
+	// Folders: owner (16), folder (1), uid (4) -> marks of an entry; uid 0: record
+	// of the folder itself.
+	Folders Table = 'p'
+	Entries Table = 'q' // owner (16), folder (1), uid (4) -> what of an entry never changes
+	Places  Table = 'r' // owner (16), message id -> the entries that show it
+	Layouts Table = 's' // message id -> Layout
+	Filings Table = 't' // message id -> empty: its places are to be looked at again
 )
 
 // Key joins a table and parts into a key. Parts other than the last must have

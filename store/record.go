@@ -9,30 +9,62 @@ import (
 	"sync"
 )
 
-// recordJSON is the version octet of records that are JSON. A later format
-// gets another octet and both stay readable.
-const recordJSON = 1
+// The version octet of records: those that are JSON, and those that write
+// themselves. A later format gets another octet and all stay readable.
+const (
+	recordJSON = 1
+	recordOwn  = 3 // 2 is that of package mailbox
+)
+
+// ownWriter is a record that has a form of its own, because many are read at
+// once. As JSON it is read still.
+type ownWriter interface {
+	AppendRecord(b []byte) ([]byte, error)
+}
+
+type ownReader interface{ ReadRecord(value []byte) error }
 
 // ErrBadRecord is returned for a value that no known format explains.
 var ErrBadRecord = errors.New("store: unknown record format")
 
-// Encode turns a record into a value. It fails only for types that JSON
-// cannot express, which is a mistake in the program.
+// Encode turns a record into a value. It fails only for what JSON cannot
+// express, which is a mistake in the program.
 func Encode(record any) ([]byte, error) {
-	e, ok := encoders.Get().(*encoder)
-	if !ok {
-		e = new(encoder)
-		e.json = json.NewEncoder(&e.buf)
+	if own, ok := record.(ownWriter); ok {
+		value, err := own.AppendRecord([]byte{recordOwn})
+		if err != nil {
+			return nil, fmt.Errorf("encoding a record: %w", err)
+		}
+		return value, nil
 	}
-	e.buf.Reset()
+	e := takeEncoder()
 	e.buf.WriteByte(recordJSON)
 	if err := e.json.Encode(record); err != nil {
 		return nil, fmt.Errorf("encoding a record: %w", err)
 	}
 	value := bytes.Clone(e.buf.Bytes()[:e.buf.Len()-1]) // the line ends behind it
-	if e.buf.Cap() <= maxEncoder {
-		encoders.Put(e)
+	e.put()
+	return value, nil
+}
+
+// Appender is a record that appends its own JSON, octet for octet what
+// encoding/json would write.
+type Appender interface {
+	AppendJSON(b []byte) ([]byte, error)
+}
+
+// EncodeAppended is Encode for records that are written so often that it shows.
+// It is never chosen by itself: a type that embeds an Appender is one, too, and
+// would lose its other fields.
+func EncodeAppended(record Appender) ([]byte, error) {
+	e := takeEncoder()
+	draft, err := record.AppendJSON(append(e.buf.AvailableBuffer(), recordJSON))
+	if err != nil {
+		return nil, fmt.Errorf("encoding a record: %w", err)
 	}
+	value := bytes.Clone(draft)
+	e.buf.Write(draft) // where it grew, the next one finds room
+	e.put()
 	return value, nil
 }
 
@@ -47,6 +79,22 @@ const maxEncoder = 64 << 10
 
 var encoders sync.Pool
 
+func takeEncoder() *encoder {
+	e, ok := encoders.Get().(*encoder)
+	if !ok {
+		e = new(encoder)
+		e.json = json.NewEncoder(&e.buf)
+	}
+	e.buf.Reset()
+	return e
+}
+
+func (e *encoder) put() {
+	if e.buf.Cap() <= maxEncoder {
+		encoders.Put(e)
+	}
+}
+
 // JSON returns the JSON of a value, which shares its memory.
 func JSON(value []byte) ([]byte, error) {
 	if len(value) == 0 || value[0] != recordJSON {
@@ -57,6 +105,12 @@ func JSON(value []byte) ([]byte, error) {
 
 // Decode reads what Encode wrote.
 func Decode(value []byte, record any) error {
+	if own, ok := record.(ownReader); ok && len(value) > 0 && value[0] == recordOwn {
+		if err := own.ReadRecord(value[1:]); err != nil {
+			return fmt.Errorf("decoding a record: %w", ErrBadRecord)
+		}
+		return nil
+	}
 	raw, err := JSON(value)
 	if err != nil {
 		return err
@@ -70,6 +124,16 @@ func Decode(value []byte, record any) error {
 // PutRecord encodes record and adds it to b under key.
 func (b *Batch) PutRecord(key []byte, record any) error {
 	value, err := Encode(record)
+	if err != nil {
+		return err
+	}
+	b.Put(key, value)
+	return nil
+}
+
+// PutAppended is PutRecord by EncodeAppended.
+func (b *Batch) PutAppended(key []byte, record Appender) error {
+	value, err := EncodeAppended(record)
 	if err != nil {
 		return err
 	}

@@ -66,7 +66,8 @@ type Store interface {
 
 	// Commit checks the preconditions and writes the batch, all or nothing.
 	// nil means durable. The batch may not be changed during the call, and not
-	// be used again after it.
+	// be used again after it; whatever Commit answers, it keeps nothing of the
+	// memory of keys and values.
 	Commit(ctx context.Context, b *Batch) error
 
 	// Close waits for running calls and releases the store.
@@ -96,7 +97,15 @@ type Batch struct {
 }
 
 // Put writes value under key. Both are kept, not copied.
-func (b *Batch) Put(key, value []byte) { b.Ops = append(b.Ops, Op{Key: key, Value: value}) }
+func (b *Batch) Put(key, value []byte) {
+	if b.Ops == nil {
+		b.Ops = make([]Op, 0, firstOps)
+	}
+	b.Ops = append(b.Ops, Op{Key: key, Value: value})
+}
+
+// firstOps is room for what most batches write.
+const firstOps = 8
 
 // Delete removes key; a key that is absent is fine.
 func (b *Batch) Delete(key []byte) { b.Ops = append(b.Ops, Op{Key: key, Delete: true}) }

@@ -152,6 +152,48 @@ func TestRecords(t *testing.T) {
 	}
 }
 
+// ownNote is a note with a form of its own, which once it had not.
+type ownNote note
+
+func (n ownNote) AppendRecord(b []byte) ([]byte, error) {
+	return append(append(b, byte(n.Size)), n.Text...), nil
+}
+
+func (n *ownNote) ReadRecord(value []byte) error {
+	if len(value) == 0 {
+		return errors.New("no note")
+	}
+	n.Size, n.Text = int(value[0]), string(value[1:])
+	return nil
+}
+
+func TestRecordsThatWriteThemselvesAreReadAsJSONToo(t *testing.T) {
+	want := ownNote{"text", 3}
+	own, err := store.Encode(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := store.Encode(note(want))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Equal(own, old) {
+		t.Fatal("the record has no form of its own")
+	}
+	for _, value := range [][]byte{own, old} {
+		var got ownNote
+		if err := store.Decode(value, &got); err != nil || got != want {
+			t.Errorf("%q: %+v, %v", value, got, err)
+		}
+	}
+	if err := store.Decode(own[:1], new(ownNote)); !errors.Is(err, store.ErrBadRecord) {
+		t.Errorf("torn: %v, want ErrBadRecord", err)
+	}
+	if err := store.Decode(own, new(note)); !errors.Is(err, store.ErrBadRecord) {
+		t.Errorf("of another type: %v, want ErrBadRecord", err)
+	}
+}
+
 func TestWriteRunsAfterOnlyWhenCommitted(t *testing.T) {
 	for _, c := range []struct {
 		plan storetest.Plan
@@ -173,5 +215,32 @@ func TestWriteRunsAfterOnlyWhenCommitted(t *testing.T) {
 				t.Error("After ran twice")
 			}
 		}
+	}
+}
+
+// spelled is a record that appends its own JSON.
+type spelled string
+
+func (s spelled) AppendJSON(b []byte) ([]byte, error) {
+	if s == "" {
+		return b, errors.New("nothing to say")
+	}
+	return append(append(append(b, '"'), s...), '"'), nil
+}
+
+func TestAppendedRecords(t *testing.T) {
+	for _, text := range []string{"a", strings.Repeat("long ", 100_000), "b"} {
+		want, err := store.Encode(text)
+		got, other := store.EncodeAppended(spelled(text))
+		if err != nil || other != nil || !bytes.Equal(got, want) {
+			t.Fatalf("%d octets of %d, %v, %v", len(got), len(want), err, other)
+		}
+	}
+	var b store.Batch
+	if err := b.PutAppended([]byte{1}, spelled("")); err == nil || len(b.Ops) != 0 {
+		t.Errorf("a record that fails was put: %v", err)
+	}
+	if err := b.PutAppended([]byte{1}, spelled("x")); err != nil || string(b.Ops[0].Value) != "\x01\"x\"" {
+		t.Errorf("put %d rows, %v", len(b.Ops), err)
 	}
 }

@@ -182,6 +182,10 @@ func (s *Store) prepare(dir string) error {
 // Healthy returns nil, or an error that is store.ErrFailed and tells why.
 func (s *Store) Healthy() error { return s.health.get() }
 
+// HasRoom returns nil, or why new bodies are refused now: store.ErrFull when
+// the device has no more than their floor left.
+func (s *Store) HasRoom() error { return s.room.Take(0) }
+
 // Close waits for running commits and closes what the store has open. Readers
 // stay usable. It does not close the store.Store.
 func (s *Store) Close() error {

@@ -208,6 +208,9 @@ func (s *Store) check(c *commit) (o outcome, refused bool) {
 
 // versionOf is the applied version of key, 0 when it is absent.
 func (s *Store) versionOf(key []byte) (uint64, error) {
+	if s.absent.knows(key) {
+		return 0, nil
+	}
 	value, closer, err := s.db.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return 0, nil
@@ -233,6 +236,7 @@ func (s *Store) apply(c *commit, version uint64) {
 		c.done <- outcome{err: fmt.Errorf("applying a batch: %w", err)}
 		return
 	}
+	s.absent.wrote(c.writes)
 	s.flights <- flight{commit: c, version: version, deleted: deleted}
 }
 

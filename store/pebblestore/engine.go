@@ -55,7 +55,7 @@ func engineOptions(o Options, s *Store) *pebble.Options {
 		MaxOpenFiles:                500,
 		MemTableSize:                uint64(o.MemTable),
 		MemTableStopWritesThreshold: waitingTables,
-		L0CompactionThreshold:       2,
+		L0CompactionThreshold:       4, // what is soon deleted mostly goes before it is written again
 		L0StopWritesThreshold:       24,
 		LBaseMaxBytes:               64 << 20,
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },

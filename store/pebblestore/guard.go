@@ -32,6 +32,7 @@ type guard struct {
 	dir     string
 	health  *health
 	ballast *ballast
+	spare   *spareLog
 	waits   atomic.Int32
 	once    sync.Once
 	closing chan struct{}
@@ -51,8 +52,11 @@ const (
 	tendPoll = time.Second
 )
 
-func newGuard(fs vfs.FS, dir string, h *health, b *ballast) *guard {
-	return &guard{FS: fs, dir: dir, health: h, ballast: b, closing: make(chan struct{})}
+func newGuard(fs vfs.FS, dir string, h *health, memTable int) *guard {
+	return &guard{
+		FS: fs, dir: dir, health: h, closing: make(chan struct{}),
+		ballast: newBallast(fs, dir, int64(ballastTables*memTable)), spare: newSpareLog(fs, dir, memTable),
+	}
 }
 
 // waiting reports whether a write of the engine waits for room.
@@ -71,7 +75,7 @@ func (g *guard) closed() bool {
 	}
 }
 
-// tend seeks the ballast again after it was given up.
+// tend seeks the ballast again after it was given up, and makes spare logs.
 func (g *guard) tend(r *room.Room) {
 	tick := time.NewTicker(tendPoll)
 	defer tick.Stop()
@@ -79,6 +83,8 @@ func (g *guard) tend(r *room.Room) {
 		select {
 		case <-tick.C:
 			g.ballast.refill(r)
+		case <-g.spare.wanted:
+			g.spare.refill(r, g.closing)
 		case <-g.closing:
 			return
 		}
@@ -175,12 +181,28 @@ func (g *guard) make(name string, category vfs.DiskWriteCategory, open func() (v
 
 // Create implements vfs.FS.
 func (g *guard) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
-	return g.make(name, category, func() (vfs.File, error) { return g.FS.Create(name, category) })
+	return g.make(name, category, func() (vfs.File, error) {
+		if isLog(name) && g.guards(name) {
+			if f, ok := g.spare.take(name, category); ok {
+				return f, nil
+			}
+		}
+		return g.FS.Create(name, category)
+	})
 }
 
-// ReuseForWrite implements vfs.FS.
+// ReuseForWrite implements vfs.FS. A short log from soon after the start would
+// grow again.
 func (g *guard) ReuseForWrite(from, to string, category vfs.DiskWriteCategory) (vfs.File, error) {
-	return g.make(to, category, func() (vfs.File, error) { return g.FS.ReuseForWrite(from, to, category) })
+	return g.make(to, category, func() (vfs.File, error) {
+		if info, err := g.FS.Stat(from); err == nil && info.Size() < g.spare.size/2 {
+			if f, ok := g.spare.take(to, category); ok {
+				_ = g.FS.Remove(from) // else the next start removes it
+				return f, nil
+			}
+		}
+		return g.FS.ReuseForWrite(from, to, category)
+	})
 }
 
 // OpenReadWrite implements vfs.FS.

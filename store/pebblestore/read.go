@@ -34,12 +34,14 @@ func (s *Store) Get(ctx context.Context, key []byte) (store.Item, error) {
 	if reserved(key) {
 		return store.Item{}, store.ErrNotFound
 	}
+	known, look := s.absent.has(key)
+	if known {
+		return store.Item{}, s.nothing(ctx, key)
+	}
 	raw, closer, err := s.db.Get(key)
+	s.absent.looked(key, look, errors.Is(err, pebble.ErrNotFound))
 	if errors.Is(err, pebble.ErrNotFound) {
-		if err := s.durable.wait(ctx, s.durable.deletedAt(key)); err != nil {
-			return store.Item{}, err
-		}
-		return store.Item{}, store.ErrNotFound
+		return store.Item{}, s.nothing(ctx, key)
 	}
 	if err != nil {
 		return store.Item{}, fmt.Errorf("reading a record: %w", err)
@@ -49,6 +51,14 @@ func (s *Store) Get(ctx context.Context, key []byte) (store.Item, error) {
 		return store.Item{}, err
 	}
 	return item, s.durable.wait(ctx, uint64(item.Version))
+}
+
+// nothing is the answer where a key is absent, once that is durable.
+func (s *Store) nothing(ctx context.Context, key []byte) error {
+	if err := s.durable.wait(ctx, s.durable.deletedAt(key)); err != nil {
+		return err
+	}
+	return store.ErrNotFound
 }
 
 // ownItem copies a record out of the engine's memory.

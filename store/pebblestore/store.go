@@ -74,6 +74,7 @@ type Store struct {
 	health   *health
 	metrics  *metrics
 	durable  *durable
+	absent   *absent
 
 	queue   chan *commit // to the sequencer
 	flights chan flight  // from the sequencer to the waiter
@@ -127,14 +128,14 @@ func open(dir string, o Options) (*Store, error) {
 		o.MemTable = memTableFor(room.Total(o.FS, dir))
 	}
 	s := &Store{
-		lock: lock, dir: dir, patience: o.Patience, health: newHealth(o.Logger, o.OnFail),
+		lock: lock, dir: dir, patience: o.Patience, absent: newAbsent(), health: newHealth(o.Logger, o.OnFail),
 		room:    room.New(o.FS, dir, uint64(floorTables*o.MemTable)),
 		queue:   make(chan *commit),
 		flights: make(chan flight, maxFlights),
 		landed:  make(chan struct{}),
 		copying: make(chan struct{}, 1),
 	}
-	s.guard = newGuard(o.FS, dir, s.health, newBallast(o.FS, dir, int64(ballastTables*o.MemTable)))
+	s.guard = newGuard(o.FS, dir, s.health, o.MemTable)
 	s.metrics = newMetrics(s)
 	e, ended := s.openEngine(engineOptions(o, s))
 	if e.err != nil {
@@ -169,6 +170,10 @@ func lockDir(dir string, fsys vfs.FS) (*pebble.Lock, error) {
 
 // Healthy returns nil, or an error that is ErrFailed and tells why.
 func (s *Store) Healthy() error { return s.health.get() }
+
+// HasRoom returns nil, or why new records are refused now: store.ErrFull when
+// the device has no more than its floor left.
+func (s *Store) HasRoom() error { return s.room.Take(0) }
 
 // begin admits a call; the caller unlocks s.use.RUnlock when it ends.
 func (s *Store) begin(ctx context.Context) error {

@@ -39,8 +39,9 @@ func ways() []way {
 }
 
 // Sweep runs the story once whole, then once per operation and way of
-// failing, and logs operations x ways. A story without operations is an error.
-func Sweep(t *testing.T, s Story) {
+// failing. It logs and returns how many operations the story has and how often
+// it was told. A story without operations is an error.
+func Sweep(t *testing.T, s Story) (operations, runs int) {
 	t.Helper()
 	if s.Open == nil {
 		s.Open = func(*testing.T) store.Store { return NewMemory() }
@@ -49,7 +50,7 @@ func Sweep(t *testing.T, s Story) {
 	if len(ops) == 0 {
 		t.Fatalf("%s: the story asks nothing of the store", s.Name)
 	}
-	runs := 1
+	runs = 1
 	for _, w := range ways() {
 		runs += sweepWay(t, s, w)
 	}
@@ -57,6 +58,7 @@ func Sweep(t *testing.T, s Story) {
 	for i, op := range ops {
 		t.Logf("%4d %s", i+1, op)
 	}
+	return len(ops), runs
 }
 
 // sweepWay fails the 1st, 2nd, 3rd... operation until the story ends before
