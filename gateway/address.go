@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -46,7 +47,7 @@ func ParseAddress(s string) (Address, error) {
 	if !ok || len(local) > maxLocal || len(domain) > maxDomain {
 		return Address{}, ErrBadAddress
 	}
-	domain = strings.ToLower(domain)
+	domain = fold(domain)
 	if !validDomain(domain) {
 		return Address{}, ErrBadAddress
 	}
@@ -166,7 +167,19 @@ func (a Address) Wire() string {
 // Key is the form under which two spellings of a mailbox are the same person:
 // the local part folded to lower case. (RFC 5321 lets hosts tell case apart;
 // none that people use does, and a PIN must not be dodged by a capital.)
-func (a Address) Key() string { return strings.ToLower(a.local) + "@" + a.domain }
+func (a Address) Key() string { return fold(a.local) + "@" + a.domain }
+
+// fold is lower case, but for the few characters beyond ASCII whose lower case
+// is a letter of ASCII, such as the Kelvin sign and the dotted capital I: who
+// writes another name with one of them names somebody else.
+func fold(s string) string {
+	return strings.Map(func(r rune) rune {
+		if l := unicode.ToLower(r); r < utf8.RuneSelf || l >= utf8.RuneSelf {
+			return l
+		}
+		return r
+	}, s)
+}
 
 // In reports whether the domain of a is one of domains, which are lower case.
 func (a Address) In(domains []string) bool {

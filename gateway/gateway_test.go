@@ -64,6 +64,30 @@ func FuzzParseAddress(f *testing.F) {
 
 // TestNounsRedactThemselves prints every noun that can hold a person's data in
 // every way and looks for the data.
+// TestLookAlikesAreOthers: no character beyond ASCII makes a name the same as
+// one that is written without it.
+func TestLookAlikesAreOthers(t *testing.T) {
+	ann, kim := MustAddress("ann@clinic.example"), MustAddress("kim@clinic.example")
+	for _, s := range []string{
+		"ann@cl\u0130nic.example", "ann@cl\u0131nic.example", "ann@\u0441linic.example", "ann@\uff43linic.example", "ann@clinic\u3002example", "ann@clinic\uff0eexample", "ann@clinic.example\u200b",
+		"ann@\u2102linic.example", "\u0430nn@clinic.example", "\uff41nn@clinic.example", "ann\u00ad@clinic.example", "\u212aim@clinic.example", "k\u0130m@clinic.example", "k\u0131m@clinic.example",
+	} {
+		a, err := ParseAddress(s)
+		if err != nil {
+			continue
+		}
+		if a.Key() == ann.Key() || a.Key() == kim.Key() || a.IsASCII() || a.In([]string{"clinic.example"}) && a.Local() == "ann" {
+			t.Errorf("%q is read as %q", s, a.Key())
+		}
+	}
+	if a := MustAddress("KIM@Clinic.EXAMPLE"); a.Key() != kim.Key() {
+		t.Errorf("capitals: %q", a.Key())
+	}
+	if a, b := MustAddress("Zo\u00cb@B\u00dcCHER.example"), MustAddress("zo\u00eb@b\u00fccher.example"); a.Key() != b.Key() || a.Domain() != b.Domain() {
+		t.Errorf("capitals beyond ASCII: %q and %q", a.Key(), b.Key())
+	}
+}
+
 func TestNounsRedactThemselves(t *testing.T) {
 	secret := LinkSecret{1, 2, 3}
 	nouns := []any{

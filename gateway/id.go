@@ -89,7 +89,11 @@ func ParseEnvelopeID(s string) (EnvelopeID, error) {
 	if err != nil {
 		return EnvelopeID{}, ErrBadID
 	}
-	return EnvelopeID{Message: id, N: uint32(n)}, nil
+	e := EnvelopeID{Message: id, N: uint32(n)}
+	if e.N != 0 && tail[0] == '0' || e.N == 0 && tail != "0" { // only one spelling is an id
+		return EnvelopeID{}, ErrBadID
+	}
+	return e, nil
 }
 
 func (id EnvelopeID) String() string {

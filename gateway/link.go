@@ -34,6 +34,9 @@ func ParseLinkSecret(text string) (LinkSecret, error) {
 		return LinkSecret{}, ErrBadLink
 	}
 	copy(s[:], raw)
+	if s.Path() != text { // the decoder reads over line ends
+		return LinkSecret{}, ErrBadLink
+	}
 	return s, nil
 }
 
@@ -211,6 +214,11 @@ type Grant struct {
 	Reference string
 	Assurance Assurance
 	Language  string
+	// Looked is when the message was last seen to be there, and Recalls how many
+	// had been taken back by then: where nothing happened since, asking again
+	// whether the grant stands needs no look at the store.
+	Looked  time.Time
+	Recalls uint64
 	// Staff says that Wrap is the staff's: the reader may see the message, and
 	// not by a link of its own.
 	Staff bool

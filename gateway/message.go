@@ -13,6 +13,7 @@ const (
 	Outbound Direction = iota // staff to the outside: judged
 	Inbound                   // outside to staff
 	Internal                  // made by Gatepost: notices, codes, delivery reports
+	Kept                      // only in the folders of From: nobody delivers it
 )
 
 // Peer is who handed a message over.
@@ -28,6 +29,7 @@ type Peer struct {
 // Submission is a mail at the moment of its arrival.
 type Submission struct {
 	Peer       Peer
+	Since      time.Time // when the account of Peer began to log in; zero when there is none
 	From       Address   // MAIL FROM; the null sender is allowed
 	UTF8       bool      // SMTPUTF8 was asked for
 	EightBit   bool      // BODY=8BITMIME
@@ -88,7 +90,7 @@ type Message struct {
 	// Verdicts are the different verdicts of the envelopes, which point here:
 	// a message to a thousand recipients is explained once.
 	Verdicts []Verdict `json:",omitempty"`
-	// Judged is what the verdicts of a mail rest on and nothing else here says.
+	// Judged is what the verdicts rest on and nothing else here says.
 	Judged *Judged `json:",omitempty"`
 	// Retain is the day (UTC midnight) on which the keys of the body end.
 	Retain time.Time `json:",omitzero"`
@@ -107,16 +109,31 @@ type Message struct {
 	Ends *Ends `json:",omitempty"`
 }
 
-// Judged is what a mail was judged by, beside its record: with it the verdicts
-// can be made again.
+// Judged is what a message was judged by, beside its record: with it the
+// verdicts can be made again.
 type Judged struct {
-	Size int64  // octets of the canonical message as it came; Body may be another one, without a PIN
-	Sum  []byte `json:",omitempty"` // keyed hash of those octets; none where a PIN was taken out of them
+	Size int64 // octets of the canonical message as it came; Body may be another one, without a PIN
+	// Sum is a keyed hash of those octets. There is none where a PIN was taken out
+	// of them, and none of a short message: who holds the key would find a text of
+	// a few digits by trying, long after it was shredded.
+	Sum []byte `json:",omitempty"`
 	// Staff says that what the sender wrote in tags was a command.
-	Staff   bool   `json:",omitempty"`
-	Group   string `json:",omitempty"` // of the sender
-	Thread  bool   `json:",omitempty"` // it continued a conversation
-	Secured bool   `json:",omitempty"` // which had been secured
+	Staff   bool         `json:",omitempty"`
+	Group   string       `json:",omitempty"` // of the sender
+	Thread  bool         `json:",omitempty"` // it continued a conversation
+	Secured bool         `json:",omitempty"` // which had been secured
+	Short   *JudgedShort `json:",omitempty"` // of a short message
+}
+
+// JudgedShort is what a short message was judged by besides.
+type JudgedShort struct {
+	Length int // of its text, code points
+	// Aside counts what its octets may be read as beside that text.
+	Aside      int          `json:",omitempty"`
+	Uncertain  []string     `json:",omitempty"` // as in Reading
+	Unreadable []Unreadable `json:",omitempty"`
+	Declared   []string     `json:",omitempty"` // kinds, by its service_type
+	At         time.Time    `json:",omitzero"`  // when it was to leave, if not at once: its hour is judged
 }
 
 // Edit replaces Length octets at Offset of the canonical message by Text when
@@ -174,10 +191,15 @@ type Envelope struct {
 	// wrote to. Zero: that of the message, else Gatepost's own.
 	Line Line `json:",omitzero"`
 
-	More     []LinkID    `json:",omitempty"` // links beside Link, newest last: those of reminders
-	Recalled time.Time   `json:",omitzero"`  // locked since: the sender took it back
-	Shredded time.Time   `json:",omitzero"`  // the wraps of this recipient are gone
-	Opened   time.Time   `json:",omitzero"`  // first read by its recipient
+	More     []LinkID  `json:",omitempty"` // links beside Link, newest last: those of reminders
+	Recalled time.Time `json:",omitzero"`  // locked since: the sender took it back
+	Shredded time.Time `json:",omitzero"`  // the wraps of this recipient are gone
+	Opened   time.Time `json:",omitzero"`  // first read by its recipient
+	// How the reader had proven themselves then, and whether a program seemed to
+	// read.
+	OpenedBy        Assurance `json:",omitempty"`
+	OpenedByMachine bool      `json:",omitempty"`
+
 	Reminded []time.Time `json:",omitempty"` // its recipient was reminded, or warned that the link ends
 	Answered time.Time   `json:",omitzero"`  // first answered
 
@@ -193,6 +215,14 @@ type Envelope struct {
 	Attempts int       `json:",omitempty"`
 	Delayed  bool      `json:",omitempty"` // the sender was told of the delay
 	Last     Outcome   `json:",omitzero"`
+}
+
+// Ready is when an envelope could first leave: lateness and age count from here.
+func (e *Envelope) Ready() time.Time {
+	if e.NotBefore.After(e.Accepted) {
+		return e.NotBefore
+	}
+	return e.Accepted
 }
 
 // Links returns all links that open the envelope's message, the first one

@@ -51,9 +51,13 @@ const (
 	PartAttachment          // text taken out of an attachment
 	PartFileName            // name of an attachment or of a ZIP member
 	PartHeader              // a header field that people read, other than Subject
+	// PartMachine is header fields of machines, and names of people in others.
+	// Only the organization's own detectors look there: what looks like a number of
+	// somebody is mostly an id of a program.
+	PartMachine
 )
 
-var partNames = [...]string{"subject", "text", "html", "hidden", "quoted", "attachment", "filename", "header"}
+var partNames = [...]string{"subject", "text", "html", "hidden", "quoted", "attachment", "filename", "header", "machine"}
 
 func (k PartKind) String() string {
 	if int(k) < len(partNames) {

@@ -19,6 +19,8 @@ type Options struct {
 	Expires   time.Duration `json:"expires,omitempty"`    // of the link; 0: the configuration's
 	StaffCopy string        `json:"staff_copy,omitempty"` // "none" forbids the staff wrap
 	Status    string        `json:"status,omitempty"`     // "opened": the sender is told of the first reading
+	Reason    string        `json:"reason,omitempty"`     // "required": whoever reviews what is held says why
+	Notify    string        `json:"notify,omitempty"`     // "sender": who sent what is held is told that it waits
 	// NotBefore is when it may leave, whatever the action; zero: at once.
 	NotBefore time.Time `json:"not_before,omitzero"`
 }
@@ -26,8 +28,11 @@ type Options struct {
 // Explanation proves a verdict: each rule, met or not and why. It holds no
 // text of the message, only masked values.
 type Explanation struct {
-	Policy  string       `json:"policy"`  // name of the policy
-	Digest  string       `json:"digest"`  // SHA-256 of the policy file, hex
+	Policy string `json:"policy"` // name of the policy
+	Digest string `json:"digest"` // SHA-256 of the policy file, hex
+	// Words is the SHA-256 (hex) over those of the files of words that the policy
+	// names, in its order; "" when it names none.
+	Words   string       `json:"words,omitempty"`
 	Results []RuleResult `json:"results"` // every rule, in order of the file
 	// Like is set in a kept verdict: it names the results that stand for those
 	// which Results leaves out.
