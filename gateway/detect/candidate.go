@@ -1,5 +1,7 @@
 package detect
 
+import "slices"
+
 // cand is a value that may be an identifier.
 type cand struct {
 	start, end int32
@@ -28,15 +30,23 @@ func (s *scan) candidate(start, end int, v []byte, m match) {
 
 // value appends a candidate without a kind.
 func (s *scan) value(start, end int, v []byte) *cand {
-	s.cands = append(s.cands, cand{start: int32(start), end: int32(end), quiet: start < s.quiet})
+	if len(s.cands) == cap(s.cands) {
+		s.cands = slices.Grow(s.cands, max(1, len(s.cands)))
+	}
+	s.cands = s.cands[:len(s.cands)+1]
 	c := &s.cands[len(s.cands)-1]
+	c.start, c.end, c.quiet, c.tricked, c.nkinds = int32(start), int32(end), start < s.quiet, false, 0
+	if len(v) <= 16 && cap(v) >= 16 {
+		*(*[16]byte)(c.value[:]) = [16]byte(v[:16]) // quicker than as many as there are
+		c.n = uint8(len(v))
+		return c
+	}
 	c.n = uint8(copy(c.value[:], v))
 	return c
 }
 
-// endSequence judges the sequence as a whole: as a number that somebody
-// grouped oddly, as an international telephone number, and as a value whose
-// type only a label can tell.
+// endSequence judges what cells make together, if there are more than one and none
+// of them is a number of its own, and the last cell.
 func (s *scan) endSequence() {
 	q := &s.seq
 	if q.n == 0 {
@@ -46,22 +56,46 @@ func (s *scan) endSequence() {
 		q.clear() // too short for anything
 		return
 	}
-	from, to := 0, q.n
-	if q.pieces[0].word && q.n > 1 {
-		from = 1
+	cells := q.cell > 0
+	s.endCell()
+	if from, to := q.within(0); cells && !q.cut && !q.taken {
+		if v := q.span(from, to); len(v) >= 3 && len(v) < 20 && allDigits(v) {
+			s.odd(from, to, v)
+		}
+	}
+	q.clear()
+}
+
+// endCell judges what stands behind the last tab, or all, as a whole: as a number
+// that somebody grouped oddly, as an international telephone number, and as a value
+// whose type only a label can tell. What cells make together is judged beside that,
+// never in place of it.
+func (s *scan) endCell() {
+	q := &s.seq
+	if q.n > q.cell {
+		from, to := q.within(q.cell)
+		if v := q.span(from, to); !q.cellHead && len(v) >= 3 && len(v) < 20 && allDigits(v) {
+			if !q.cellWon && to-from > 1 {
+				s.odd(from, to, v)
+			}
+			s.phone(from, to, v)
+			s.ipv4(from, to)
+		}
+		s.labelled(from, to)
+	}
+	q.cell, q.cellHead, q.cellWon = q.n, false, false
+}
+
+// within is the number in the pieces from k on, without words at its ends.
+func (q *sequence) within(k int) (from, to int) {
+	from, to = k, q.n
+	if q.pieces[k].word && q.n-k > 1 {
+		from++
 	}
 	if q.pieces[q.n-1].word {
 		to--
 	}
-	if v := q.span(from, to); !q.cut && len(v) >= 3 && len(v) < 20 && allDigits(v) {
-		if !q.taken && to-from > 1 {
-			s.odd(from, to, v)
-		}
-		s.phone(from, to, v)
-		s.ipv4(from, to)
-	}
-	s.labelled(from, to)
-	q.clear()
+	return from, to
 }
 
 // span is the value of pieces [k, j).
@@ -108,30 +142,34 @@ func (q *sequence) even(k, j int) bool {
 // labelled appends what a label alone may give a type: each stretch of pieces
 // that is joined without spaces, and a short sequence as a whole.
 func (s *scan) labelled(from, to int) {
-	q := &s.seq
+	q, known := &s.seq, s.seq.first
 	for k := from; k < to; {
 		j := k + 1
-		for j < to && q.pieces[j].sep != ' ' && q.pieces[j].sep != 'n' {
+		for j < to && q.pieces[j].sep != ' ' && !breaks(q.pieces[j].sep) {
 			j++
 		}
-		s.plainValue(k, j)
+		end := q.pieces[j-1].end
+		for known < len(s.cands) && s.cands[known].end < end {
+			known++
+		}
+		s.plainValue(k, j, known)
 		if k == from && j < to && to-from <= 4 {
-			s.plainValue(from, to)
+			s.plainValue(from, to, known)
 		}
 		k = j
 	}
 }
 
 // plainValue appends pieces [k, j) as a value without a kind, with what hyphens
-// join to its front ("MRN-458619").
-func (s *scan) plainValue(k, j int) {
+// join to its front ("MRN-458619"), unless it is among the candidates from known on.
+func (s *scan) plainValue(k, j, known int) {
 	q := &s.seq
 	start, end := int(q.pieces[k].start), int(q.pieces[j-1].end)
 	v := q.span(k, j)
 	if len(v) < 3 || len(v) > 20 {
 		return
 	}
-	for i := q.first; i < len(s.cands); i++ {
+	for i := known; i < len(s.cands); i++ {
 		if int(s.cands[i].start) == start && int(s.cands[i].end) == end {
 			return
 		}
@@ -166,6 +204,17 @@ func (s *scan) joined(start int, of uint8) int {
 		return start
 	}
 	return i
+}
+
+// digitsOnly reports whether the letters and digits b[i:j] are all digits.
+func digitsOnly(b []byte, i, j int) bool {
+	for ; j-i >= 8; i += 8 {
+		if digitOctets(load(b, i)) != 0x80*octets {
+			return false
+		}
+	}
+	mask := firstOctets(0x80*octets, j-i)
+	return digitOctets(load(b, i))&mask == mask
 }
 
 func allDigits(v []byte) bool {

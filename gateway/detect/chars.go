@@ -55,5 +55,16 @@ func wordEnds(v uint64) uint64 {
 // digitOctets marks, by their highest bits, the digits among octets of words.
 func digitOctets(v uint64) uint64 { return ^(v | v<<1) & (0x80 * octets) }
 
+// uppered clears the case bit of the ASCII letters among octets of words.
+func uppered(v uint64) uint64 {
+	return v &^ (v >> 1 & ^(v >> 2) & (0x20 * octets))
+}
+
+// anyDigits is digitOctets of octets of any kind.
+func anyDigits(v uint64) uint64 {
+	low := v & (0x7f * octets)
+	return (low + (0x80-'0')*octets) &^ (low + (0x7f-'9')*octets) &^ v & (0x80 * octets)
+}
+
 // firstOctets are the first n octets of v, at most seven; the others are 0.
 func firstOctets(v uint64, n int) uint64 { return v & (1<<(8*uint(n)&63) - 1) }

@@ -2,7 +2,6 @@ package detect
 
 import (
 	"bytes"
-	"sort"
 
 	"gatepost/gateway"
 )
@@ -38,13 +37,50 @@ func levelOf(sum int) gateway.Level {
 	return gateway.None
 }
 
-// resolve gives each candidate of the view its type and level.
-func (s *scan) resolve() {
-	for i := range s.cands {
+// A candidate waits for the labels behind it, which are read within settled
+// octets. Where manyCands wait, those that wait for nothing are resolved, so that
+// a table of thousands of numbers stays in the cache.
+const (
+	settled   = 512
+	manyCands = 256
+)
+
+// resolveRead resolves the candidates for which nothing that follows the place
+// at matters, where a word begins.
+func (s *scan) resolveRead(at int) {
+	if s.last.hash != 0 {
+		at = min(at, int(s.last.start))
+	}
+	for _, p := range s.active[:s.nactive] {
+		at = min(at, int(p.start))
+	}
+	n, most := 0, len(s.cands)
+	if s.seq.n > 0 {
+		most = s.seq.first
+	}
+	for n < most && int(s.cands[n].end)+settled < at {
+		n++
+	}
+	if n > 0 {
+		s.resolve(n)
+		s.seq.first = max(s.seq.first-n, 0)
+	}
+	s.full = max(manyCands, 2*len(s.cands))
+}
+
+// resolve gives the first n candidates their type and level, and drops them.
+func (s *scan) resolve(n int) {
+	s.mostCands = max(s.mostCands, len(s.cands))
+	for i := range s.cands[:n] {
 		if c := &s.cands[i]; s.mine(int(c.start)) {
 			s.weigh(c)
 		}
 	}
+	s.cands = s.cands[:copy(s.cands, s.cands[n:])]
+}
+
+// readLabels looks for what labels alone make something.
+func (s *scan) readLabels() {
 	t := s.d.types
 	for i, l := range s.labels {
 		switch l.typ {
@@ -68,15 +104,36 @@ func (s *scan) resolve() {
 // nearest label within 30 octets decides; without one, a label of a fitting
 // type within 300 octets helps.
 func (s *scan) weigh(c *cand) {
-	if s.named(c, s.nearest(c)) || c.nkinds == 0 {
+	if (len(s.labels) > 0 || s.table.cols > 0) && s.headed(c) || s.named(c, s.nearest(c)) || c.nkinds == 0 {
 		return
 	}
-	for i := s.before(c) - 1; i >= 0 && int(c.start-s.labels[i].end) <= farLabel; i-- {
-		if s.typed(c, s.labels[i].typ, gateway.Step{Name: "label far", Weight: farWeight}) {
-			return
+	if !s.farNamed(c) {
+		s.bare(c, gateway.Step{})
+	}
+}
+
+// farNamed judges c by the nearest label of a fitting type within 300 octets. It
+// reports whether there is one.
+func (s *scan) farNamed(c *cand) bool {
+	i, types := s.before(c)-1, uint64(0)
+	for ; i >= 0 && int(c.start-s.labels[i].end) <= farLabel; i-- {
+		if types == 0 {
+			types = s.typesOf(c)
+		}
+		typ := s.labels[i].typ
+		if types&typeBit(typ) != 0 && s.typed(c, typ, gateway.Step{Name: "label far", Weight: farWeight}) {
+			return true
 		}
 	}
-	s.bare(c, gateway.Step{})
+	return false
+}
+
+// typesOf are the bits of the types that c's shape allows.
+func (s *scan) typesOf(c *cand) (bits uint64) {
+	for i := range c.kinds[:c.nkinds] {
+		bits |= s.d.types.bits[c.kinds[i].kind]
+	}
+	return bits
 }
 
 // named judges c by the labels that stand at one place near it: a word may name
@@ -162,9 +219,18 @@ func (s *scan) docket(typ uint16, c *cand) gateway.Step {
 	return gateway.Step{Name: "written as courts do", Weight: 2}
 }
 
-// before is the number of labels that end before c.
+// before is the number of labels that end before c. Candidates come nearly in
+// order, so the last answer is near.
 func (s *scan) before(c *cand) int {
-	return sort.Search(len(s.labels), func(i int) bool { return s.labels[i].end > c.start })
+	n := min(s.passed, len(s.labels))
+	for n > 0 && s.labels[n-1].end > c.start {
+		n--
+	}
+	for n < len(s.labels) && s.labels[n].end <= c.start {
+		n++
+	}
+	s.passed = n
+	return n
 }
 
 // nearest are the labels at the place nearest to c, with those that overlap
@@ -281,7 +347,7 @@ func (s *scan) isDate(c *cand) bool {
 		return true
 	}
 	for _, m := range c.kinds[:c.nkinds] {
-		if s.d.types.kinds[m.kind].dated {
+		if m.asks&asksDated != 0 {
 			return true
 		}
 	}
@@ -291,6 +357,9 @@ func (s *scan) isDate(c *cand) bool {
 // typed reports c as typ if its shape allows that type.
 func (s *scan) typed(c *cand, typ uint16, step gateway.Step) bool {
 	for _, m := range c.kinds[:c.nkinds] {
+		if s.d.types.bits[m.kind] != typeBit(typ) {
+			continue
+		}
 		k := &s.d.types.kinds[m.kind]
 		if k.id != typ || k.dated && step.Weight != nearWeight {
 			continue
@@ -308,7 +377,7 @@ func (s *scan) typed(c *cand, typ uint16, step gateway.Step) bool {
 func (s *scan) bare(c *cand, step gateway.Step) {
 	best := -1
 	for i, m := range c.kinds[:c.nkinds] {
-		if s.d.types.kinds[m.kind].dated {
+		if m.asks&asksDated != 0 {
 			continue
 		}
 		if best < 0 || m.weight > c.kinds[best].weight {

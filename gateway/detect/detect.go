@@ -34,7 +34,6 @@ type Detector struct {
 	names    []string // of the types, then of own detectors
 	numbers  *layouts
 	secrets  *secretTable
-	numerals numerals
 	own      map[ownValue]bool // own identifiers
 	key      [16]byte
 	pool     sync.Pool // *scan
@@ -54,7 +53,7 @@ func New(c Config) (*Detector, error) {
 			return nil, fmt.Errorf("detector %q: %w", o.Name, err)
 		}
 	}
-	d.numbers, d.secrets, d.numerals = newLayouts(d.types), newSecretTable(), newNumerals()
+	d.numbers, d.secrets = newLayouts(d.types), newSecretTable()
 	d.words = b.build()
 	for _, s := range c.OwnIdentifiers {
 		d.addIdentifier(d.folds.text(s))
@@ -62,6 +61,9 @@ func New(c Config) (*Detector, error) {
 	d.pool.New = func() any { return newScan(d) }
 	return d, nil
 }
+
+// hasOwn reports whether the organization has detectors of its own.
+func (d *Detector) hasOwn() bool { return len(d.names) > len(d.types.names) }
 
 // Scan reads all parts, once each, and says what they hold. It never fails;
 // what it did not read it reports as Truncated.
@@ -76,6 +78,9 @@ func (d *Detector) Scan(parts []gateway.Part) *gateway.Detections {
 			truncated = true
 		}
 		budget -= len(text)
+		if s.alone = p.Kind == gateway.PartMachine; s.alone && !d.hasOwn() {
+			continue
+		}
 		s.part(i, text)
 		if shown, ok := turned(text); ok {
 			s.again(i, shown)

@@ -11,9 +11,10 @@
 //  2. scan.go cuts words and number pieces, once, from left to right;
 //  3. words are looked up in one automaton (words.go) that holds the lexicons,
 //     the labels of identifiers, given names and the organization's own words;
-//  4. pieces are matched against layouts (number.go) whose validators stand in
-//     tables, one file per region;
-//  5. context.go weighs each candidate with the labels around it, in named steps.
+//  4. pieces (sequence.go) are matched in windows (window.go) against layouts
+//     (number.go) whose validators stand in tables, one file per region;
+//  5. context.go weighs each candidate with the labels around it, in named steps,
+//     as soon as those behind it are read.
 //
 // Invariants: time is linear in the text, whatever it holds; offsets point to
 // the original code points; no clear value leaves the package, only masked

@@ -37,16 +37,10 @@ type findings struct {
 	spots  []spot   // of the view, before overlaps are settled
 	order  []uint64 // scratch of settle
 	all    []found
-	masks  []byte           // of all
-	limits []int32          // by limitOf: how many are kept, and once that is enough, behind it how many values
-	values map[limited]bool // of what has reached its limit
+	masks  []byte   // of all
+	limits []int32  // by limitOf: how many are kept, and once that is enough, behind it how many values
+	values valueSet // of what has reached its limit
 	steps  stepSets
-}
-
-// limited is a value among those of one type and level.
-type limited struct {
-	limit int
-	value uint64
 }
 
 // noMask is what masks begins with: the mask of what shows nothing.
@@ -58,7 +52,7 @@ func (f *findings) begin(types int) {
 		f.limits = make([]int32, types*nLevels)
 	}
 	clear(f.limits)
-	clear(f.values)
+	f.values.clear()
 	f.steps.begin()
 }
 
@@ -76,8 +70,11 @@ func (s *scan) find(typ uint16, start, end int, value []byte, steps ...gateway.S
 	if level == gateway.None || !s.mine(start) {
 		return
 	}
-	hash := sipHash(s.d.key, value)
-	if s.d.isOwn(hash, typ) {
+	hash := uint64(0)
+	if len(s.d.own) > 0 || s.limits[limitOf(typ, level)] <= enough+maxFindings { // else it is not kept
+		hash = sipHash(s.d.key, value)
+	}
+	if len(s.d.own) > 0 && s.d.isOwn(hash, typ) {
 		return
 	}
 	s.spots = append(s.spots, spot{hash, int32(start), int32(end), int32(sum), typ, s.steps.of(steps), level})
@@ -89,6 +86,9 @@ func (s *scan) settle() {
 	s.order = s.order[:0]
 	for i := range s.spots {
 		p := &s.spots[i]
+		if s.alone && int(p.typ) < len(s.d.types.names) {
+			continue
+		}
 		const most = 1<<20 - 1 // views are smaller
 		s.order = append(s.order, uint64(p.start)<<40|uint64(most-min(p.end-p.start, most))<<20|uint64(i))
 	}
@@ -145,11 +145,9 @@ func (s *scan) room(p *spot) bool {
 	if *n == enough {
 		*n = enough + 1 + s.different(limit)
 	}
-	value := limited{limit, p.value}
-	if *n > enough+maxFindings || s.values[value] {
+	if *n > enough+maxFindings || !s.values.add(limit, p.value) {
 		return false
 	}
-	s.values[value] = true
 	*n++
 	return true
 }
@@ -158,9 +156,7 @@ func (s *scan) room(p *spot) bool {
 // many they are.
 func (f *findings) different(limit int) (n int32) {
 	for i := range f.all {
-		value := limited{limit, f.all[i].value}
-		if limitOf(f.all[i].typ, f.all[i].level) == limit && !f.values[value] {
-			f.values[value] = true
+		if limitOf(f.all[i].typ, f.all[i].level) == limit && f.values.add(limit, f.all[i].value) {
 			n++
 		}
 	}

@@ -41,8 +41,8 @@ func newFolds() *folds {
 // disguises notes the Cyrillic and Greek letters that look like Latin ones, and
 // one that looks like a digit.
 func (f *folds) disguises() {
-	const from = "АВЕЅІЈКМНОРСТУХавеѕіјкмнорстухԁԛԝһΑΒΕΖΗΙΚΜΝΟΡΤΥΧαικνορυχЗз"
-	const to = "ABESIJKMHOPCTYXabesijkmhopctyxdqwhABEZHIKMNOPTYXaikvopux33"
+	const from = "АВЕЅІЈКМНОРСТУХавеѕіјкмнорстухԁԛԝһΑΒΕΖΗΙΚΜΝΟΡΤΥΧαεητικνορυχωЗз"
+	const to = "ABESIJKMHOPCTYXabesijkmhopctyxdqwhABEZHIKMNOPTYXaentikvopuxw33"
 	n := 0
 	for _, r := range from {
 		f.lookalike[r-0x370] = to[n]

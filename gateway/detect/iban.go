@@ -118,14 +118,20 @@ func upper(c byte) byte {
 
 // mod97 checks ISO 7064 MOD 97-10 with the first four characters moved to the end.
 func mod97(v []byte) bool {
-	r := 0
-	for i := range v {
-		c := v[(i+4)%len(v)]
+	return rest97(rest97(0, v[4:]), v[:4])%97 == 1
+}
+
+// rest97 is the rest of r with v behind it, made small only where it grows large.
+func rest97(r uint64, v []byte) uint64 {
+	for _, c := range v {
 		if c >= 'A' {
-			r = (r*100 + int(c-'A') + 10) % 97
+			r = r*100 + uint64(c-'A') + 10
 		} else {
-			r = (r*10 + int(c-'0')) % 97
+			r = r*10 + uint64(c-'0')
+		}
+		if r >= 1<<56 {
+			r %= 97
 		}
 	}
-	return r == 1
+	return r
 }

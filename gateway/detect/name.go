@@ -2,6 +2,7 @@ package detect
 
 import (
 	"bytes"
+	"slices"
 
 	"gatepost/gateway"
 )
@@ -123,8 +124,11 @@ func (s *scan) numeral(start, end int) bool {
 	if b[end] == '.' || b[end] == ' ' && class[b[end+1]] == digit {
 		return true
 	}
+	if start < 5 || class[b[start-2]] != letter {
+		return false
+	}
 	for _, before := range []string{"type ", "stage ", "class ", "grade ", "phase ", "factor "} {
-		if n := len(before); start >= n && bytes.EqualFold(b[start-n:start], []byte(before)) {
+		if n := len(before); low(b[start-2]) == before[n-2] && start >= n && bytes.EqualFold(b[start-n:start], []byte(before)) {
 			return true
 		}
 	}
@@ -304,7 +308,7 @@ func (s *scan) writtenDate(start, end int) {
 		return
 	}
 	c := s.value(from, to, canonical(s.buf[:0], s.b[from:to]))
-	c.kinds[0], c.nkinds = match{s.d.types.date, 1}, 1
+	c.kinds[0], c.nkinds = match{kind: s.d.types.date, weight: 1, asks: asksDated}, 1
 	s.seq.first = len(s.cands)
 }
 
@@ -337,20 +341,33 @@ func (s *scan) address(start, end int) {
 
 // addressAfter reports "Calle Mayor, 12".
 func (s *scan) addressAfter(start, end int) {
-	caps := false
-	for i := end; i < s.n && i-end < 48; i++ {
-		c := s.b[i]
-		switch {
-		case class[c] == digit && caps:
-			for class[s.b[i]] == digit {
-				i++
-			}
-			s.found(s.d.types.address, start, i, gateway.Step{Name: "street and number", Weight: 3})
-			return
-		case isUpper(c):
-			caps = true
-		case c == '\n', c == '.', c == ';', c == ':', class[c] == digit:
-			return
-		}
+	i := s.numberBehind(end)
+	if i == 0 || !slices.ContainsFunc(s.b[end:i], isUpper) {
+		return
 	}
+	for class[s.b[i]] == digit {
+		i++
+	}
+	s.found(s.d.types.address, start, i, gateway.Step{Name: "street and number", Weight: 3})
+}
+
+// numberBehind is the first digit in the 48 octets from i on, 0 when there is none
+// before the end of a line or of a clause. What it saw it keeps, so that no octet
+// is looked at twice.
+func (s *scan) numberBehind(i int) int {
+	b, to := s.b, min(i+48, s.n)
+	if i < s.plainFrom || i > s.plainTo {
+		s.plainFrom, s.plainTo = i, i
+	}
+	for s.plainTo < to && !endsAddress(b[s.plainTo]) {
+		s.plainTo++
+	}
+	if s.plainTo < to && class[b[s.plainTo]] == digit {
+		return s.plainTo
+	}
+	return 0
+}
+
+func endsAddress(c byte) bool {
+	return class[c] == digit || c == '\n' || c == '.' || c == ';' || c == ':'
 }

@@ -26,7 +26,7 @@ func (s *scan) mark(i int) int {
 			s.url(i)
 			return 0
 		}
-		s.ipv6(i)
+		return s.ipv6(i)
 	case '?':
 		if s.mine(i) && i >= s.quiet {
 			s.tops.part.questions++
@@ -139,10 +139,11 @@ func trailing(c byte) bool {
 	return false
 }
 
-// ipv6 reads an IPv6 address around the colon at i.
-func (s *scan) ipv6(i int) {
-	if i < s.ipTried || s.b[i+1] != ':' && !isHex(s.b[i+1]) {
-		return
+// ipv6 reads an IPv6 address around the colon at i, its first one. It returns
+// the end of the address, else 0.
+func (s *scan) ipv6(i int) int {
+	if i < s.ipTried || !s.twoColons(i) {
+		return 0
 	}
 	from, to, colons, double := i, i, 0, false
 	for from > s.ipTried && i-from < 45 && (isHex(s.b[from-1]) || s.b[from-1] == ':') {
@@ -157,14 +158,62 @@ func (s *scan) ipv6(i int) {
 	}
 	s.ipTried = to
 	if colons < 2 || colons > 8 || !double && colons < 6 || class[s.b[to]]&(letter|digit) != 0 || s.b[to] == ':' {
-		return
+		return 0
 	}
 	if before := s.octetBefore(from); class[before]&(letter|digit) != 0 || before == ':' {
-		return
+		return 0
 	}
-	if a, err := netip.ParseAddr(string(s.b[from:to])); err == nil && a.Is6() && !a.IsUnspecified() {
-		s.found(s.d.types.ipTyp, from, to, gateway.Step{Name: "address form", Weight: 5})
+	if !validIPv6(s.b[from:to]) {
+		return 0
 	}
+	if q := &s.seq; q.n > 0 && int(q.pieces[0].start) >= from {
+		q.clear() // its first group
+	}
+	s.quiet, s.numbered = max(s.quiet, to), to
+	s.found(s.d.types.ipTyp, from, to, gateway.Step{Name: "address form", Weight: 5})
+	return to
+}
+
+// twoColons reports whether the colon at i is followed by another, with at most
+// four hexadecimal digits between: no address has fewer.
+func (s *scan) twoColons(i int) bool {
+	j := i + 1
+	for j < i+5 && isHex(s.b[j]) {
+		j++
+	}
+	return s.b[j] == ':'
+}
+
+// validIPv6 reports whether v, of which the caller counted the colons, is an address
+// of RFC 4291 section 2.2 other than the unspecified one.
+func validIPv6(v []byte) bool {
+	if bytes.IndexByte(v, '.') >= 0 {
+		a, err := netip.ParseAddr(string(v))
+		return err == nil && a.Is6()
+	}
+	groups, size, doubles, some := 0, 0, 0, false
+	for i, c := range v {
+		if c != ':' {
+			if size++; size > 4 {
+				return false
+			}
+			some = some || c != '0'
+			continue
+		}
+		if size > 0 {
+			groups, size = groups+1, 0
+		} else if i == 0 && v[1] != ':' {
+			return false
+		} else if i > 0 {
+			doubles++
+		}
+	}
+	if size > 0 {
+		groups++
+	} else if v[len(v)-2] != ':' {
+		return false
+	}
+	return some && (doubles == 0 && groups == 8 || doubles == 1 && groups < 8)
 }
 
 func isHex(c byte) bool { return hexDigits[c] }
@@ -193,7 +242,7 @@ func (s *scan) ipv4(from, to int) {
 	if end-start < 4+3 {
 		return
 	}
-	s.candidate(start, end, q.span(from, from+4), match{s.d.types.ip, 4})
+	s.candidate(start, end, q.span(from, from+4), match{kind: s.d.types.ip, weight: 4})
 }
 
 // phone makes pieces [k, j) a telephone number: international with "+" or 00,
@@ -212,7 +261,7 @@ func (s *scan) phone(k, j int, v []byte) {
 	case len(v) >= 11 && v[0] == '0' && v[1] == '0' && v[2] != '0':
 		weight = 4
 	}
-	s.candidate(start, int(q.pieces[j-1].end), v, match{s.d.types.phone, weight})
+	s.candidate(start, int(q.pieces[j-1].end), v, match{kind: s.d.types.phone, weight: weight})
 }
 
 // bracketed reports whether a bracket closes between pieces k and j.
@@ -248,7 +297,7 @@ func (s *scan) iban(start, end int) int {
 	}
 	s.endSequence()
 	c := s.value(from, to, v)
-	c.kinds[0], c.nkinds = match{s.d.types.iban, 7}, 1
+	c.kinds[0], c.nkinds = match{kind: s.d.types.iban, weight: 7}, 1
 	s.numbered = to
 	return to
 }

@@ -3,6 +3,7 @@ package detect
 import (
 	"encoding/binary"
 	"html"
+	"math/bits"
 	"unicode/utf8"
 )
 
@@ -72,15 +73,12 @@ func (t *normal) runes(s string) int {
 // without "&" and without "=" (which may be a left-over soft line break).
 func plainEnd(s string, i int) int {
 	const hi, lo = 0x8080808080808080, 0x0101010101010101
-	if s[i] >= utf8.RuneSelf || s[i] == '&' || s[i] == '=' {
-		return i
-	}
 	for ; i+8 <= len(s); i += 8 {
 		v := uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
 			uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
-		amp, eq, sub := v^lo*'&', v^lo*'=', v^lo*breakMark
-		if (v|(amp-lo)&^amp|(eq-lo)&^eq|(sub-lo)&^sub)&hi != 0 {
-			break
+		// Below the first octet that is not plain, nothing borrows.
+		if found := (v | (v ^ lo*'&' - lo) | (v ^ lo*'=' - lo) | (v ^ lo*breakMark - lo)) & hi; found != 0 {
+			return i + bits.TrailingZeros64(found)/8
 		}
 	}
 	for i < len(s) && s[i] < utf8.RuneSelf && s[i] != '&' && s[i] != '=' && s[i] != breakMark {
@@ -125,15 +123,39 @@ func (t *normal) special(s string, i int) int {
 		return i + 1
 	}
 	t.beyond = true
-	r, size := utf8.DecodeRuneInString(s[i:])
-	at := len(t.b)
+	r, size := decode(s, i)
 	if r == utf8.RuneError && size == 1 {
 		t.one(unknownMark)
 		return i + 1
 	}
+	if (r < 0x370 || r >= 0x530) && r != 'Ʒ' && r < foldLimit {
+		switch c := t.folds.to[r]; {
+		case c == 0:
+			t.cp++
+			return i + size
+		case c < utf8.RuneSelf:
+			t.one(byte(c))
+			return i + size
+		}
+	}
+	at := len(t.b)
 	t.fold(r, s, i)
 	t.wide(at, 1)
 	return i + size
+}
+
+// decode is utf8.DecodeRuneInString of s[i:], quicker for two and three octets.
+func decode(s string, i int) (r rune, size int) {
+	if i+2 < len(s) {
+		a, b, c := rune(s[i]), rune(s[i+1])^0x80, rune(s[i+2])^0x80
+		if a >= 0xc2 && a < 0xe0 && b < 0x40 {
+			return a&0x1f<<6 | b, 2
+		}
+		if r = a&0xf<<12 | b<<6 | c; a>>4 == 0xe && b|c < 0x40 && r >= 0x800 && r>>11 != 0xd800>>11 {
+			return r, 3
+		}
+	}
+	return utf8.DecodeRuneInString(s[i:])
 }
 
 // one appends an octet that is one code point.

@@ -1,6 +1,9 @@
 package detect
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // kind is one way in which a number is written, with its validator.
 type kind struct {
@@ -28,64 +31,133 @@ type shape struct {
 	weight int8
 }
 
-// layouts finds the shapes that end at a piece. Digit groups are followed
-// backwards through a tree of lengths; forms with letters are looked up by
-// length and letter mask.
+// layouts finds the shapes that end at a piece. Digit groups are followed by
+// their lengths through states, of which each knows all layouts that end there;
+// forms with letters are looked up by length and letter mask.
 type layouts struct {
-	nodes []layoutNode
-	forms map[uint32][]match
-	some  [1 << 10 / 64]uint64 // filter for forms
-	total [20][]match          // by number of digits, however grouped
-	codes map[uint16][]code    // by type: forms without separators, longest first
+	states []groupState // 0 is that of no group
+	forms  map[uint32][]match
+	some   [1 << 10 / 64]uint64 // filter for forms
+	tails  [1 << 13 / 64]uint64 // filter for their ends of any length
+	total  [20][]match          // by number of digits, however grouped
+	codes  [][]code             // by type: forms without separators, longest first
 }
 
-type layoutNode struct {
-	next  [20]uint16 // by length of the group before
-	match []match
+// groupState is what the lengths of the last groups may be part of.
+type groupState struct {
+	next [20]uint16 // by length of the group that follows
+	ends []layout   // shortest first
+}
+
+// layout is a number of groups and what they may be, asks what any of that asks.
+type layout struct {
+	groups int
+	match  []match
+	asks   asks
 }
 
 type match struct {
 	kind   uint16
 	weight int8
+	asks   asks
+}
+
+// asks is what a kind demands besides being valid, kept where it is looked at
+// for each number.
+type asks uint8
+
+const (
+	asksDated asks = 1 << iota
+	asksApart      // no other number may follow directly
+	asksWhole      // kind.loose: it may, unless both look like one
+	asksLuhn
+	asksSigns // blanks between its groups say little
+)
+
+func (k *kind) asks() (a asks) {
+	if k.dated {
+		a |= asksDated
+	}
+	if a |= asksApart; k.loose {
+		a ^= asksApart | asksWhole
+	}
+	if k.luhn {
+		a |= asksLuhn
+	}
+	if k.typ == "ssn" {
+		a |= asksSigns
+	}
+	return a
 }
 
 // formMax is the longest form with letters.
 const formMax = 16
 
 func newLayouts(t *typeTable) *layouts {
-	l := &layouts{nodes: make([]layoutNode, 1), forms: map[uint32][]match{}, codes: map[uint16][]code{}}
+	l := &layouts{states: make([]groupState, 1), forms: map[uint32][]match{}, codes: make([][]code, len(t.names))}
 	for i, k := range t.kinds {
 		for _, s := range k.shapes {
-			m := match{uint16(i), s.weight}
+			m := match{uint16(i), s.weight, k.asks()}
 			l.addCode(uint16(i), &k, s)
 			if strings.ContainsRune(s.form, 'D') {
 				key := formKey(s.form)
 				l.forms[key] = append(l.forms[key], m)
 				l.some[formBit(key)>>6] |= 1 << (formBit(key) & 63)
+				l.addTails(s.form)
 			} else {
 				l.groups(s.form, m)
 			}
 		}
 	}
+	l.join()
 	return l
 }
 
 // groups enters a layout such as "3 2 4".
 func (l *layouts) groups(form string, m match) {
 	fields := strings.Fields(form)
-	node := uint16(0)
-	for i := len(fields) - 1; i >= 0; i-- {
-		n := atoi(fields[i])
-		if l.nodes[node].next[n] == 0 {
-			l.nodes = append(l.nodes, layoutNode{})
-			l.nodes[node].next[n] = uint16(len(l.nodes) - 1)
+	at := uint16(0)
+	for _, f := range fields {
+		n := atoi(f)
+		if l.states[at].next[n] == 0 {
+			l.states = append(l.states, groupState{})
+			l.states[at].next[n] = uint16(len(l.states) - 1)
 		}
-		node = l.nodes[node].next[n]
+		at = l.states[at].next[n]
 	}
-	l.nodes[node].match = append(l.nodes[node].match, m)
+	if st := &l.states[at]; len(st.ends) == 0 {
+		st.ends = []layout{{len(fields), []match{m}, m.asks}}
+	} else {
+		st.ends[0].match = append(st.ends[0].match, m)
+		st.ends[0].asks |= m.asks
+	}
 	if len(fields) == 1 {
 		n := atoi(form)
 		l.total[n] = append(l.total[n], m)
+	}
+}
+
+// join makes a state go on, where its own groups do not, as the groups behind its
+// first ones do (Aho and Corasick, 1975): so each group is looked at once.
+func (l *layouts) join() {
+	queue, shorter := []uint16{0}, make([]uint16, len(l.states))
+	for len(queue) > 0 {
+		at := queue[0]
+		queue = queue[1:]
+		st := &l.states[at]
+		for n, to := range st.next {
+			rest := uint16(0)
+			if at != 0 {
+				rest = l.states[shorter[at]].next[n]
+			}
+			if to == 0 {
+				st.next[n] = rest
+				continue
+			}
+			shorter[to] = rest
+			l.states[to].ends = append(slices.Clip(l.states[rest].ends), l.states[to].ends...)
+			queue = append(queue, to)
+		}
 	}
 }
 
@@ -119,14 +191,40 @@ func (l *layouts) maybe(n int, mask uint32) bool {
 	return l.some[k>>6]>>(k&63)&1 != 0
 }
 
+// addTails enters how the ends of a form look.
+func (l *layouts) addTails(form string) {
+	for i := range form {
+		k := tailBit(formKey(form[i:]))
+		l.tails[k>>6] |= 1 << (k & 63)
+	}
+}
+
+// tailBit is the place of a key in the filter of ends.
+func tailBit(key uint32) uint32 { return key * 0x9e3779b1 >> 19 }
+
+// mayEnd reports whether there may be a form whose last n octets have letters at mask.
+func (l *layouts) mayEnd(n int, mask uint32) bool {
+	k := tailBit(formOf(n, mask))
+	return l.tails[k>>6]>>(k&63)&1 != 0
+}
+
 // Helpers of validators. v holds digits and upper-case letters.
 
-// dot is the sum of the digits of v times their weights.
-func dot(v []byte, weights ...int) (sum int) {
-	for i, w := range weights {
-		sum += int(v[i]-'0') * w
-	}
-	return sum
+// weights are those of eight digits, at most 100 each: of every other one, the
+// first one highest.
+type weights struct{ even, odd uint64 }
+
+func weighing(w ...uint64) weights {
+	return weights{w[0]<<48 | w[2]<<32 | w[4]<<16 | w[6], w[1]<<48 | w[3]<<32 | w[5]<<16 | w[7]}
+}
+
+// of is the sum of the first eight digits of v times their weights: the highest
+// sixteen bits of a product of four digits and four weights, to which the lower
+// ones carry nothing.
+func (w *weights) of(v []byte) int {
+	const lanes = 0x00ff00ff00ff00ff
+	x := load(v, 0) - '0'*octets
+	return int(x&lanes*w.even>>48 + x>>8&lanes*w.odd>>48)
 }
 
 // luhn reports whether the digits of v satisfy the Luhn formula. From the right,

@@ -42,8 +42,8 @@ func (d *Detector) addOwn(b *builder, o gateway.OwnDetector) error {
 	typ := d.nameOf(o.Name)
 	for n, w := range o.Words {
 		id := b.add(term{list: listOwn, sub: typ})
-		if !b.spell(w, id) {
-			return fmt.Errorf("word number %d has no letter or digit, or more than %d words", n+1, maxPhrase)
+		if !b.spellOwn(w, id) {
+			return fmt.Errorf("word number %d has no letter or digit, more than %d words, one of more than %d octets, or an empty line", n+1, maxPhrase, maxWord)
 		}
 	}
 	return nil

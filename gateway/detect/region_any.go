@@ -29,14 +29,19 @@ func validNANP(v []byte) bool {
 func validDate(v []byte) bool {
 	n := len(v)
 	if n >= 6 {
-		if y := num(v[:4]); y >= 1890 && y <= 2035 && dayPair(v[4:]) {
-			return true
-		}
-		if y := num(v[n-4:]); y >= 1890 && y <= 2035 && dayPair(v[:n-4]) {
+		if isYear(v[:4]) && dayPair(v[4:]) || isYear(v[n-4:]) && dayPair(v[:n-4]) {
 			return true
 		}
 	}
 	return n == 6 && dayPair(v[:4]) || n == 5 && dayPair(v[:3])
+}
+
+// isYear reports whether v is a year from 1890 to 2035.
+func isYear(v []byte) bool {
+	if v[0] == '1' {
+		return v[1] == '8' && v[2] == '9' || v[1] == '9'
+	}
+	return v[0] == '2' && v[1] == '0' && (v[2] < '3' || v[2] == '3' && v[3] <= '5')
 }
 
 // dayPair reports whether v, two to four digits, can be a day and a month in

@@ -31,9 +31,16 @@ func europeKinds() []kind {
 	}
 }
 
+// Weights of sums.
+var (
+	falling10   = weighing(10, 9, 8, 7, 6, 5, 4, 3)
+	falling9    = weighing(9, 8, 7, 6, 5, 4, 3, 2)
+	weights1379 = weighing(1, 3, 7, 9, 1, 3, 7, 9)
+)
+
 // validNHS is modulus 11 with weights 10 to 2.
 func validNHS(v []byte) bool {
-	check := 11 - dot(v, 10, 9, 8, 7, 6, 5, 4, 3, 2)%11
+	check := 11 - (falling10.of(v)+2*int(v[8]-'0'))%11
 	return check != 10 && check%11 == int(v[9]-'0') && !same(v)
 }
 
@@ -202,10 +209,10 @@ var codiceOdd = [26]int{1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 
 
 // validBSN is the eleven test with a last weight of -1.
 func validBSN(v []byte) bool {
-	return dot(v, 9, 8, 7, 6, 5, 4, 3, 2, -1)%11 == 0 && !same(v) && num(v) > 9999999
+	return (falling9.of(v)-int(v[8]-'0'))%11 == 0 && !same(v) && num(v) > 9999999
 }
 
 // validPESEL: weights 1 3 7 9, and the month says the century.
 func validPESEL(v []byte) bool {
-	return dot(v, 1, 3, 7, 9, 1, 3, 7, 9, 1, 3, 1)%10 == 0 && day(num(v[4:6]), num(v[2:4])%20)
+	return (weights1379.of(v)+int(v[8]-'0')+3*int(v[9]-'0')+int(v[10]-'0'))%10 == 0 && day(num(v[4:6]), num(v[2:4])%20)
 }

@@ -26,6 +26,13 @@ func restKinds() []kind {
 	}
 }
 
+// Weights of sums.
+var (
+	weightsBC   = weighing(2, 4, 8, 5, 10, 9, 7, 3)
+	weightsTFN  = weighing(1, 4, 3, 7, 5, 8, 6, 9)
+	weightsTFN8 = weighing(10, 7, 8, 4, 6, 3, 5, 1)
+)
+
 // validSIN is Luhn; 0 and 8 are not given to persons.
 func validSIN(v []byte) bool { return luhn(v) && v[0] != '0' && v[0] != '8' }
 
@@ -35,7 +42,7 @@ func validOHIP(v []byte) bool { return v[0] != '0' && luhn(v[:10]) && !same(v[:1
 // validBCPHN: British Columbia's numbers begin with 9, the last digit checks
 // the eight before it, modulus 11.
 func validBCPHN(v []byte) bool {
-	return v[0] == '9' && (11-dot(v[1:], 2, 4, 8, 5, 10, 9, 7, 3)%11)%11 == int(v[9]-'0')
+	return v[0] == '9' && (11-weightsBC.of(v[1:])%11)%11 == int(v[9]-'0')
 }
 
 // validRAMQ: Quebec writes three letters of the surname, one of the given name,
@@ -52,14 +59,14 @@ func validTFN(v []byte) bool {
 		return false
 	}
 	if len(v) == 8 {
-		return dot(v, 10, 7, 8, 4, 6, 3, 5, 1)%11 == 0
+		return weightsTFN8.of(v)%11 == 0
 	}
-	return dot(v, 1, 4, 3, 7, 5, 8, 6, 9, 10)%11 == 0
+	return (weightsTFN.of(v)+10*int(v[8]-'0'))%11 == 0
 }
 
 // validAUMedicare: first digit 2 to 6, the ninth checks the first eight.
 func validAUMedicare(v []byte) bool {
-	return v[0] >= '2' && v[0] <= '6' && dot(v, 1, 3, 7, 9, 1, 3, 7, 9)%10 == int(v[8]-'0')
+	return v[0] >= '2' && v[0] <= '6' && weights1379.of(v)%10 == int(v[8]-'0')
 }
 
 // validAadhaar is Verhoeff; numbers begin with 2 to 9 and are no palindromes.
@@ -78,7 +85,7 @@ func palindrome(v []byte) bool {
 func verhoeff(v []byte) bool {
 	c := 0
 	for i := range v {
-		c = dihedral(c, verhoeffPerm[i%8][v[len(v)-1-i]-'0'])
+		c = int(dihedralTable[c&15][verhoeffPerm[i%8][v[len(v)-1-i]-'0']&15])
 	}
 	return c == 0
 }
@@ -95,6 +102,16 @@ func dihedral(a, b int) int {
 	}
 	return (a - b + 5) % 5
 }
+
+// dihedralTable are all products.
+var dihedralTable = func() (t [16][16]uint8) {
+	for a := range 10 {
+		for b := range 10 {
+			t[a][b] = uint8(dihedral(a, b))
+		}
+	}
+	return t
+}()
 
 // verhoeffPerm are the powers of Verhoeff's permutation.
 var verhoeffPerm = [8][10]int{

@@ -19,6 +19,12 @@ func usKinds() []kind {
 	}
 }
 
+// Weights of sums.
+var (
+	weights371 = weighing(3, 7, 1, 3, 7, 1, 3, 7)
+	weightsDEA = weighing(0, 1, 2, 1, 2, 1, 2, 0)
+)
+
 // validSSN follows the rules of the Social Security Administration: area not
 // 000, 666 or 9xx, group not 00, serial not 0000; numbers that were printed
 // in advertisements are not given out.
@@ -36,8 +42,11 @@ func validSSN(v []byte) bool {
 
 // validITIN: 9xx, and a group of the ranges that the IRS gives out.
 func validITIN(v []byte) bool {
+	if v[0] != '9' {
+		return false
+	}
 	g := num(v[3:5])
-	return v[0] == '9' && (g >= 50 && g <= 65 || g >= 70 && g <= 88 || g >= 90 && g <= 92 || g >= 94)
+	return g >= 50 && g <= 65 || g >= 70 && g <= 88 || g >= 90 && g <= 92 || g >= 94
 }
 
 // validABA checks the routing number's 3-7-1 sum and its Federal Reserve prefix.
@@ -46,7 +55,7 @@ func validABA(v []byte) bool {
 	if !(p >= 1 && p <= 12 || p >= 21 && p <= 32 || p >= 61 && p <= 72 || p == 80) {
 		return false
 	}
-	return dot(v, 3, 7, 1, 3, 7, 1, 3, 7, 1)%10 == 0
+	return (weights371.of(v)+int(v[8]-'0'))%10 == 0
 }
 
 // validNPI runs Luhn over 80840 and the number (45 CFR 162.406).
@@ -61,7 +70,7 @@ func validNPI(v []byte) bool {
 func validDEA(v []byte) bool {
 	switch v[0] {
 	case 'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'J', 'K', 'L', 'M', 'P', 'R', 'S', 'T', 'U', 'X':
-		return dot(v[2:], 1, 2, 1, 2, 1, 2)%10 == int(v[8]-'0')
+		return weightsDEA.of(v[1:])%10 == int(v[8]-'0')
 	}
 	return false
 }

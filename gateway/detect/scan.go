@@ -21,7 +21,8 @@ type scan struct {
 	// The view: text and its judged range [lo, hi).
 	normal
 	lo, hi int
-	index  int // of the part
+	index  int  // of the part
+	alone  bool // only own detectors look at it
 
 	// Phrases of which two words or more were met, oldest first.
 	active  [maxPhrase]phrase
@@ -31,19 +32,25 @@ type scan struct {
 
 	wordNo   int32 // words so far in the view
 	lastPron int32 // wordNo of the latest "your", "my"
-	prevEnd  int   // end of the word before
 	quiet    int   // until here words are no language: a URL, an address
+	skipped  int   // until here only own terms were looked for
 	numbered int   // until here digits belong to something found
 	ipTried  int   // until here IPv6 was tried
 	nameEnd  int   // end of the latest name
 	spoken   int   // end of the latest digits in words
+	mixedTo  int   // and of those among which some may stand as such
 	wallets  int   // tokens hashed to see whether they are addresses of coins
 	// Ends of stretches that need not be walked again.
 	runEnd, noEnd, secretEnd int
+	plainFrom, plainTo       int // numberBehind saw nothing between
 
+	tables [2]table
+	table  *table // the one at hand; the other is where the next one is made
 	seq    sequence
 	cands  []cand
 	labels []label
+	passed int // labels that end before the candidate weighed last
+	full   int // candidates that are enough to resolve some
 	tops   topics
 	ban    *ibans
 	// How much of b and cands was in use, for wipe.
@@ -84,7 +91,8 @@ type recent struct {
 
 func newScan(d *Detector) *scan {
 	s := &scan{d: d, words: d.words, ban: newIBANs()}
-	s.values = map[limited]bool{}
+	s.table = &s.tables[0]
+	s.seq.value = make([]byte, 0, maxValue+8)
 	s.folds = d.folds
 	s.tops.init(d.words.builtin)
 	return s
@@ -116,8 +124,12 @@ func (s *scan) part(index int, text string) {
 			break
 		}
 		next := runeEdge(text, max(hi-margin, 0))
-		cp += s.runes(text[from:next])
+		cp = s.cp - s.runes(text[next:end])
 		lo, from = hi, next
+	}
+	if s.alone {
+		s.tops.part.clear()
+		return
 	}
 	s.tops.endPart(s.words.terms)
 }
@@ -152,23 +164,28 @@ func (s *scan) view(text string, lo, hi, cp int) {
 		s.lo = s.octet(cp + s.runes(text[:lo]))
 	}
 	if hi < len(text) {
-		s.hi = s.octet(cp + s.runes(text[:hi]))
+		s.hi = s.octet(s.cp - s.runes(text[hi:]))
 	}
 	s.nactive, s.last.hash, s.wordNo, s.lastPron = 0, 0, 0, -100
 	for i := range s.recent {
 		s.recent[i].n = 0
 	}
-	s.prevEnd, s.quiet, s.numbered = 0, 0, 0
-	s.cands, s.labels = s.cands[:0], s.labels[:0]
-	s.spots, s.ipTried, s.nameEnd, s.wallets, s.spoken = s.spots[:0], 0, 0, 0, 0
-	s.runEnd, s.noEnd, s.secretEnd = 0, 0, 0
+	s.quiet, s.skipped, s.numbered = 0, 0, 0
+	s.cands, s.labels, s.passed, s.full = s.cands[:0], s.labels[:0], 0, manyCands
+	s.spots, s.ipTried, s.nameEnd, s.wallets, s.spoken, s.mixedTo = s.spots[:0], 0, 0, 0, 0, 0
+	s.runEnd, s.noEnd, s.secretEnd, s.plainFrom, s.plainTo = 0, 0, 0, 0, 0
 	s.seq.clear()
+	s.table.begin(lo == 0)
 	s.tokens()
 	s.endSequence()
-	s.resolve()
+	s.resolve(len(s.cands))
+	if s.table.cols > 0 && hi < len(text) {
+		s.lines(s.hi)
+	}
+	s.readLabels()
 	s.settle()
 	s.ownPatterns()
-	s.mostText, s.mostCands = max(s.mostText, len(s.b)), max(s.mostCands, len(s.cands))
+	s.mostText = max(s.mostText, len(s.b))
 	s.tops.part.words += int(s.wordNo)
 }
 
@@ -217,11 +234,10 @@ func (s *scan) tokens() {
 		s.wordNo++
 		if digits != 0 && start >= s.numbered {
 			if j := s.piece(start, i); j > i {
-				i, s.nactive, s.last.hash = j, 0, 0
+				i = s.pass(start, j)
 				continue
 			}
 		}
-		s.prevEnd = i
 		pair := pairHash(s.last.hash, h)
 		if s.nactive == 0 && !a.begins.has(h) && !a.pairs.has(pair) {
 			s.last = lastWord{h, int32(start)}
@@ -256,7 +272,7 @@ func (s *scan) gap(i int) int {
 	b := s.b
 	if c := class[b[i]]; c&(letter|digit|hot) == 0 && class[b[i+1]]&(letter|digit) != 0 {
 		if c&hard != 0 && b[i] != '.' {
-			s.endPhrase()
+			s.endPhrase(i, i+1)
 		}
 		return i + 1
 	}
@@ -268,6 +284,9 @@ func (s *scan) gap(i int) int {
 		}
 		if c&hot != 0 {
 			if j := s.mark(i); j > i {
+				if s.words.own {
+					gap, seen = s.skip(gap, j)
+				}
 				i = j
 				continue
 			}
@@ -276,14 +295,19 @@ func (s *scan) gap(i int) int {
 		i++
 	}
 	if i < s.n && seen&(hard|newline) != 0 && s.breaks(gap, i, seen) {
-		s.endPhrase()
+		s.endPhrase(gap, i)
 	}
 	return i
 }
 
-func (s *scan) endPhrase() {
-	s.nactive, s.last.hash = 0, 0
+// endPhrase ends the phrases before the gap [i, j), but for those that cross it.
+func (s *scan) endPhrase(i, j int) {
 	s.lastPron = -100
+	if s.words.crosses && (s.nactive > 0 || s.last.hash != 0) {
+		s.cross(i, j)
+		return
+	}
+	s.nactive, s.last.hash = 0, 0
 }
 
 // breaks reports whether the gap [i, j) ends a phrase: punctuation, except a
@@ -311,14 +335,19 @@ func (s *scan) short(i int) bool {
 	return false
 }
 
-// known handles a word of the automaton: its flags, and the phrases that it
-// continues, ends and begins.
+// known handles a word of the automaton: its flags and its phrases.
 func (s *scan) known(id uint32, last lastWord, pair uint64, start, end int) {
 	a := s.words
 	w := &a.words[id]
 	if w.flags&acting != 0 && start >= s.quiet {
 		s.flagged(w.flags, start, end)
 	}
+	s.phrases(id, last, pair, start, end)
+}
+
+// phrases handles the phrases that a word continues, ends and begins.
+func (s *scan) phrases(id uint32, last lastWord, pair uint64, start, end int) {
+	a := s.words
 	n := 0
 	for _, p := range s.active[:s.nactive] {
 		n = s.reach(n, a.next(p.node, id), int(p.start), end)
@@ -328,8 +357,8 @@ func (s *scan) known(id uint32, last lastWord, pair uint64, start, end int) {
 		n = s.reach(n, a.next(first, id), int(last.start), end)
 	}
 	s.nactive = n
-	if w.first&nodeEnds != 0 {
-		s.ends(w.first, start, end)
+	if first := a.words[id].first; first&nodeEnds != 0 {
+		s.ends(first, start, end)
 	}
 }
 
@@ -354,7 +383,7 @@ func (s *scan) ends(at node, start, end int) {
 			s.ownWord(a.terms[id].sub, start, end)
 			continue
 		}
-		if start >= s.quiet {
+		if start >= max(s.quiet, s.skipped) {
 			s.hit(hit{int32(start), int32(end), id})
 		}
 	}

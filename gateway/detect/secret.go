@@ -24,13 +24,18 @@ var secretForms = []struct {
 	{"AGE-SECRET-KEY-1", 60}, {"tskey-", 30}, {"sq0csp-", 40}, {"EAA", 100}, {"s-s4t2ud-", 40}, {"s-s4t2af-", 40}, {"LTAI", 20}, {"phc_", 40}, {"dapi", 36},
 }
 
-// secretTable groups secretForms by first octet.
-type secretTable [128][]int
+// secretTable groups secretForms by first octet, with a filter for the first two.
+type secretTable struct {
+	forms  [128][]int
+	begins endings
+}
 
 func newSecretTable() *secretTable {
 	t := &secretTable{}
 	for i, f := range secretForms {
-		t[f.prefix[0]] = append(t[f.prefix[0]], i)
+		t.forms[f.prefix[0]] = append(t.forms[f.prefix[0]], i)
+		k := endingBit(f.prefix[1], f.prefix[0])
+		t.begins[k>>6] |= 1 << (k & 63)
 	}
 	return t
 }
@@ -48,8 +53,8 @@ func (m *builder) flagSecrets() {
 		}
 	}
 	m.flag("begin www", starts)
-	for _, words := range digitWords {
-		m.flag(words, numeral)
+	for d, words := range digitWords {
+		m.flag(words, numeral|uint32(d)<<digitBits)
 	}
 }
 
@@ -66,7 +71,10 @@ func (s *scan) token(start, end int) int {
 	if s.b[end] == '~' && s.b[end-1] == 'Q' && class[s.b[end-2]] == digit {
 		return s.azureSecret(start, end)
 	}
-	for _, i := range s.d.secrets[s.b[start]] {
+	if !s.d.secrets.begins.has(s.b, start+2) {
+		return 0
+	}
+	for _, i := range s.d.secrets.forms[s.b[start]] {
 		f := &secretForms[i]
 		if !bytes.HasPrefix(s.b[start:s.n], []byte(f.prefix)) {
 			continue

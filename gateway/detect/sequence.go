@@ -1,7 +1,9 @@
 package detect
 
+import "encoding/binary"
+
 // sequence is a run of pieces of a number: groups of digits, perhaps with
-// letters, each joined to the one before by a separator or a line break.
+// letters, each joined to the one before by a separator, a line break or tabs.
 type sequence struct {
 	pieces [maxPieces]piece
 	n      int
@@ -9,47 +11,68 @@ type sequence struct {
 	mixed  int    // pieces so far that hold letters
 	cut    bool   // longer than the arrays: its head was dropped
 	taken  bool   // some window of it became a candidate
-	first  int    // candidates before it
+	first  int    // candidates before its pieces
 	won    int    // the piece after the latest window that became a candidate
+
+	cell     int  // the first piece behind the last tab
+	cellHead bool // that piece was dropped
+	cellWon  bool // some window behind the last tab became a candidate
 }
 
-const maxPieces = 24
+// maxPieces and maxValue are the sizes of a sequence; a piece has at most 20
+// octets, and eight may be written at its end.
+const (
+	maxPieces = 24
+	maxValue  = 224
+)
 
 // piece is one group.
 type piece struct {
 	start, end int32
 	from       int16  // index into value
+	state      uint16 // of the digit groups so far, in layouts
 	letters    uint32 // which octets of it are letters
-	sep        byte   // what joins it to the one before: one of " -./" or 'n' for a line break; 0 first
+	sep        byte   // what joins it to the one before: one of " -./", 'n' for a line break, 't' for tabs; 0 first
 	digits     bool
 	word       bool // letters beside the number, which may belong to it
 }
 
 func (q *sequence) clear() {
 	q.n, q.value, q.mixed, q.cut, q.taken, q.won = 0, q.value[:0], 0, false, false, 0
+	q.cell, q.cellHead, q.cellWon = 0, false, false
 }
 
 // piece takes the token [start, end) that holds a digit. It returns where to
 // go on when more than the token was used, else 0.
 func (s *scan) piece(start, end int) int {
-	b := s.b
-	letters := !allDigits(b[start:end])
+	if len(s.cands) >= s.full {
+		s.resolveRead(start)
+	}
+	if q := &s.seq; q.n > 0 && start-int(q.pieces[q.n-1].end) <= maxGap && s.next(start, end) {
+		return 0
+	}
 	if end-start > maxWord {
 		s.endSequence()
 		return s.token(start, end)
 	}
+	b := s.b
+	letters := !digitsOnly(b, start, end)
 	if letters {
 		if j := s.token(start, end); j > 0 {
 			return j
 		}
 	}
-	if j := uuid(b, start, end); j > 0 {
-		s.endSequence()
-		s.numbered = j
-		return j
+	if end-start == 8 && b[end] == '-' {
+		if j := uuid(b, start, end); j > 0 {
+			s.endSequence()
+			s.numbered = j
+			return j
+		}
 	}
-	if j := s.iban(start, end); j > 0 {
-		return j
+	if letters || start >= 3 && class[b[start-2]] == letter {
+		if j := s.iban(start, end); j > 0 {
+			return j
+		}
 	}
 	if end-start > 20 {
 		s.endSequence()
@@ -64,7 +87,10 @@ func (s *scan) piece(start, end int) int {
 		tricked = digitsInDisguise(b, start, end)
 	}
 	sep := s.join(start)
-	if sep == 0 {
+	if sep == 0 && !letters && end-start < 3 && (!mayJoin(b[end]) || wordBehind(b, end)) {
+		return 0 // with letters before it too short for anything, and nothing is joined to it
+	}
+	if sep == 0 && start >= 2 && (b[start-1] == ' ' || b[start-1] == '-') {
 		s.prefixes(start, end)
 		sep = s.join(start)
 	}
@@ -73,9 +99,48 @@ func (s *scan) piece(start, end int) int {
 		s.windows() // as it stands, before its letters are read as digits
 		s.disguised(start, end)
 	}
-	s.suffix(end)
+	if class[b[end+1]] == letter {
+		s.suffix(end)
+	}
 	s.windows()
 	return 0
+}
+
+// next takes [start, end), close behind the last piece, where it is one more short
+// group of digits of the number at hand: what most of a long number and of a
+// column of figures is. It does what piece does, with less to ask.
+func (s *scan) next(start, end int) bool {
+	q, b := &s.seq, s.b
+	if q.n == maxPieces || len(q.value) > maxValue-24 || end-start >= 8 {
+		return false
+	}
+	last, p := &q.pieces[q.n-1], &q.pieces[q.n]
+	v, all := load(b, start), firstOctets(0x80*octets, end-start)
+	if !last.digits || digitOctets(v)&all != all {
+		return false
+	}
+	sep := joints[b[start-1]]
+	if int(last.end) != start-1 {
+		sep = s.joint(start)
+	}
+	if sep == 0 {
+		return false
+	}
+	if sep == 't' {
+		s.endCell()
+	}
+	p.start, p.end, p.from, p.sep = int32(start), int32(end), int16(len(q.value)), sep
+	p.state, p.letters, p.digits, p.word = s.d.numbers.states[last.state].next[end-start], 0, true, false
+	binary.LittleEndian.PutUint64(q.value[len(q.value):len(q.value)+8], v)
+	q.value = q.value[:len(q.value)+end-start]
+	q.n++
+	if class[b[end+1]] == letter {
+		s.suffix(end)
+	}
+	if q.mixed > 0 || len(s.d.numbers.states[p.state].ends) > 0 {
+		s.windows()
+	}
+	return true
 }
 
 // join is what joins start to the sequence at hand; when nothing does, that one
@@ -127,22 +192,36 @@ func extension(b []byte, i, j int) int {
 func digitsInDisguise(b []byte, i, j int) bool {
 	letters := 0
 	for _, c := range b[i:j] {
-		if class[c] == digit {
-			continue
-		}
-		if letters++; disguise(c) == 0 {
+		switch digits[c] {
+		case isDigit:
+		case isNeither:
 			return false
+		default:
+			letters++
 		}
 	}
 	return letters*2 < j-i
 }
 
+// What digits says of octets that are none in disguise.
+const (
+	isNeither = iota
+	isDigit
+)
+
+// digits are the digits as which octets are read, for those that only look like them.
+var digits = func() (t [256]byte) {
+	for c := byte('0'); c <= '9'; c++ {
+		t[c] = isDigit
+	}
+	t['O'], t['o'], t['I'], t['l'] = '0', '0', '1', '1'
+	return t
+}()
+
+// disguise is the digit that a letter looks like, else 0.
 func disguise(c byte) byte {
-	switch c {
-	case 'O', 'o':
-		return '0'
-	case 'I', 'l':
-		return '1'
+	if d := digits[c]; d > isDigit {
+		return d
 	}
 	return 0
 }
@@ -152,6 +231,7 @@ func (s *scan) disguised(start, end int) {
 	p := &s.seq.pieces[s.seq.n-1]
 	from := p.from
 	p.digits, p.letters = true, 0
+	s.group(p)
 	s.seq.mixed--
 	for i := range s.b[start:end] {
 		if c := disguise(s.b[start+i]); c != 0 {
@@ -210,30 +290,52 @@ func (s *scan) suffix(end int) {
 	}
 }
 
+// joints are the separators that a single octet between two pieces is; 0 for
+// what joins nothing.
+var joints = [256]byte{' ': ' ', '-': '-', '.': '.', '/': '/', '\n': 'n', '\t': 't', '(': ' ', ')': ' ', '_': ' ', '\'': ' '}
+
+// maxGap is how many octets may stand between two pieces, a run of tabs counted as one.
+const maxGap = 6
+
+// mayJoin reports whether c may stand behind a piece that another one follows.
+func mayJoin(c byte) bool { return joints[c] != 0 || c == '\r' || c == '>' }
+
+// wordBehind reports whether a space and a word of two letters or more, without
+// digits, stand at i: no number goes on there.
+func wordBehind(b []byte, i int) bool {
+	if b[i] != ' ' || class[b[i+1]] != letter || class[b[i+2]] != letter {
+		return false
+	}
+	for i += 3; class[b[i]] == letter; i++ {
+	}
+	return class[b[i]] != digit
+}
+
 // joint is the separator between the last piece and start, 0 when they do not
 // belong together.
 func (s *scan) joint(start int) byte {
 	end := int(s.seq.pieces[s.seq.n-1].end)
-	gap := s.b[end:start]
-	switch {
-	case len(gap) == 1:
-		switch c := gap[0]; c {
-		case ' ', '-', '.', '/':
-			return c
-		case '\n':
-			return 'n'
-		case '(', ')', '_', '\'':
-			return ' '
-		}
-		return 0
-	case len(gap) == 0 || len(gap) > 6:
+	switch start - end {
+	case 1:
+		return joints[s.b[end]]
+	case 0:
 		return 0
 	}
-	sep := byte(' ')
-	for _, c := range gap {
+	sep, n := byte(' '), 0
+	for i, c := range s.b[end:start] {
+		if n++; n > maxGap {
+			return 0
+		}
 		switch c {
+		case '\t':
+			sep = 't'
+			if i > 0 && s.b[end+i-1] == '\t' {
+				n-- // cells that are wide or empty
+			}
 		case '\n':
-			sep = 'n'
+			if sep != 't' {
+				sep = 'n'
+			}
 		case '-', '.', '/':
 			if sep == ' ' {
 				sep = c
@@ -249,31 +351,57 @@ func (s *scan) joint(start int) byte {
 // push appends a piece that sep joins to the one before, 0 for the first.
 func (s *scan) push(start, end int, digits bool, sep byte) {
 	q := &s.seq
-	if q.n == maxPieces || len(q.value) > 200 {
-		q.slide()
+	if q.n == maxPieces || len(q.value) > maxValue-24 {
+		s.slide()
 	}
 	if q.n == 0 {
 		q.first = len(s.cands)
 	}
+	if sep == 't' {
+		s.endCell()
+	}
 	p := &q.pieces[q.n]
 	p.start, p.end, p.from, p.sep = int32(start), int32(end), int16(len(q.value)), sep
-	p.letters, p.digits, p.word = 0, digits, false
+	p.state, p.letters, p.digits, p.word = 0, 0, digits, false
 	q.n++
 	if digits {
-		q.value = append(q.value, s.b[start:end]...)
+		s.group(p)
+		if n := len(q.value); end-start <= 8 {
+			binary.LittleEndian.PutUint64(q.value[n:n+8], load(s.b, start))
+			q.value = q.value[:n+end-start]
+		} else {
+			q.value = append(q.value, s.b[start:end]...)
+		}
 		return
 	}
 	q.mixed++
-	for i, c := range s.b[start:end] {
-		if c >= 'A' {
-			p.letters |= 1 << i
-		}
-		q.value = append(q.value, upper(c))
+	for i := 0; i < end-start; i += 8 {
+		v, n := load(s.b, start+i), len(q.value)
+		signs := v | v<<1 // letters have one of the two highest bits
+		p.letters |= uint32((signs>>7&octets)*0x0102040810204080>>56) << i
+		binary.LittleEndian.PutUint64(q.value[n:n+8], uppered(v))
+		q.value = q.value[:n+8]
+	}
+	size := end - start
+	p.letters &= 1<<size - 1
+	q.value = q.value[:int(p.from)+size]
+}
+
+// group enters the newest piece p, of digits, into the state of the groups.
+func (s *scan) group(p *piece) {
+	q, state := &s.seq, uint16(0)
+	if q.n > 1 {
+		state = q.pieces[q.n-2].state
+	}
+	p.state = 0
+	if size := p.end - p.start; size < 20 {
+		p.state = s.d.numbers.states[state].next[size]
 	}
 }
 
-// slide drops the older half of the pieces.
-func (q *sequence) slide() {
+// slide drops the older half of the pieces, and forgets the candidates among them.
+func (s *scan) slide() {
+	q := &s.seq
 	k := q.n / 2
 	from := q.pieces[k].from
 	q.value = append(q.value[:0], q.value[from:]...)
@@ -282,185 +410,8 @@ func (q *sequence) slide() {
 		q.pieces[i].from -= from
 	}
 	q.cut, q.won = true, max(q.won-k, 0)
-}
-
-// window is a stretch of pieces that may be a value.
-type window struct {
-	first, last int
-	inner       byte // what joins its last two pieces, line breaks left out
-	outer       byte // what joins its first two
-	changes     int8 // how often that changes between
-	free        bool // the next change does not count
-	// Whether it stands apart from its neighbours, and has the checksum of Luhn:
-	// 'y', 'n', or 0 for not asked yet.
-	bounded, luhn byte
-}
-
-// grow takes in the piece before the first one, which sep joins to it. word
-// says that the first one is a letter behind the number: a change of separator
-// just before it says nothing.
-func (w *window) grow(sep byte, word bool) {
-	w.first--
-	w.bounded, w.luhn = 0, 0
-	switch {
-	case sep == 'n':
-	case w.inner == 0:
-		w.inner, w.outer = sep, sep
-		w.free = word && w.first+1 == w.last
-	default:
-		if sep != w.outer && !w.free {
-			w.changes++
-		}
-		w.outer, w.free = sep, false
+	q.cell, q.cellHead = max(q.cell-k, 0), q.cell < k && (q.cellHead || q.cell-k < 0)
+	for q.first < len(s.cands) && s.cands[q.first].end <= q.pieces[0].start {
+		q.first++
 	}
-}
-
-// windows looks for shapes that end with the newest piece: layouts of digit
-// groups for as long as one fits, forms with letters up to the longest.
-func (s *scan) windows() {
-	q, l := &s.seq, s.d.numbers
-	w := window{first: q.n - 1, last: q.n - 1}
-	node, digits, fits, letters := uint16(0), true, true, uint32(0)
-	for {
-		p := &q.pieces[w.first]
-		size, total := int(p.end-p.start), len(q.value)-int(p.from)
-		digits = digits && p.digits
-		if fits = fits && digits && size < 20; fits {
-			node = l.nodes[node].next[size]
-			fits = node != 0
-		}
-		if fits {
-			if all := l.nodes[node].match; len(all) > 0 {
-				s.matches(&w, all)
-			}
-		} else if total > formMax || q.mixed == 0 {
-			return
-		}
-		letters = letters<<size | p.letters
-		if !digits && total <= formMax && letters != 0 && l.maybe(total, letters) {
-			s.matches(&w, l.forms[formOf(total, letters)])
-		}
-		if w.first == 0 {
-			return
-		}
-		w.grow(p.sep, p.word)
-	}
-}
-
-// matches makes the window a candidate for each kind that it is valid for and
-// well bounded.
-func (s *scan) matches(w *window, all []match) {
-	q := &s.seq
-	v := q.value[q.pieces[w.first].from:]
-	if len(v) > 19 {
-		return
-	}
-	start := int(q.pieces[w.first].start)
-	if s.clock(start) {
-		return
-	}
-	for _, m := range all {
-		kd := &s.d.types.kinds[m.kind]
-		switch {
-		case kd.dated && (w.inner == ' ' || w.inner == 0), kd.loose && q.longer(w.first, w.inner), !kd.loose && !s.bounded(w),
-			kd.luhn && !w.checks(v), !kd.valid(v):
-			continue
-		}
-		m.weight -= w.changes
-		if w.inner == ' ' && kd.typ == "ssn" {
-			m.weight -= 2 // lists of numbers look like that
-		}
-		s.candidate(start, int(q.pieces[w.last].end), v, m)
-		q.taken, q.won = true, w.last+1
-	}
-}
-
-// checks reports whether v, the digits of w, satisfy the Luhn formula.
-func (w *window) checks(v []byte) bool {
-	if w.luhn == 0 {
-		w.luhn = 'n'
-		if luhn(v) {
-			w.luhn = 'y'
-		}
-	}
-	return w.luhn == 'y'
-}
-
-// bounded reports whether w is no part of a longer number.
-func (s *scan) bounded(w *window) bool {
-	if w.bounded == 0 {
-		w.bounded = 'n'
-		if s.apart(w) {
-			w.bounded = 'y'
-		}
-	}
-	return w.bounded == 'y'
-}
-
-func (s *scan) apart(w *window) bool {
-	p := s.seq.pieces[:]
-	first := &p[w.first]
-	if first.sep != 0 && !(p[w.first-1].word && first.sep == ' ') && glued(first.sep, w.inner) && !s.listed(w.first, w.last, -1) {
-		return false
-	}
-	return !glued(s.after(int(p[w.last].end)), w.inner) || s.listed(w.first, w.last, 1)
-}
-
-// longer reports whether the group before piece k looks like one more of the
-// same number: the same length and separator, and no other number ends there.
-func (q *sequence) longer(k int, inner byte) bool {
-	if k == 0 || q.won == k || inner == 0 || q.pieces[k].sep != inner {
-		return false
-	}
-	before, first := &q.pieces[k-1], &q.pieces[k]
-	return before.digits && before.end-before.start == first.end-first.start
-}
-
-// clock reports whether the hours and minutes of a time stand before i.
-func (s *scan) clock(i int) bool {
-	return i > 2 && s.b[i-1] == ':' && class[s.b[i-2]] == digit && class[s.b[i-3]] == digit
-}
-
-// listed reports whether, one space or slash behind (1) or before (-1) pieces k to last,
-// digits stand in the same groups again: a list of such numbers. The groups must
-// differ in length, or any column of figures would be one.
-func (s *scan) listed(k, last, side int) bool {
-	p := s.seq.pieces[k : last+1]
-	uneven := false
-	for _, g := range p[1:] {
-		uneven = uneven || g.end-g.start != p[0].end-p[0].start
-	}
-	from, to := int(p[0].start), int(p[len(p)-1].end)
-	at := from + side*(to-from+1)
-	if !uneven || at < 0 || at+to-from > s.n || at > 0 && class[s.b[at-1]]&(letter|digit) != 0 || class[s.b[at+to-from]]&(letter|digit) != 0 {
-		return false
-	}
-	for i := from; i < to; i++ {
-		a, b := s.b[i], s.b[at+i-from]
-		if class[a] != class[b] || class[a] != digit && a != b {
-			return false
-		}
-	}
-	sep := s.b[max(from, at)-1]
-	return sep == ' ' || sep == '/'
-}
-
-// glued reports whether a neighbouring group, joined by sep, would be part of
-// the same number.
-func glued(sep, inner byte) bool {
-	if sep == 0 || sep == 'n' {
-		return false
-	}
-	return sep != ' ' || inner == ' '
-}
-
-// after is the separator between end and a directly following digit, else 0.
-func (s *scan) after(end int) byte {
-	switch c := s.b[end]; c {
-	case ' ', '-', '.', '/':
-		if class[s.b[end+1]] == digit {
-			return c
-		}
-	}
-	return 0
 }

@@ -14,6 +14,7 @@ type code struct {
 	kind   uint16
 	weight int8
 	groups [][]int8 // lengths in which people group digits; none where the form has letters
+	only   bool     // all codes of the type are digits
 }
 
 // maxSpelled is the longest value that is put together, and one more.
@@ -43,6 +44,10 @@ func (l *layouts) addCode(i uint16, k *kind, s shape) {
 	}
 	all = append(all, c)
 	slices.SortStableFunc(all, func(a, b code) int { return len(b.form) - len(a.form) })
+	only := !slices.ContainsFunc(all, func(c code) bool { return c.groups == nil })
+	for j := range all {
+		all[j].only = only
+	}
 	l.codes[k.id] = all
 }
 
@@ -78,11 +83,12 @@ func (s *scan) spelled(n int) {
 	if n < len(s.labels) {
 		end = min(end, int(s.labels[n].start)+1)
 	}
+	var g gathered
 	for i, tries := int(l.end), 0; i < end && tries < 6; tries++ {
 		for i < end && class[s.b[i]]&(letter|digit) == 0 {
 			i++
 		}
-		if i == end || s.spelledAt(i, typ, codes) {
+		if i == end || s.spelledAt(&g, i, typ, codes) {
 			return
 		}
 		for ; i < end && class[s.b[i]]&(letter|digit) != 0; i++ {
@@ -94,40 +100,46 @@ func (s *scan) spelled(n int) {
 }
 
 // spelledAt tries the codes, longest first, at i.
-func (s *scan) spelledAt(i int, typ uint16, codes []code) bool {
-	var g gathered
+func (s *scan) spelledAt(g *gathered, i int, typ uint16, codes []code) bool {
 	if typ == s.d.types.kinds[s.d.types.iban].id {
-		if s.gather(&g, i, 4); !s.ban.begins(&g) {
+		if s.gather(g, i, 4, false); !s.ban.begins(g) {
 			return false
 		}
-		g.n = 0
-		s.gather(&g, i, maxSpelled)
-		c := s.ban.code(&g)
+		s.gather(g, i, maxSpelled, false)
+		c := s.ban.code(g)
 		c.kind = s.d.types.iban
-		return s.spelledAs(&g, &c, typ)
+		return s.spelledAs(g, &c, typ)
 	}
+	g.n = 0
 	digits := class[s.b[i]] == digit || disguise(s.b[i]) != 0
 	for k := range codes {
 		c := &codes[k]
 		if c.form[0] == 'D' && !digits || c.form[0] == 'L' && class[s.b[i]] != letter {
 			continue
 		}
-		if g.n == 0 && !s.gather(&g, i, len(c.form)+1) {
+		if g.n == 0 && !s.gather(g, i, len(c.form)+1, c.only) {
 			return false
 		}
-		if s.spelledAs(&g, c, typ) {
+		if s.spelledAs(g, c, typ) {
 			return true
 		}
 	}
 	return false
 }
 
-// gather fills g with up to n characters from i on.
-func (s *scan) gather(g *gathered, i, n int) bool {
+// gather fills g with up to n characters from i on, where digits says so only to
+// the first one behind digits and what looks like them.
+func (s *scan) gather(g *gathered, i, n int, digits bool) bool {
 	gap := 0
-	for ; i < s.n && g.n < n; i++ {
+	for g.n = 0; i < s.n && g.n < n; i++ {
 		ch := s.b[i]
 		if class[ch]&(letter|digit) == 0 {
+			if ch == '\n' {
+				i = s.indented(i)
+			}
+			if ch == '\t' {
+				i = s.tabs(i)
+			}
 			if gap++; gap > 4 || !between(ch) {
 				break
 			}
@@ -135,16 +147,35 @@ func (s *scan) gather(g *gathered, i, n int) bool {
 		}
 		g.c[g.n], g.at[g.n], g.gap[g.n] = ch, int32(i), int8(gap)
 		g.n++
+		if digits && class[ch] != digit && disguise(ch) == 0 {
+			break
+		}
 		gap = 0
 	}
 	return g.n > 0
+}
+
+// indented is the last blank with which the line behind the line end at i begins, or i.
+func (s *scan) indented(i int) int {
+	for n := 0; n < 12 && (s.b[i+1] == ' ' || s.b[i+1] == '\t'); n++ {
+		i++
+	}
+	return i
+}
+
+// tabs is the last tab of the run that begins at i: one gap, however wide the cell is.
+func (s *scan) tabs(i int) int {
+	for n := 1; n < maxColumns && s.b[i+1] == '\t'; n++ {
+		i++
+	}
+	return i
 }
 
 // between reports whether c may stand between the characters of a value.
 func between(c byte) bool {
 	switch c {
 	case ' ', '-', '.', '/', '_', ',', '*', ':', '|', '~', '\'', '(', ')', '\r', '\n', '>', '\t', '+',
-		'=', ';', '#', '\\', unknownMark:
+		'=', ';', '#', '\\', '"', unknownMark:
 		return true
 	}
 	return false
@@ -173,7 +204,7 @@ func (s *scan) spelledAs(g *gathered, c *code, typ uint16) bool {
 func (s *scan) goesOnAs(g *gathered, n int) bool {
 	for i := n - 1; i > 0; i-- {
 		if g.gap[i] > 0 {
-			return g.gap[i] == g.gap[n] && s.b[g.at[i]-1] == s.b[g.at[n]-1]
+			return g.gap[i] == g.gap[n] && s.b[g.at[i]-1] == s.b[g.at[n]-1] && s.b[g.at[i-1]+1] == s.b[g.at[n-1]+1]
 		}
 	}
 	return false

@@ -194,6 +194,19 @@ var tricks = []trick{
 	}, nil},
 	{"English words", words("zero one two three four five six seven eight nine"), spoken},
 	{"English words, oh", words("oh one two three four five six seven eight nine"), spoken},
+	{"words and digits", func(r rnd, v string) string {
+		names, which := strings.Fields("zero one two three four five six seven eight nine"), r.IntN(2)
+		var all []string
+		eachDigit(v, func(d int) string {
+			if which++; which%2 == 0 {
+				all = append(all, names[d])
+			} else {
+				all = append(all, fmt.Sprint(d))
+			}
+			return ""
+		})
+		return strings.Join(all, []string{" ", ", ", "-", " "}[r.IntN(4)])
+	}, spoken},
 	{"Spanish words", words("cero uno dos tres cuatro cinco seis siete ocho nueve"), spoken},
 	{"French words", words("zéro un deux trois quatre cinq six sept huit neuf"), spoken},
 	{"German words", words("null eins zwei drei vier fünf sechs sieben acht neun"), spoken},

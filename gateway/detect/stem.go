@@ -20,7 +20,7 @@ const minStemmed = 8
 
 func (t *stems) add(text string, term uint32) {
 	last := text[len(text)-1] & 0x7f
-	t.byLast[last] = append(t.byLast[last], stem{[]byte(text), term})
+	t.byLast[last] = append(t.byLast[last], stem{bytes.ToLower([]byte(text)), term})
 }
 
 // find is the term of the longest ending that the word b[i:j] has, 0 when it
@@ -34,7 +34,7 @@ func (t *stems) find(b []byte, i, j int) uint32 {
 	for k := range t.byLast[last] {
 		s := &t.byLast[last][k]
 		n := len(s.text)
-		if n > best && j-i >= n+3 && bytes.EqualFold(b[j-n:j], s.text) {
+		if n > best && j-i >= n+3 && low(b[j-2]) == s.text[n-2] && bytes.EqualFold(b[j-n:j], s.text) {
 			best, term = n, s.term
 		}
 	}

@@ -71,7 +71,8 @@ type seen struct {
 }
 
 // sums are the weights of a tally: each term counts fully once and half for
-// up to two repetitions, so that one word said often is not a topic.
+// up to two repetitions, so that one word said often is not a topic, and one
+// that lifts protection once.
 type sums struct {
 	topic [nTopics]int
 	kind  [nKinds]int
@@ -202,16 +203,28 @@ func (t *tally) sums(terms []term) (s sums) {
 		}
 		m := &terms[id]
 		w := int(m.weight) * (2 + min(n-1, 2))
+		if m.lifts() {
+			w = int(m.weight) * 2
+		}
 		switch m.list {
 		case listTopic:
 			s.topic[m.sub] += w
 		case listKind:
 			s.kind[m.sub] += w
-		case listLink, listTelling:
+		case listLink:
 			s.link[m.sub] += w
+		case listTelling:
+			s.link[m.sub] += max(w, 0) // one that tells nothing makes no other tell less
 		}
 	}
 	return s
+}
+
+// lifts reports whether a term speaks against protection: of public speech or
+// of an advertisement. It counts once, so that no single word that is said again
+// and again takes a text out of what is protected.
+func (m *term) lifts() bool {
+	return m.weight > 0 && (m.list == listLink && m.sub == public || m.list == listKind && m.sub == marketing)
 }
 
 // topicLevel is the level of a sum (in halves) in a text of so many words.
@@ -259,13 +272,17 @@ func (t *topics) scores(terms []term, s sums) []gateway.TopicScore {
 	return out
 }
 
-// tells reports whether a text is a short reminder that names a condition which
+// tells reports whether a text is a reminder that names a condition which
 // nobody wants known, "your HIV clinic appointment", or a result or diagnosis,
 // "you have been diagnosed with hepatitis". That a reminder stands beside it
 // makes it no less telling.
 func (t *topics) tells(s sums) bool {
-	return s.kind[reminder] >= kindNeed[reminder] && s.link[telling] >= tellingNeed && t.whole.words < shortText
+	return s.kind[reminder] >= kindNeed[reminder] && s.link[telling] >= tellingNeed && t.whole.words < longReminder
 }
+
+// longReminder is how many words a reminder has at most, with the way there, what
+// to bring and how to cancel. What is longer is a newsletter.
+const longReminder = 300
 
 // tellingNeed is the sum (in halves) of terms that makes a reminder telling.
 const tellingNeed = 10

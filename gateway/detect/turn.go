@@ -2,8 +2,11 @@ package detect
 
 import (
 	"cmp"
+	"encoding/binary"
+	"math/bits"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // The marks of UAX #9 section 2 that matter here.
@@ -23,23 +26,36 @@ func turned(text string) (shown string, ok bool) {
 	if !strings.Contains(text, string(rightOverride)) {
 		return "", false
 	}
-	t := turner{out: make([]rune, 0, len(text)), ended: -1}
-	for _, c := range text {
+	t := turner{out: make([]byte, 0, len(text)), ended: -1}
+	for i := 0; i < len(text); {
+		j := i
+		for j < len(text) && text[j] < utf8.RuneSelf && text[j] != '\n' {
+			j++
+		}
+		if j > i {
+			t.flush()
+			t.out = append(t.out, text[i:j]...)
+			i = j
+			continue
+		}
+		c, size := decode(text, i)
 		t.rune(c)
+		i += size
 	}
 	t.line()
+	mend(t.out)
 	return string(t.out), true
 }
 
 type turner struct {
-	out   []rune
+	out   []byte // UTF-8, but the octets of what was turned an odd number of times are turned too
 	open  []turn
 	ended int // where the run begins that the latest mark ended, not turned yet; -1 when none
 }
 
 // turn is an embedding or an override that is open.
 type turn struct {
-	from  int  // its first code point
+	from  int  // its first octet
 	right bool // in it text runs to the left
 	flips bool // around it it does not
 }
@@ -54,14 +70,14 @@ func (t *turner) rune(c rune) {
 		t.begin(true)
 	case popDirection:
 		t.flush()
-		t.out = append(t.out, c)
+		t.out = utf8.AppendRune(t.out, c)
 		t.end()
 		return
 	case '\n', '\u2029':
 		t.line()
 	}
 	t.flush()
-	t.out = append(t.out, c)
+	t.out = utf8.AppendRune(t.out, c)
 }
 
 // right reports the direction at hand.
@@ -97,8 +113,35 @@ func (t *turner) end() {
 // flush turns the run that ended.
 func (t *turner) flush() {
 	if t.ended >= 0 {
-		slices.Reverse(t.out[t.ended:])
+		reverse(t.out[t.ended:])
 		t.ended = -1
+	}
+}
+
+// reverse puts b in the other order, sixteen octets at a time.
+func reverse(b []byte) {
+	for ; len(b) >= 16; b = b[8 : len(b)-8] {
+		first, last := b[:8], b[len(b)-8:]
+		x, y := binary.BigEndian.Uint64(first), binary.BigEndian.Uint64(last)
+		binary.LittleEndian.PutUint64(first, y)
+		binary.LittleEndian.PutUint64(last, x)
+	}
+	slices.Reverse(b)
+}
+
+// mend puts the octets of those runes in order whose first octet stands last.
+func mend(b []byte) {
+	for i := 0; i < len(b); i++ {
+		switch from := i; {
+		case b[i] < utf8.RuneSelf:
+		case b[i] >= 0xc0: // in order
+			i += bits.LeadingZeros8(^b[i]) - 1
+		default:
+			for b[i]&0xc0 == 0x80 {
+				i++
+			}
+			slices.Reverse(b[from : i+1])
+		}
 	}
 }
 

@@ -6,7 +6,9 @@ type typeTable struct {
 	names []string
 	ids   map[string]uint16
 	info  []typeInfo
-	kinds []kind // registry, in order; kinds[i].id is its type
+	kinds []kind                // registry, in order; kinds[i].id is its type
+	bits  []uint64              // by kind: one bit, which few other types share
+	valid []func(v []byte) bool // by kind
 	// Indexes into kinds of what is found otherwise than by its shape.
 	iban, phone, ip, date uint16
 	// Types that are found otherwise than by numbers.
@@ -75,6 +77,7 @@ func newTypeTable() *typeTable {
 				t.date = n
 			}
 			t.kinds = append(t.kinds, k)
+			t.bits, t.valid = append(t.bits, typeBit(k.id)), append(t.valid, k.valid)
 		}
 	}
 	t.caseNumber, t.account, t.bankAccount = t.ids["case_number"], t.ids["account"], t.ids["bank_account"]
@@ -83,6 +86,9 @@ func newTypeTable() *typeTable {
 	t.token, t.password, t.privateKey, t.bic = t.ids["token"], t.ids["password"], t.ids["private_key"], t.ids["bic"]
 	return t
 }
+
+// typeBit tells most types from each other.
+func typeBit(typ uint16) uint64 { return 1 << (typ & 63) }
 
 // id numbers a type.
 func (t *typeTable) id(name string) uint16 {

@@ -25,6 +25,10 @@ type automaton struct {
 	endings endings
 	// builtin is how many terms are ours; the organization's follow.
 	builtin int
+	// own says that there are terms of the organization's, crosses that some of
+	// them cross signs that end a phrase; signs are those as words.
+	own, crosses bool
+	signs        [256]uint32
 }
 
 type slot struct {
@@ -106,11 +110,14 @@ const (
 	particle             // de, van: part of a surname
 	speaker              // I: what follows may be the writer's own
 	aged                 // years: a name may stand before the age
-	numeral              // a digit in words
+	numeral              // a digit in words; which one stands from digitBits on
 
 	// acting are those that make flagged do something.
 	acting = given | title | provider | patient | dear | pronoun | month | starts | street | asking | speaker | aged | numeral
 )
+
+// digitBits is where in the flags of a numeral its digit stands.
+const digitBits = 28
 
 // term is one entry of a list.
 type term struct {
@@ -230,6 +237,8 @@ type builder struct {
 	ends  [][]uint32 // by number of the node: terms
 	terms []term
 	stems stems
+	twins map[uint32]uint32 // node -> the one behind the same words with signs between
+	signs [256]uint32       // sign that ends a phrase -> word
 
 	builtin int
 }
@@ -237,7 +246,7 @@ type builder struct {
 func newBuilder(t *typeTable, f *folds) *builder {
 	return &builder{
 		folds: f, types: t,
-		ids: map[uint64]uint32{}, hash: []uint64{0}, words: []word{{}},
+		ids: map[uint64]uint32{}, hash: []uint64{0}, words: []word{{}}, twins: map[uint32]uint32{},
 		edges: map[uint64]uint32{}, ends: [][]uint32{nil},
 		terms: []term{{list: listOwn}}, // 0 is no term
 	}
@@ -336,7 +345,8 @@ func (m *builder) node() uint32 {
 
 // build freezes the tables.
 func (m *builder) build() *automaton {
-	a := &automaton{words: m.words, terms: m.terms, stems: m.stems, builtin: m.builtin}
+	a := &automaton{words: m.words, terms: m.terms, stems: m.stems, builtin: m.builtin, signs: m.signs, crosses: len(m.twins) > 0}
+	a.own = slices.ContainsFunc(m.terms[1:], func(t term) bool { return t.list == listOwn })
 	places := m.places()
 	n := 1 << bits.Len(uint(len(m.words))*2)
 	a.slots, a.smask = make([]slot, n), uint64(n-1)
