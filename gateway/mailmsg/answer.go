@@ -37,12 +37,28 @@ type AnswerData struct {
 	AutoSubmitted string   // lower case, "" when absent
 	Now           time.Time
 
-	Text  gateway.Sensitive // plain text; any line ends
-	Files []AnswerFile
+	Text gateway.Sensitive // plain text; any line ends
+	// Note says below Text, in words of Gatepost's own, what became of it. It is
+	// left out where Mail is set.
+	Note     AnswerNote
+	Language string // BCP 47, of Note; "" is English
+	Line     string // our number or name, in Note
+	Files    []AnswerFile
 	// Mail is the author's own mail, when the answer came as one: its entity is
 	// carried as it is, and Text and Files are not looked at.
 	Mail gateway.Content
 }
+
+// AnswerNote is a sentence for staff about a short message. The zero value is
+// none.
+type AnswerNote uint8
+
+// The notes.
+const (
+	NoNote      AnswerNote = iota
+	NoteStopped            // the telephone gets no more messages from Line
+	NoteResumed            // it gets them again
+)
 
 // AnswerFile is one attachment of an answer that is composed.
 type AnswerFile struct {
@@ -215,7 +231,7 @@ func (d *AnswerData) boundary() string {
 
 // body writes the fields that describe it, and the body.
 func (d *AnswerData) body(out *bufio.Writer) error {
-	text, boundary := plainText(d.Text.Reveal()), d.boundary()
+	text, boundary := plainText(d.Text.Reveal())+d.note(), d.boundary()
 	if len(d.Files) == 0 {
 		return writeText(out, text, boundary)
 	}
@@ -252,6 +268,18 @@ func writeText(out *bufio.Writer, text, boundary string) error {
 		return err
 	}
 	return w.Close()
+}
+
+// note is a paragraph behind the text; "" when there is nothing to say.
+func (d *AnswerData) note() string {
+	w := wordsFor(d.Language)
+	switch d.Note {
+	case NoteStopped:
+		return "\r\n" + plainText(wrap(w.say(w.staff.stopped, d.Line)))
+	case NoteResumed:
+		return "\r\n" + plainText(wrap(w.say(w.staff.resumed, d.Line)))
+	}
+	return ""
 }
 
 // plainText is a foreign text with CRLF line ends, valid UTF-8, without control

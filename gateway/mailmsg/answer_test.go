@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"gatepost/gateway"
 	"gatepost/gateway/mailmsg"
@@ -71,6 +72,42 @@ func TestAnswer(t *testing.T) {
 	r := mailmsg.Read(raw)
 	if len(r.From) != 1 || r.From[0] != d.From || len(r.To) != 2 || r.MessageID != d.HeaderID || len(r.InReplyTo) != 1 || len(r.References) != 2 {
 		t.Errorf("read back: %+v", r)
+	}
+}
+
+// TestAnswerNotes: what a short message comes to stands below its words, in the
+// language of staff, and with nothing else.
+func TestAnswerNotes(t *testing.T) {
+	for _, language := range []string{"en", "de", "fr", "it", "es", "ar", ""} {
+		var all []string
+		for _, note := range []mailmsg.AnswerNote{mailmsg.NoNote, mailmsg.NoteStopped, mailmsg.NoteResumed} {
+			d := answerData()
+			d.Text, d.Note, d.Language, d.Line = "STOP", note, language, "+15550001111"
+			raw := answer(t, d)
+			sound(t, raw)
+			m, err := mailmsg.View(bytes.NewReader(raw))
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, m.Text.Reveal())
+			rest, ok := strings.CutPrefix(m.Text.Reveal(), "STOP\n")
+			switch {
+			case !ok || (rest == "") != (note == mailmsg.NoNote):
+				t.Errorf("%s, note %d: %q", language, note, m.Text.Reveal())
+			case rest != "" && (!strings.HasPrefix(rest, "\nGatepost") || strings.Count(rest, "+15550001111") != 1):
+				t.Errorf("%s, note %d: %q", language, note, rest)
+			case strings.Contains(rest, "START") != (note == mailmsg.NoteStopped):
+				t.Errorf("%s, note %d does not tell how it ends: %q", language, note, rest)
+			}
+			for _, line := range strings.Split(rest, "\n") {
+				if utf8.RuneCountInString(line) > 76 {
+					t.Errorf("%s, note %d: a line of %d characters", language, note, utf8.RuneCountInString(line))
+				}
+			}
+		}
+		if all[1] == all[2] {
+			t.Errorf("%s says the same twice", language)
+		}
 	}
 }
 

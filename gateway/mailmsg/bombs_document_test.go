@@ -3,6 +3,7 @@ package mailmsg_test
 import (
 	"archive/zip"
 	"bytes"
+	"compress/lzw"
 	"compress/zlib"
 	"fmt"
 	"strings"
@@ -60,6 +61,19 @@ func documentBombs() []bomb {
 		{"XLSX: many shared strings", "", true, func(t *testing.T) []byte {
 			return packed("a.xlsx", []byte(zipped(t, "[Content_Types].xml", "<Types/>", "xl/sharedStrings.xml", repeat("<si><t>a</t></si>", 480_000), "xl/worksheets/sheet1.xml", "<c/>")))
 		}},
+		{"XML: files in a flat document", "", false, func(t *testing.T) []byte {
+			return packed("a.fodt", []byte("<office:document>"+repeat("<office:binary-data>UEsDBA==", 400_000)))
+		}},
+		{"XML: letters of a file", "", true, func(t *testing.T) []byte {
+			return packed("a.fodt", []byte("<office:document><office:binary-data>"+repeat("A<x/>", 1_600_000)))
+		}},
+		{"XLSX: letters of a value", "", true, func(t *testing.T) []byte {
+			return packed("a.xlsx", []byte(zipped(t, "[Content_Types].xml", "<Types/>", "xl/styles.xml", "<styleSheet><cellXfs>"+repeat("<xf numFmtId='14'/>", 100_000), "xl/worksheets/sheet1.xml", "<c><v>"+repeat("1<x/>", 400_000))))
+		}},
+		{"XLSX: formats", "", true, func(t *testing.T) []byte {
+			return packed("a.xlsx", []byte(zipped(t, "[Content_Types].xml", "<Types/>", "xl/styles.xml", "<styleSheet><numFmt numFmtId='9' formatCode='"+repeat("0-", 100_000)+"'/><cellXfs><xf numFmtId='9'/></cellXfs>",
+				"xl/worksheets/sheet1.xml", repeat("<c s='0'><v>1</v>", 200_000))))
+		}},
 		{"RTF: groups in groups", "", true, func(t *testing.T) []byte { return packed("a.rtf", []byte(`{\rtf1 `+repeat(`{\v x`, 3<<20))) }},
 		{"RTF: octets by their code", "", true, func(t *testing.T) []byte { return packed("a.rtf", []byte(`{\rtf1 `+repeat(`\'e4\u8364?`, 1<<20))) }},
 		{"RTF: code pages", "", true, func(t *testing.T) []byte { return packed("a.rtf", []byte(`{\rtf1 `+repeat(`\ansicpg1251 x`, 500_000))) }},
@@ -84,6 +98,21 @@ func documentBombs() []bomb {
 		}},
 		{"HTML: a text made of many", "", true, func(t *testing.T) []byte {
 			return packed("a.html", []byte("<html><style>x{content:"+repeat(`"a"`, 300_000)+"}</style>"))
+		}},
+		{"HTML: rules within rules", "", false, func(t *testing.T) []byte {
+			return packed("a.html", []byte("<html><style>"+repeat("@media x{.a{", 400_000)+repeat("}", 800_000)+"</style>x"))
+		}},
+		{"HTML: rules by the thousand", "", false, func(t *testing.T) []byte {
+			return packed("a.html", []byte("<html><style>"+repeat("a,b .c:is(d,e)[f]:before{content:attr(f) 'x';order:1;opacity:.1}", 60_000)+"</style>"+repeat("<b f=1>1", 150_000)))
+		}},
+		{"HTML: lines with and without", "", false, func(t *testing.T) []byte {
+			return packed("a.html", []byte("<html><style>i{opacity:0.1}b{float:right}</style>"+repeat("aaaaaaaaaa<i>x</i>y<br><b>1</b>", 250_000)))
+		}},
+		{"HTML: one line with and without", "", true, func(t *testing.T) []byte {
+			return packed("a.html", []byte("<html><style>i{opacity:0.1}i:before{content:'x'}</style>"+repeat("aaaaaaaaaa<i>x</i>y ", 250_000)))
+		}},
+		{"HTML: brackets of selectors", "", false, func(t *testing.T) []byte {
+			return packed("a.html", []byte("<html><style>"+repeat(":is(", 1<<20)+"{display:none}.a["+repeat("[", 1<<20)+"{order:1}</style>"+repeat("<p a b c d=1>x", 100_000)))
 		}},
 		{"HTML: 16 MiB of references", "", false, func(t *testing.T) []byte { return packed("a.html", []byte("<html>"+repeat("&nvlt;", 2_800_000))) }},
 		{"PNG with an archive behind", "", false, func(t *testing.T) []byte {
@@ -196,6 +225,35 @@ func pdfBombs() []bomb {
 				objects = append(objects, pdfStream("/Type /XObject /Subtype /Form", []byte("BT (He has x) Tj ET")))
 			}
 			return packed("a.pdf", pdfFile(objects...))
+		}},
+		{"PDF: forms that draw themselves", limit, false, func(t *testing.T) []byte {
+			form := pdfStream("/Subtype /Form /Resources << /XObject << /A 5 0 R >> >>", []byte(repeat("/A Do ", 20)))
+			return onePage("5 0 R", form, "<< /Contents 5 0 R /Resources << /XObject << /A 5 0 R >> >> >>")
+		}},
+		{"PDF: notes that a million pages share", limit, false, func(t *testing.T) []byte {
+			objects := []string{catalog, "[" + repeat("<< /V (x) >> ", 9000) + "]"}
+			for range 40_000 {
+				objects = append(objects, "<< /Annots 2 0 R >>")
+			}
+			return packed("a.pdf", pdfFile(objects...))
+		}},
+		{"PDF: letters from right to left", "", true, func(t *testing.T) []byte {
+			return flate(t, "BT "+repeat("-20 0 Td (x) Tj ", 190_000)+"ET")
+		}},
+		{"PDF: LZW", limit, false, func(t *testing.T) []byte {
+			var b bytes.Buffer
+			z := lzw.NewWriter(&b, lzw.MSB, 8)
+			_, _ = z.Write(make([]byte, 60<<20))
+			_ = z.Close()
+			return onePage("5 0 R", pdfStream("/Filter /LZWDecode /DecodeParms << /EarlyChange 0 >>", b.Bytes()))
+		}},
+		{"PDF: versions", "", false, func(t *testing.T) []byte {
+			b := pdfFile(catalog, pages, "<< /Contents 9 0 R >>")
+			for i := range 20_000 {
+				b = fmt.Appendf(b, "9 0 obj\n%s\nendobj\n", pdfStream(fmt.Sprintf("/A %d", i), []byte("BT (He has x) Tj ET")))
+			}
+			b = append(b, bytes.Repeat([]byte("8 0 obj << /Contents ["+repeat("9 0 R ", 100)+"] >> endobj\n"), 2000)...)
+			return packed("a.pdf", b)
 		}},
 		{"PDF: predictor", "", true, func(t *testing.T) []byte {
 			return onePage("5 0 R", pdfStream("/Filter /FlateDecode /DecodeParms << /Predictor 12 /Columns 1 >>", deflated(t, make([]byte, 8<<20))))

@@ -195,6 +195,28 @@ func TestCodeStandsAlone(t *testing.T) {
 	}
 }
 
+// TestNoticeCountsOn: a notice goes on counting where its original was, so that
+// a loop of notices ends as a loop of mails does.
+func TestNoticeCountsOn(t *testing.T) {
+	hops := func(n int) int {
+		d := noticeData()
+		d.Hops = n
+		raw, err := mailmsg.Notice(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return mailmsg.Hops(mailmsg.Read(append([]byte("Received: from a by b\r\nreceived: from b by c\r\n"), raw...)))
+	}
+	if a, b := hops(0), hops(7); a != 2 || b != 9 {
+		t.Errorf("%d and %d hops", a, b)
+	}
+	for _, value := range []string{"-5", "x", "", "99999999999999999999", "70000", "7 7"} {
+		if n := mailmsg.Hops(mailmsg.Read([]byte("Gatepost-Hops: " + value + "\r\nReceived: from a by b\r\n\r\n"))); n != 1 {
+			t.Errorf("%q: %d hops", value, n)
+		}
+	}
+}
+
 func TestReceived(t *testing.T) {
 	m := &gateway.Message{Accepted: noon, UTF8: true, Peer: gateway.Peer{Helo: "client.example\r\nX: y", Account: "ann@clinic.example", TLS: "TLSv1.3"}}
 	line := mailmsg.Received(m, "mx.clinic.example", "mark abcdefghijklmnopqrstuvwxyz234567; (x)")

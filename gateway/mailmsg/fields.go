@@ -19,6 +19,7 @@ func (r *reader) fields(fields []header.Field, path string, top bool) {
 	for _, f := range fields {
 		s.field(f)
 	}
+	s.add(gateway.PartMachine, path, s.machine.String())
 	if top && s.subjects > 1 {
 		r.note(uncertainSubject)
 	}
@@ -34,6 +35,15 @@ type summary struct {
 	top      bool
 	subjects int // different ones
 	froms    int
+	machine  strings.Builder // what is no prose, a line each
+}
+
+// line adds a text of a machine.
+func (s *summary) line(text string) {
+	if text != "" {
+		s.machine.WriteString(text)
+		s.machine.WriteByte('\n')
+	}
 }
 
 func (s *summary) field(f header.Field) {
@@ -54,6 +64,9 @@ func (s *summary) field(f header.Field) {
 	case class == proseField:
 		s.add(gateway.PartHeader, s.path, t.Main)
 		s.add(gateway.PartHeader, s.path, t.Other)
+	default:
+		s.line(t.Main)
+		s.line(t.Other)
 	}
 	if s.top {
 		s.identity(string(name), f.Raw, t.Main)
@@ -98,6 +111,8 @@ func (s *summary) addresses(name, raw string) {
 	for _, m := range list {
 		if unlikeName(m.Name) {
 			s.add(gateway.PartHeader, s.path, m.Name)
+		} else {
+			s.line(m.Name)
 		}
 		a, err := gateway.ParseAddress(m.Addr)
 		if err != nil && strings.IndexByte(m.Addr, ' ') >= 0 { // prose where an address should be

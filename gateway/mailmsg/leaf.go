@@ -146,7 +146,7 @@ func (r *reader) readable(e entity, data []byte, markup bool) {
 	}
 	data = r.cut(e, data, markup)
 	data = r.armoured(e, data)
-	r.texts(e, data, declared || !plain && (markup || e.named(".htm", ".html", ".xhtml", ".svg")))
+	r.texts(e, data, declared || !plain && (markup || e.named(".htm", ".html", ".shtml", ".xht", ".xhtml", ".svg")))
 	if plain && e.named(".htm", ".html") {
 		hidden := e
 		hidden.hidden = true
@@ -162,7 +162,7 @@ func (r *reader) readable(e entity, data []byte, markup bool) {
 // worth decoding.
 func (r *reader) cut(e entity, data []byte, markup bool) []byte {
 	longest := 2*r.text + 64<<10
-	if markup || e.media.Value == "text/html" || e.named(".htm", ".html", ".xhtml", ".svg") {
+	if markup || e.media.Value == "text/html" || e.named(".htm", ".html", ".xhtml", ".svg", ".xml", ".fodt", ".fods", ".fodp", ".fodg") {
 		longest = r.text + 2<<20
 	}
 	if len(data) <= longest {
@@ -224,7 +224,12 @@ func (r *reader) framed(e entity, data []byte) {
 		inner.attached, inner.root = true, false
 		inner.path = child(e.leaf(), i+1)
 		inner.names = []string{f.Name}
-		inner.media = header.Params{Value: "application/octet-stream"}
+		if f.Cut {
+			r.unreadable(gateway.UnreadableLimit, inner.path)
+		}
+		if inner.encoding = ""; !framed(e.encoding) { // else the type is that of what is framed
+			inner.media = header.Params{Value: "application/octet-stream"}
+		}
 		r.add(gateway.PartFileName, inner.path, f.Name)
 		r.octets(inner, f.Data)
 	}

@@ -91,6 +91,9 @@ func (r *reader) multipart(e entity, boundary string) {
 		}
 		r.part(e.src, d.to, end, child(e.path, n), e.deeper(), digest)
 	}
+	if n == 0 { // it ends and never began: some readers show what stands before
+		r.note(uncertainLost)
+	}
 }
 
 // lineEnd takes the line end off that belongs to the delimiter behind (RFC

@@ -35,6 +35,7 @@ type NoticeData struct {
 	First         string    // Message-ID of the first notice, or of the answer that arrived, without "<>"; "" when there is none
 	Sent          time.Time // when the first notice left
 	AutoSubmitted string    // of the original, lower case; "" when absent; only a first notice repeats it
+	Hops          int       // of the original, as Hops counts them, and this one
 	Now           time.Time
 	Random        io.Reader
 }
@@ -90,6 +91,9 @@ func (d *NoticeData) header(l *letter, w words) {
 		l.field("Auto-Submitted", "auto-generated") // RFC 3834 section 5
 	case isToken(d.AutoSubmitted):
 		l.field("Auto-Submitted", d.AutoSubmitted)
+	}
+	if d.Hops > 0 {
+		l.field(hopsField, strconv.Itoa(d.Hops))
 	}
 }
 

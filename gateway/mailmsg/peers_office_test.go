@@ -106,9 +106,6 @@ type officeDocument struct {
 // officeDocuments makes all forms of all sources, in one run of LibreOffice.
 func officeDocuments(t *testing.T) []officeDocument {
 	t.Helper()
-	if underRace {
-		t.Skip("the documents are read by one goroutine: the run without the race detector has them")
-	}
 	needPeer(t, "soffice")
 	dir := t.TempDir()
 	sources, err := filepath.Glob("testdata/office/*.fod?")

@@ -43,6 +43,8 @@ const (
 	uncertainWork      = "too many readings"
 	uncertainPartial   = "fragment of a message"
 	uncertainArchive   = "archive with members that its directory does not name"
+	uncertainEntities  = "document that defines entities"
+	uncertainStyle     = "style sheet that moves or makes letters"
 	uncertainNoHeaders = "header begins after an empty line"
 )
 
@@ -151,10 +153,29 @@ func (r *reader) spend(n int) bool {
 	return true
 }
 
-// add hands a text to detection, and what its escapes hide.
+// add hands a text to detection, and what its escapes and spellings hide.
 func (r *reader) add(kind gateway.PartKind, path, text string) {
 	r.put(kind, path, text)
 	r.put(gateway.PartHidden, path, document.Unescaped(text))
+	words, whole := document.Respelled(text)
+	if !whole {
+		r.note(uncertainWork)
+	}
+	r.put(gateway.PartHidden, path, words)
+}
+
+// Undisguised is a hidden part for each of parts in which words are spelled in
+// disguise ("c4ncer", "c a n c e r"), as Read adds it for a mail. whole is false
+// where there are more such words than it gives.
+func Undisguised(parts []gateway.Part) (undone []gateway.Part, whole bool) {
+	whole = true
+	for _, p := range parts {
+		words, all := document.Respelled(p.Text.Reveal())
+		if whole = whole && all; words != "" {
+			undone = append(undone, gateway.Part{Kind: gateway.PartHidden, Path: p.Path, Text: gateway.Sensitive(words)})
+		}
+	}
+	return undone, whole
 }
 
 func (r *reader) put(kind gateway.PartKind, path, text string) {

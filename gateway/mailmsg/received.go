@@ -1,6 +1,7 @@
 package mailmsg
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -76,6 +77,29 @@ func CountReceived(raw []byte) int {
 	for _, f := range header.Split(raw).Fields {
 		if f.Is("Received") {
 			n++
+		}
+	}
+	return n
+}
+
+// hopsField counts, in a notice, the hops of the message for which it stands: a
+// notice is a new message, and without it two gateways that hand everything to
+// each other would secure each other's notices for ever.
+const hopsField = "Gatepost-Hops"
+
+// Hops is how many hops a message took, with those of what it stands for. A
+// count that is none is taken for 0.
+func Hops(r *gateway.Reading) int {
+	n := 0
+	for _, f := range r.Fields {
+		switch {
+		case strings.EqualFold(f.Name, "Received"):
+			n++
+		case strings.EqualFold(f.Name, hopsField):
+			count, err := strconv.ParseUint(strings.TrimSpace(f.Value.Reveal()), 10, 16)
+			if err == nil {
+				n += int(count)
+			}
 		}
 	}
 	return n

@@ -141,3 +141,51 @@ func TestReportOfAShortMessage(t *testing.T) {
 		}
 	}
 }
+
+// TestReportWithHostileValues: nothing that others wrote leaves its field,
+// neither in the header nor in the part for programs.
+func TestReportWithHostileValues(t *testing.T) {
+	const evil = "x\r\nBcc: eve@evil.example\r\n\r\n--\u202e=?utf-8?q?Bcc?= \x00\"<>"
+	for _, language := range languages() {
+		for _, action := range []string{mailmsg.ActionFailed, mailmsg.ActionDelayed} {
+			d := reportData()
+			d.Action, d.Language, d.Host, d.Original, d.EnvID, d.Application, d.ID = action, language, evil, evil, evil, evil, evil
+			d.Recipients = []mailmsg.ReportedRecipient{{
+				Address: gateway.MustAddress(`"x Bcc: <eve>"@out.example`), Requested: evil, Until: noon.Add(time.Hour),
+				Outcome: gateway.Outcome{Code: 550, Status: evil, Text: evil, Host: evil, At: noon},
+			}}
+			raw, err := mailmsg.Report(d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sound(t, raw)
+			m, parts := parse(t, raw)
+			if m.Header.Get("Bcc") != "" || m.Header.Get("To") != "<ann@clinic.example>" {
+				t.Errorf("%s %s: the header holds %v", language, action, m.Header)
+			}
+			for kind, text := range parts {
+				if strings.Contains(text, "\nBcc:") || strings.Contains(text, "\u202e") || kind == "message/delivery-status" && strings.Count(text, "\r\n\r\n") > 1 {
+					t.Errorf("%s %s: a value left its place in %s: %q", language, action, kind, text)
+				}
+			}
+		}
+	}
+}
+
+// TestCodeWithHostileValues: the same for the mail with a code.
+func TestCodeWithHostileValues(t *testing.T) {
+	const evil = "x\r\nBcc: eve@evil.example\r\n\r\n987654 \u202e=?utf-8?q?Bcc?= \x00\"<>"
+	for _, language := range languages() {
+		raw, err := mailmsg.Code(mailmsg.CodeData{
+			From: gateway.MustAddress("notices@clinic.example"), To: gateway.MustAddress("pat@out.example"), Organization: evil, Reference: evil, Language: language, Code: "123456", Now: noon, Random: random(),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sound(t, raw)
+		m, parts := parse(t, raw)
+		if m.Header.Get("Bcc") != "" || strings.Contains(parts["text/plain"], "\nBcc:") || strings.Contains(parts["text/plain"], "\u202e") {
+			t.Errorf("%s: a value left its place: %v %q", language, m.Header, parts["text/plain"])
+		}
+	}
+}

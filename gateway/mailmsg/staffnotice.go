@@ -2,6 +2,7 @@ package mailmsg
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ type StaffKind string
 // The kinds.
 const (
 	StaffAnswer      StaffKind = "answer"      // an answer waits that may not travel
+	StaffWaiting     StaffKind = "waiting"     // a message of theirs waits for a reviewer
 	StaffHeld        StaffKind = "held"        // a mail that may be an answer waits for a reviewer
 	StaffOpened      StaffKind = "opened"      // the message was opened
 	StaffUnread      StaffKind = "unread"      // it was not, for days
@@ -22,6 +24,9 @@ const (
 	StaffRecalled    StaffKind = "recalled"    // receipt for a recall, or for undoing one
 	StaffUndelivered StaffKind = "undelivered" // an answer did not get into the mailbox
 	StaffUnopenable  StaffKind = "unopenable"  // a rule demands a proof that the recipient cannot give yet
+	StaffReason      StaffKind = "reason"      // a reviewer is asked why they release or refuse
+	StaffBulk        StaffKind = "bulk"        // so many messages are not taken back at once
+	StaffBack        StaffKind = "back"        // several messages were taken back at once
 )
 
 // StaffNoticeData is everything that a notice to staff says. There is no place
@@ -52,9 +57,16 @@ type StaffNoticeData struct {
 	Reason string
 	Held   string // StaffHeld, StaffUndelivered: what `gatepost held show` takes
 
+	Refuse bool // StaffReason: they refuse, and do not release
+	// Messages are the ids of what StaffReason is about, where there are several;
+	// the mail names the first of them and says how many more there are.
+	Messages []string
+	Count    int // StaffReason, StaffBulk, StaffBack: how many messages
+	Limit    int // StaffBulk: how many in an hour
+
 	Copies    []RecalledCopy // StaffRecalled: each recipient's
 	Undone    bool           // StaffRecalled: the recall was undone
-	UndoUntil time.Time      // StaffRecalled: zero when it cannot be undone
+	UndoUntil time.Time      // StaffRecalled, StaffBack: zero when it cannot be undone
 
 	InReplyTo  string   // Message-ID that the staff member's own client knows
 	References []string // oldest first
@@ -98,7 +110,7 @@ func StaffNotice(d StaffNoticeData) ([]byte, error) {
 	if !d.ReplyTo.IsNull() {
 		l.field("Reply-To", mailbox("", d.ReplyTo))
 	}
-	l.field("Subject", encoded(w.say(subject, clipped(d.Reference, maxReference))))
+	l.field("Subject", encoded(w.say(subject, d.named())))
 	l.field("Date", formatDate(d.Now))
 	l.field("Message-ID", cleanID(d.HeaderID))
 	l.thread(d.InReplyTo, d.References)
@@ -111,6 +123,14 @@ func StaffNotice(d StaffNoticeData) ([]byte, error) {
 	}
 	l.text("text/plain", body+"\n")
 	return l.Bytes(), nil
+}
+
+// named is what a subject names: a reference, or how many messages.
+func (d *StaffNoticeData) named() string {
+	if d.Kind == StaffBulk || d.Kind == StaffBack {
+		return strconv.Itoa(d.Count)
+	}
+	return clipped(d.Reference, maxReference)
 }
 
 // maxReference bounds a reference or a masked person; octets.
@@ -147,10 +167,37 @@ func (d *StaffNoticeData) content(w words) (subject string, paragraphs []string)
 		return s.subjects.recalled, d.receipt(w, facts)
 	case StaffUnopenable:
 		return s.subjects.unopenable, nonEmpty(s.unopenable, facts, s.unopenNext)
+	case StaffReason, StaffBulk, StaffBack:
+		return d.ofFolders(w, facts)
+	case StaffWaiting:
+		return s.waiting.subject, nonEmpty(s.waiting.text, facts, s.waiting.next)
 	case StaffUndelivered:
 		return s.subjects.undelivered, nonEmpty(s.undelivered, facts, d.page(s), d.number(s.undelivNext))
 	}
 	return "", nil
+}
+
+// ofFolders is content of what concerns the folders in their mail client.
+func (d *StaffNoticeData) ofFolders(w words, facts string) (subject string, paragraphs []string) {
+	s := w.staff.folders
+	switch d.Kind {
+	case StaffReason:
+		if d.ReplyTo.IsNull() {
+			return "", nil
+		}
+		asked := s.askRelease
+		if d.Refuse {
+			asked = s.askRefuse
+		}
+		return s.askSubject, nonEmpty(asked, facts, s.askNext)
+	case StaffBulk:
+		return s.bulkSubject, nonEmpty(s.bulk, facts, s.bulkNext)
+	}
+	until := ""
+	if !d.UndoUntil.IsZero() {
+		until = w.sayDay(s.backUntil, d.UndoUntil)
+	}
+	return s.backSubject, nonEmpty(s.back, facts, until, w.staff.recall.reach)
 }
 
 func nonEmpty(list ...string) []string {
@@ -210,8 +257,30 @@ func (d *StaffNoticeData) facts(w words) string {
 	case StaffHeld:
 		add(labels.reason, w.staff.reason(d.Reason))
 	}
+	number := func(label string, n int) {
+		if n > 0 {
+			add(label, strconv.Itoa(n))
+		}
+	}
+	number(w.staff.folders.count, d.Count)
+	lines = append(lines, d.listed(w)...)
+	number(w.staff.folders.limit, d.Limit)
 	add(labels.until, day(d.Until))
 	return strings.Join(lines, "\n")
+}
+
+// maxListed bounds the messages that a notice names one by one.
+const maxListed = 30
+
+// listed names messages, each on a line of its own.
+func (d *StaffNoticeData) listed(w words) (lines []string) {
+	for _, id := range d.Messages[:min(len(d.Messages), maxListed)] {
+		lines = append(lines, "- "+w.apart(clipped(id, maxReference)))
+	}
+	if more := len(d.Messages) - maxListed; more > 0 {
+		lines = append(lines, "- "+w.apart("(+"+strconv.Itoa(more)+")"))
+	}
+	return lines
 }
 
 func (s staffWords) proof(a gateway.Assurance) string {

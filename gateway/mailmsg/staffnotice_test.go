@@ -3,6 +3,8 @@ package mailmsg_test
 import (
 	"errors"
 	"net/mail"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +19,7 @@ func staffKinds() []mailmsg.StaffKind {
 	return []mailmsg.StaffKind{
 		mailmsg.StaffAnswer, mailmsg.StaffHeld, mailmsg.StaffOpened, mailmsg.StaffUnread, mailmsg.StaffExpiring, mailmsg.StaffReported,
 		mailmsg.StaffRecalled, mailmsg.StaffUndelivered, mailmsg.StaffUnopenable,
+		mailmsg.StaffReason, mailmsg.StaffBulk, mailmsg.StaffBack, mailmsg.StaffWaiting,
 	}
 }
 
@@ -43,6 +46,13 @@ func staffNoticeData(kind mailmsg.StaffKind) mailmsg.StaffNoticeData {
 			{Person: "p•••@o•••.example", State: mailmsg.RecallLocked}, {Person: "k•••@o•••.example", State: mailmsg.RecallDestroyed, Opened: noon},
 			{Person: "j•••@o•••.example", State: mailmsg.RecallPassed},
 		}
+	case mailmsg.StaffReason:
+		d.Messages = []string{"01abcdefghijklmnopqrstuvwx", "02abcdefghijklmnopqrstuvwx", "03abcdefghijklmnopqrstuvwx"}
+		d.Count, d.ReplyTo = 3, gateway.MustAddress("q.abcdefghijklmnopqrstuvwxyz@reply.clinic.example")
+	case mailmsg.StaffBulk:
+		d.Count, d.Limit, d.Reference, d.Person = 61, 50, "", ""
+	case mailmsg.StaffBack:
+		d.Count, d.UndoUntil, d.Reference, d.Person = 7, noon.Add(time.Minute), "", ""
 	case mailmsg.StaffUndelivered:
 		d.Held, d.URL = "01abcdefghijklmnopqrstuvwx.1", "https://secure.clinic.example/staff/01abcdefghijklmnopqrstuvwx"
 	}
@@ -67,7 +77,11 @@ func TestStaffNotices(t *testing.T) {
 				t.Errorf("%s: %d parts, or the text of %s", name, len(parts), seen[text])
 			}
 			seen[text] = name
-			for _, want := range []string{"ABCD-2345", d.Person.Reveal(), "2026", "\r\n\r\n-- \r\nExample Clinic\r\n"} {
+			named := d.Reference
+			if named == "" {
+				named = strconv.Itoa(d.Count)
+			}
+			for _, want := range []string{named, d.Person.Reveal(), "2026", "\r\n\r\n-- \r\nExample Clinic\r\n"} {
 				if !strings.Contains(text, want) {
 					t.Errorf("%s: %q is missing", name, want)
 				}
@@ -85,7 +99,7 @@ func TestStaffNotices(t *testing.T) {
 					t.Errorf("%s: %s is %q", name, field, got)
 				}
 			}
-			if subject := mailmsg.Read(raw).Subject.Reveal(); !strings.Contains(subject, "ABCD-2345") || strings.HasSuffix(subject, "%s") {
+			if subject := mailmsg.Read(raw).Subject.Reveal(); !strings.Contains(subject, named) || strings.HasSuffix(subject, "%s") {
 				t.Errorf("%s: subject %q", name, subject)
 			}
 		}
@@ -115,6 +129,11 @@ func TestStaffNoticeVariants(t *testing.T) {
 		"suspicious": {text(mailmsg.StaffReported, func(d *mailmsg.StaffNoticeData) { d.Concern = gateway.Suspicious }), "genuine", "locked"},
 		"forged":     {text(mailmsg.StaffHeld, func(d *mailmsg.StaffNoticeData) { d.Reason = "invalid" }), "its signature does not hold", "invalid"},
 		"odd reason": {text(mailmsg.StaffHeld, func(d *mailmsg.StaffNoticeData) { d.Reason = "Results of Pat" }), "its form is doubtful", "Results"},
+		"to release": {text(mailmsg.StaffReason, func(*mailmsg.StaffNoticeData) {}), "Quarantine/Release. A rule demands a reason", "Quarantine/Refuse"},
+		"to refuse":  {text(mailmsg.StaffReason, func(d *mailmsg.StaffNoticeData) { d.Refuse = true }), "Quarantine/Refuse. A rule demands a reason", "Quarantine/Release"},
+		"several": {text(mailmsg.StaffReason, func(d *mailmsg.StaffNoticeData) {
+			d.Messages = slices.Repeat([]string{"id"}, 32)
+		}), "Messages: 3" + strings.Repeat(" - id", 30) + " - (+2) Answer", "- id - id - id - (+3)"},
 		"receipt": {text(mailmsg.StaffRecalled, func(*mailmsg.StaffNoticeData) {}),
 			"p•••@o•••.example locked: nobody can open it It had not been opened. k•••@o•••.example destroyed: its keys are gone, and nobody can bring it back It had been opened on 4 March 2026, 12:30 UTC. j•••@o•••.example out of reach: it left as an ordinary mail An administrator can undo the recall until 4 March 2026, 12:31 UTC.", "works"},
 		"limits":      {text(mailmsg.StaffRecalled, func(*mailmsg.StaffNoticeData) {}), "seen, printed, copied or downloaded. A backup of the keys", "undone"},

@@ -100,9 +100,13 @@ func (r *reader) shown(kind gateway.PartKind, path, text string) {
 // html adds the texts of an HTML document.
 func (r *reader) html(src, path string, p place) {
 	page := document.HTML(src)
+	if page.Doubt {
+		r.note(uncertainStyle)
+	}
 	r.shown(p.kind(gateway.PartHTML), path, page.Visible)
 	r.add(gateway.PartQuoted, path, page.Quoted)
 	r.add(gateway.PartHidden, path, page.Hidden)
+	r.add(gateway.PartMachine, path, page.Addresses)
 }
 
 // texts reads a leaf that is text, in every character set that its type
@@ -188,11 +192,16 @@ func (r *reader) oneText(e entity, text string, markup bool) {
 		r.lines(text, path, p, fixed)
 		r.html(text, path, e.place)
 		return
+	case strings.IndexByte(text[:min(len(text), 512)], '<') >= 0 && r.xml(e, text):
+		return
 	}
 	how := flowOf(e.media)
 	r.lines(text, path, e.place, how)
 	if how == flowedDelSp { // a reader that does not know DelSp sees other words
 		r.lines(text, path, e.place, fixed)
+	}
+	if e.media.Value == "text/markdown" || e.named(".md", ".markdown") { // shown without its marks
+		r.add(gateway.PartHidden, path, strings.NewReplacer("*", "", "_", "", "`", "", "~~", "", "\\", "").Replace(text))
 	}
 	if strings.IndexByte(text[:min(len(text), 512)], '<') >= 0 && document.LooksHTML([]byte(text[:min(len(text), 512)])) {
 		// A reader that sniffs shows it as HTML.
@@ -200,6 +209,39 @@ func (r *reader) oneText(e entity, text string, markup bool) {
 		p.hidden = true
 		r.html(text, path, p)
 	}
+}
+
+// xml reads a document that is XML: a page, an office document in one file, or
+// any other, of which the source is what programs show. It reports whether it
+// is all read.
+func (r *reader) xml(e entity, text string) bool {
+	root, declared := document.XMLRoot(text)
+	declared = declared || strings.HasSuffix(e.media.Value, "/xml") || strings.HasSuffix(e.media.Value, "+xml")
+	plain := e.media.Value == "text/plain" && !e.attached || e.named(".txt")
+	p := e.place
+	p.hidden = p.hidden || plain
+	switch {
+	case root == "":
+		return false
+	case root == "html" && declared, root == "svg":
+		r.html(text, e.leaf(), p)
+	case document.IsFlat(root):
+		d := document.ReadFlat(text)
+		r.shown(p.kind(gateway.PartText), e.leaf(), d.Text)
+		r.documentTrouble(d.Trouble, e.leaf())
+		for i, m := range d.Parts {
+			r.member(e, i+1, m)
+		}
+	case declared:
+		r.add(gateway.PartHidden, e.leaf(), document.XML(text))
+		plain = true
+	default:
+		return false
+	}
+	if document.Entities(text) {
+		r.note(uncertainEntities)
+	}
+	return !plain
 }
 
 // looksMessage reports whether octets begin like the header of a message.

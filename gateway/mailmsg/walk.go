@@ -94,6 +94,8 @@ func (r *reader) describe(fields []header.Field, path string) description {
 			d.addNames(q.All("filename"))
 		case f.Is("Content-Description"):
 			r.add(gateway.PartHeader, path, header.Decode(f.Raw).Main)
+		default:
+			r.add(gateway.PartMachine, path, header.Decode(f.Raw).Main)
 		}
 	}
 	if len(d.types) > 1 {
@@ -248,7 +250,7 @@ func (r *reader) decoded(e entity) (data []byte, ok bool) {
 		r.note(uncertainTransfer)
 		return transfer.QuotedPrintable(raw), true
 	}
-	if !strings.Contains(e.encoding, "uu") && !strings.Contains(e.encoding, "yenc") {
+	if !framed(e.encoding) {
 		r.note(uncertainTransfer)
 	}
 	return raw, true // uuencode and yEnc are found by their frames
@@ -267,4 +269,10 @@ func (r *reader) around(e entity, d transfer.Base64) {
 	case d.Junk:
 		r.text8(raw, "", e.path, p)
 	}
+}
+
+// framed reports whether an encoding is uuencode or yEnc, as mail programs
+// call them.
+func framed(encoding string) bool {
+	return strings.Contains(encoding, "uu") || strings.Contains(encoding, "yenc")
 }

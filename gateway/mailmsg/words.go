@@ -52,6 +52,8 @@ type reportWords struct {
 // staffWords are the texts of what staff get.
 type staffWords struct {
 	staffFacts
+	folders folderWords
+	waiting waitingWords
 
 	answer       string
 	answerRead   string // stands above the link
@@ -71,6 +73,8 @@ type staffWords struct {
 	undelivNext  string
 	unopenable   string
 	unopenNext   string
+	stopped      string // line
+	resumed      string // line
 }
 
 // staffFacts are subjects, the label before each fact, and what may stand

@@ -44,6 +44,8 @@ func arabic() words {
 func arabicStaff() staffWords {
 	return staffWords{
 		staffFacts: arabicFacts(),
+		folders:    arabicFolders(),
+		waiting:    arabicWaiting(),
 
 		answer:       "ردّ أحدهم على رسالتك السرية. تعذّر وضع الرد في رسالة إليك.",
 		answerRead:   "اقرأ الرد هنا باسم المستخدم وكلمة المرور:",
@@ -63,6 +65,8 @@ func arabicStaff() staffWords {
 		undelivNext:  "يجده المراجعون في مؤسستك بهذا الرقم:",
 		unopenable:   "وصلت رسالتك السرية، لكن المستلم لا يستطيع فتحها بعد: تتطلب إحدى القواعد رمزًا عبر قناة ثانية، ولا توجد قناة معروفة.",
 		unopenNext:   "اطلب عنوان بريد ثانيًا للمستلم واطلب تسجيله (gatepost contact import)، وعندها يعمل الرابط نفسه. أو أرسل الرسالة مرة أخرى مع [secure pin:…] بأرقام من اختيارك في الموضوع، وأخبر المستلم بالرمز هاتفيًا.",
+		stopped:      "Gatepost: لم يعد هذا الهاتف يتلقى رسائل قصيرة من %s. لا تُرسل إليه أي رسالة حتى يرسل START، وقد سُحبت الرسائل التي كانت تنتظر.",
+		resumed:      "Gatepost: عاد هذا الهاتف يتلقى الرسائل القصيرة من %s.",
 	}
 }
 

@@ -43,6 +43,8 @@ func german() words {
 func germanStaff() staffWords {
 	return staffWords{
 		staffFacts: germanFacts(),
+		folders:    germanFolders(),
+		waiting:    germanWaiting(),
 
 		answer:       "Jemand hat auf Ihre vertrauliche Nachricht geantwortet. Die Antwort konnte nicht in eine Mail an Sie gesetzt werden.",
 		answerRead:   "Hier lesen Sie sie, mit Ihrem Benutzernamen und Passwort:",
@@ -62,6 +64,8 @@ func germanStaff() staffWords {
 		undelivNext:  "Wer in Ihrem Haus zurückgehaltene Nachrichten prüft, findet sie unter dieser Nummer:",
 		unopenable:   "Ihre vertrauliche Nachricht ist angekommen, kann aber noch nicht geöffnet werden: Eine Regel verlangt einen Code über einen zweiten Weg, und es ist keiner bekannt.",
 		unopenNext:   "Erfragen Sie eine zweite Mailadresse des Empfängers und lassen Sie sie eintragen (gatepost contact import); derselbe Link funktioniert dann. Oder senden Sie die Nachricht noch einmal mit [secure pin:…], mit eigenen Ziffern, im Betreff und nennen Sie dem Empfänger die PIN am Telefon.",
+		stopped:      "Gatepost: Dieses Telefon bekommt keine SMS von %s mehr. Es wird keine gesendet, bis es START schickt; was noch wartete, ist zurückgenommen.",
+		resumed:      "Gatepost: Dieses Telefon bekommt wieder SMS von %s.",
 	}
 }
 

@@ -43,6 +43,8 @@ func english() words {
 func englishStaff() staffWords {
 	return staffWords{
 		staffFacts: englishFacts(),
+		folders:    englishFolders(),
+		waiting:    englishWaiting(),
 
 		answer:       "Someone has answered your secure message. It could not be put into a mail to you.",
 		answerRead:   "Read it here, with your user name and password:",
@@ -62,6 +64,8 @@ func englishStaff() staffWords {
 		undelivNext:  "The reviewers of your organization find it under this number:",
 		unopenable:   "Your secure message has reached its recipient, who cannot open it yet: a rule demands a code over a second channel, and none is known.",
 		unopenNext:   "Ask for a second mail address of the recipient and have it entered (gatepost contact import); the same link then works. Or send the message again with [secure pin:…], digits of your own, in the subject, and tell the recipient the PIN by telephone.",
+		stopped:      "Gatepost: This telephone gets no more SMS from %s. None is sent until it sends START; what waited for it is taken back.",
+		resumed:      "Gatepost: This telephone gets SMS from %s again.",
 	}
 }
 

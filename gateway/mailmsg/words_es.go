@@ -43,6 +43,8 @@ func spanish() words {
 func spanishStaff() staffWords {
 	return staffWords{
 		staffFacts: spanishFacts(),
+		folders:    spanishFolders(),
+		waiting:    spanishWaiting(),
 
 		answer:       "Alguien ha respondido a su mensaje confidencial. No se pudo poner en un correo para usted.",
 		answerRead:   "Léala aquí, con su nombre de usuario y su contraseña:",
@@ -62,6 +64,8 @@ func spanishStaff() staffWords {
 		undelivNext:  "Quienes revisan los mensajes retenidos en su organización la encuentran con este número:",
 		unopenable:   "Su mensaje confidencial ha llegado, pero el destinatario aún no puede abrirlo: una regla exige un código por una segunda vía y no se conoce ninguna.",
 		unopenNext:   "Pida una segunda dirección del destinatario y hágala registrar (gatepost contact import); el mismo enlace funcionará entonces. O envíe de nuevo el mensaje con [secure pin:…], con cifras propias, en el asunto y diga el PIN al destinatario por teléfono.",
+		stopped:      "Gatepost: este teléfono ya no recibe SMS de %s. No se envía ninguno hasta que mande START; los que esperaban se han retirado.",
+		resumed:      "Gatepost: este teléfono vuelve a recibir los SMS de %s.",
 	}
 }
 

@@ -43,6 +43,8 @@ func french() words {
 func frenchStaff() staffWords {
 	return staffWords{
 		staffFacts: frenchFacts(),
+		folders:    frenchFolders(),
+		waiting:    frenchWaiting(),
 
 		answer:       "Quelqu'un a répondu à votre message confidentiel. La réponse n'a pas pu être mise dans un courriel pour vous.",
 		answerRead:   "Lisez-la ici, avec votre nom d'utilisateur et votre mot de passe :",
@@ -62,6 +64,8 @@ func frenchStaff() staffWords {
 		undelivNext:  "Les personnes chargées de la vérification dans votre organisation la trouvent sous ce numéro :",
 		unopenable:   "Votre message confidentiel est arrivé, mais son destinataire ne peut pas encore l'ouvrir : une règle exige un code par une seconde voie, et aucune n'est connue.",
 		unopenNext:   "Demandez une seconde adresse du destinataire et faites-la enregistrer (gatepost contact import) ; le même lien fonctionnera alors. Ou renvoyez le message avec [secure pin:…], avec vos propres chiffres, dans l'objet, et communiquez le PIN au destinataire par téléphone.",
+		stopped:      "Gatepost : ce téléphone ne reçoit plus de SMS de %s. Aucun n'est envoyé tant qu'il n'envoie pas START ; ceux qui attendaient sont retirés.",
+		resumed:      "Gatepost : ce téléphone reçoit de nouveau les SMS de %s.",
 	}
 }
 

@@ -43,6 +43,8 @@ func italian() words {
 func italianStaff() staffWords {
 	return staffWords{
 		staffFacts: italianFacts(),
+		folders:    italianFolders(),
+		waiting:    italianWaiting(),
 
 		answer:       "Qualcuno ha risposto al suo messaggio riservato. Non è stato possibile metterla in una mail per lei.",
 		answerRead:   "La legga qui, con il suo nome utente e la sua password:",
@@ -62,6 +64,8 @@ func italianStaff() staffWords {
 		undelivNext:  "Chi verifica i messaggi trattenuti nella sua organizzazione la trova con questo numero:",
 		unopenable:   "Il suo messaggio riservato è arrivato, ma il destinatario non può ancora aprirlo: una regola richiede un codice per una seconda via e non ne è nota alcuna.",
 		unopenNext:   "Chieda un secondo indirizzo del destinatario e lo faccia registrare (gatepost contact import); lo stesso link funzionerà. Oppure invii di nuovo il messaggio con [secure pin:…], con cifre Sue, nell'oggetto e comunichi il PIN al destinatario per telefono.",
+		stopped:      "Gatepost: questo telefono non riceve più SMS da %s. Non ne viene inviato nessuno finché non manda START; quelli in attesa sono ritirati.",
+		resumed:      "Gatepost: questo telefono riceve di nuovo gli SMS da %s.",
 	}
 }
 

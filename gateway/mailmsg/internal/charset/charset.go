@@ -30,7 +30,7 @@ type Text struct {
 func Decode(label string, b []byte) Text {
 	label = Clean(label)
 	if hasNUL(b) && smellsUTF16(b) && !strings.HasPrefix(label, "utf-16") {
-		return Text{Main: fromUTF16(b, label), Other: noNUL(b), Known: true}
+		return differ(fromUTF16(b, label), noNUL(b))
 	}
 	if f, ok := lookup(label); ok {
 		return withoutNUL(f.decode(label, b))

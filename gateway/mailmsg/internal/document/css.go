@@ -25,6 +25,8 @@ func parseColor(s string) color {
 		return white
 	case "black":
 		return black
+	case "snow", "ivory", "ghostwhite", "mintcream", "azure", "floralwhite", "seashell", "whitesmoke", "aliceblue", "honeydew", "lavenderblush":
+		return white - 0x010101 // as good as white
 	}
 	s = strings.TrimPrefix(s, "#")
 	if len(s) == 3 {
@@ -51,31 +53,51 @@ func rgb(s string) color {
 	return c
 }
 
+// styling is what several declarations of one element say together.
+type styling struct {
+	empty, clipped   bool // no room, and what does not fit is cut off
+	relative, pushed bool // moved from where it would stand
+}
+
 // style applies the declarations of a style attribute.
 func (e *element) style(decls string) {
-	empty, clipped := false, false
+	var s styling
 	decls = cleanCSS(decls)
 	for decls != "" {
 		var d string
 		d, decls, _ = strings.Cut(decls, ";")
-		name, value, ok := strings.Cut(d, ":")
-		if !ok {
-			continue
-		}
-		name, value = lower(strings.Trim(name, " \t\r\n\f")), strings.Trim(value, " \t\r\n\f")
-		empty = empty || (name == "width" || name == "height") && isZero(value)
-		clipped = clipped || strings.HasPrefix(name, "overflow") && (hasFold(value, "hidden") || hasFold(value, "clip"))
-		e.declare(name, value)
+		s.declare(e, d)
 	}
-	e.hidden = e.hidden || empty && clipped
+	s.end(e)
+}
+
+// declare applies one declaration.
+func (s *styling) declare(e *element, d string) {
+	name, value, ok := strings.Cut(d, ":")
+	if !ok {
+		return
+	}
+	name, value = lower(strings.Trim(name, " \t\r\n\f")), strings.Trim(value, " \t\r\n\f")
+	s.empty = s.empty || (name == "width" || name == "height") && isZero(value)
+	s.clipped = s.clipped || strings.HasPrefix(name, "overflow") && (hasFold(value, "hidden") || hasFold(value, "clip"))
+	s.relative = s.relative || name == "position" && (hasFold(value, "relative") || hasFold(value, "sticky"))
+	s.pushed = s.pushed || (name == "left" || name == "right" || name == "top" || name == "bottom") && !isZero(value) && !hasFold(value, "auto")
+	e.declare(name, value)
+}
+
+func (s *styling) end(e *element) {
+	e.lost = e.lost || s.empty && s.clipped
+	e.hidden = e.hidden || e.lost
+	e.shuffled = e.shuffled || s.relative && s.pushed
 }
 
 func (e *element) declare(name, value string) {
+	e.doubts(name, value)
 	switch name {
 	case "color":
 		value, _, _ = strings.Cut(value, "!")
 		if hasFold(value, "transparent") {
-			e.hidden = true
+			e.hidden, e.lost = true, true
 		}
 		e.color = parseColor(value)
 	case "background-color":
@@ -91,7 +113,9 @@ func (e *element) declare(name, value string) {
 	case "unicode-bidi":
 		e.turn.override(value)
 	default:
-		e.hidden = e.hidden || hides(name, value)
+		if hides(name, value) {
+			e.hidden, e.lost = true, e.lost || name != "display" && name != "visibility"
+		}
 	}
 }
 
@@ -142,79 +166,6 @@ func isZero(v string) bool {
 	return n == len(v) || v[n] < '0' || v[n] > '9'
 }
 
-const (
-	maxRules   = 2000
-	maxContent = 200
-)
-
-// sheet holds what the style sheets of a document hide or turn: ".class" and
-// "#id", also within longer selectors. Rules of @media are left out, as they
-// depend on the screen.
-type sheet struct{ rules map[string]rule }
-
-type rule struct {
-	hidden bool
-	turn   turn
-}
-
-func (s *sheet) empty() bool { return len(s.rules) == 0 }
-
-// add reads the rules of one style element.
-func (s *sheet) add(css string) {
-	css = cleanCSS(css)
-	for n := 0; n < maxRules; n++ {
-		selectors, rest, ok := strings.Cut(css, "{")
-		if !ok {
-			return
-		}
-		if at := strings.TrimSpace(selectors); strings.HasPrefix(at, "@") && !hasFold(at, "@font") && !hasFold(at, "@page") {
-			css = rest[nested(rest):]
-			continue
-		}
-		var decls string
-		decls, css, _ = strings.Cut(rest, "}")
-		e := new(element)
-		e.style(decls)
-		if r := (rule{hidden: e.hidden || e.small, turn: e.turn}); r != (rule{}) {
-			s.note(selectors, r)
-		}
-	}
-}
-
-// nested is where the block that was opened before css ends.
-func nested(css string) int {
-	depth := 1
-	for i := 0; i < len(css); i++ {
-		switch css[i] {
-		case '{':
-			depth++
-		case '}':
-			depth--
-			if depth == 0 {
-				return i + 1
-			}
-		}
-	}
-	return len(css)
-}
-
-func (s *sheet) note(selectors string, r rule) {
-	for _, sel := range strings.Split(selectors, ",") {
-		sel = strings.TrimSpace(sel)
-		i := strings.LastIndexAny(sel, ".#")
-		if i < 0 || strings.ContainsAny(sel[i:], " :>[") {
-			continue
-		}
-		if s.rules == nil {
-			s.rules = map[string]rule{}
-		}
-		old := s.rules[sel[i:]]
-		r.hidden = r.hidden || old.hidden
-		r.turn.add(old.turn)
-		s.rules[sel[i:]] = r
-	}
-}
-
 // contents returns the strings that "content:" declarations would show.
 // A sheet with comments or escapes is read with and without them, as a string
 // may have been taken for one.
@@ -223,6 +174,7 @@ func (s *sheet) contents(css string) []string {
 	if clean := cleanCSS(css); clean != css {
 		texts = append(texts, contentStrings(clean)...)
 	}
+	s.over = s.over || len(texts) >= maxContent
 	return texts
 }
 

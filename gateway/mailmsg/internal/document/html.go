@@ -1,6 +1,7 @@
 package document
 
 import (
+	"bytes"
 	"html"
 	"strings"
 	"unicode/utf8"
@@ -12,8 +13,12 @@ type Page struct {
 	Quoted  string // within the quotation of an earlier message
 	// Hidden is what some reader may show: elements that styles hide (with the
 	// visible text around them, for readers that ignore styles), comments,
-	// alternative texts, titles, descriptions.
+	// alternative texts, titles, descriptions; and lines as styles may make them,
+	// where only a browser could tell.
 	Hidden string
+	// Addresses are those that links and pictures name, a line each.
+	Addresses string
+	Doubt     bool // styles put letters or digits together that nothing here can
 }
 
 // HTML takes the text out of a document the way a tolerant browser does. It
@@ -23,11 +28,22 @@ func HTML(src string) Page {
 	p.parse(src)
 	p.turnAll()
 	p.closeHidden()
+	p.endSpare()
+	p.endMoved()
 	return Page{
-		Visible: strings.TrimSpace(string(p.visible.text)),
-		Quoted:  strings.TrimSpace(string(p.quoted.text)),
+		Doubt:   p.doubt || p.sheet.over || p.sheet.speaks || p.sheet.counts && p.sheet.start,
+		Visible: trimmed(p.visible.text),
+		Quoted:  trimmed(p.quoted.text),
 		Hidden:  strings.TrimSpace(string(p.hidden.text)),
+
+		Addresses: string(p.addresses),
 	}
+}
+
+// trimmed is text without white space around it. Tabs that stand for the first
+// cells of a row stay.
+func trimmed(text []byte) string {
+	return strings.TrimLeft(strings.TrimRight(string(text), " \t\n\r\f\v"), " \n\r\f\v")
 }
 
 const (
@@ -71,7 +87,7 @@ func (s *stream) gap() {
 	s.space = false
 }
 
-// mark ends a line ('\n') or a table cell ('\t').
+// mark ends a line ('\n') or what is like one ('\t').
 func (s *stream) mark(c byte) {
 	s.turn("")
 	n := len(s.text)
@@ -81,6 +97,34 @@ func (s *stream) mark(c byte) {
 	s.text, s.space = s.text[:n], false
 	if n > 0 && s.text[n-1] != '\n' && (s.text[n-1] != c || c == '\t') {
 		s.text = append(s.text, c)
+	}
+}
+
+// lineIn ends a line within a cell whose text begins at from. Before the first
+// word of a cell there is no line: what begins a paragraph there leaves the row one.
+func (s *stream) lineIn(from int) {
+	s.turn("")
+	n := len(s.text)
+	for n > from && (s.text[n-1] == ' ' || s.text[n-1] == '\t') {
+		n--
+	}
+	if n != from {
+		s.mark('\n')
+		return
+	}
+	s.text, s.space = s.text[:from], false
+}
+
+// cellEnds ends a cell that takes span columns and whose text begins at from. The
+// end of its last line is the end of the cell.
+func (s *stream) cellEnds(from, span int) {
+	s.turn("")
+	for n := len(s.text); n > from && isSpace(s.text[n-1]); n-- {
+		s.text = s.text[:n-1]
+	}
+	s.space = false
+	for range span {
+		s.text = append(s.text, '\t')
 	}
 }
 
@@ -100,6 +144,15 @@ func (s *stream) lastLine() string {
 	return line[strings.LastIndexByte(line, '\n')+1:]
 }
 
+// before is the end of the last line with text.
+func (s *stream) before() string {
+	whole := s.text
+	s.text = bytes.TrimRight(s.text, " \t\n")
+	line := s.lastLine()
+	s.text = whole
+	return line
+}
+
 func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f' }
 
 // element is an open element and what its text inherits.
@@ -110,9 +163,24 @@ type element struct {
 	quoted bool
 	pre    bool
 	styled bool // has a style of its own
-	turn   turn
-	color  color
-	back   color
+
+	odd      bool // may be out of sight: its text is given with and without
+	inexact  bool // a rule may hide it that may not be for it
+	moved    bool // those in it may stand in the other order
+	shuffled bool // or in any
+	flat     bool // a block that stands in a line with others
+	inlined  bool // and is none at all
+	shows    bool // a style says that it is in sight
+	lost     bool // and another hides it for good
+	before   string
+	after    string // text that a style adds
+
+	turn  turn
+	color color
+	back  color
+
+	cell int // one more than where the text of the cell around it begins; 0 when none is
+	span int // columns that the cell takes
 }
 
 type page struct {
@@ -125,6 +193,15 @@ type page struct {
 	comments                int
 	noEnd                   bool // no ">" comes any more
 	turned                  bool // text may run backwards somewhere
+
+	bare    stream // the line at hand as styles may make it
+	sparing bool   // there is such a line
+	spared  int    // lines of the kind
+	torn    torn
+	attrs   []attr // of the tag at hand
+	doubt   bool
+
+	addresses []byte
 }
 
 func newPage() *page {
@@ -241,9 +318,13 @@ func (p *page) comment(body string) {
 	inner.parse(body)
 	inner.turnAll()
 	inner.closeHidden()
+	inner.endSpare()
+	inner.endMoved()
+	p.doubt = p.doubt || inner.doubt || inner.sheet.over || inner.sheet.speaks || inner.sheet.counts && inner.sheet.start
 	for _, s := range []*stream{&inner.visible, &inner.quoted, &inner.hidden} {
 		p.aside(string(s.text))
 	}
+	p.addresses = append(p.addresses, inner.addresses...)
 }
 
 // aside adds text to the hidden ones on a line of its own.
@@ -273,6 +354,12 @@ func (p *page) literal(run string) {
 		return
 	}
 	s := p.shown()
+	p.tear(run)
+	if e.odd || e.color != e.back && e.color.near(e.back) {
+		p.spare(run)
+	} else if p.sparing {
+		p.bare.write(run)
+	}
 	if p.following > 0 {
 		p.follow(run)
 	}
@@ -287,8 +374,11 @@ func (p *page) literal(run string) {
 	s.write(run)
 }
 
-func (p *page) shown() *stream {
-	if p.top().quoted {
+func (p *page) shown() *stream { return p.stream(p.top()) }
+
+// stream is where the text of an element goes.
+func (p *page) stream(e *element) *stream {
+	if e.quoted {
 		return &p.quoted
 	}
 	return &p.visible
@@ -329,9 +419,22 @@ func (p *page) closeHidden() {
 	p.inHidden, p.following = false, 0
 }
 
-// newline ends the line of the streams that text goes to now.
+// newline ends the line, or the cell ('\t'), of the streams that text goes to now.
 func (p *page) newline(c byte) {
-	p.shown().mark(c)
+	switch s, e := p.shown(), p.top(); {
+	case e.cell == 0:
+		s.mark(c)
+	case c == '\t':
+		s.cellEnds(e.cell-1, e.span)
+	default:
+		s.lineIn(e.cell - 1)
+	}
+	p.torn.inline = pieces{}
+	if p.sparing && c == '\t' {
+		p.bare.mark(c)
+	} else if p.sparing {
+		p.endSpare()
+	}
 	switch {
 	case p.following > 0 && !p.inHidden && c == '\n':
 		p.closeHidden()

@@ -136,3 +136,26 @@ func TestStringsOfStyles(t *testing.T) {
 		}
 	}
 }
+
+// TestCellsOfPagesStayInTheirColumns: rows are lines, whatever their cells hold
+// or leave out.
+func TestCellsOfPagesStayInTheirColumns(t *testing.T) {
+	for src, want := range map[string]string{
+		"<tr><td>Ann</td><td>536</td><td>x</td></tr><tr><td>Bob</td></tr>":                                                                          "Ann\t536\tx\nBob",
+		"<tr><th></th><th>SSN</th></tr><tr><td></td><td>536</td></tr>":                                                                              "\tSSN\n\t536",
+		"<tr><td>Ann<td><td>536<tr><td>Bob<td>x":                                                                                                    "Ann\t\t536\nBob\tx",
+		"<tr><td><p>Ann</p></td><td><p class=MsoNormal>536</p></td></tr><tr><td><p>Bob</table>":                                                     "Ann\t536\nBob",
+		"<tr><td><p><b>Ann</b><o:p></o:p></p></td><td><p><o:p>&nbsp;</o:p></p></td><td><p>536</p></td></tr>":                                        "Ann\t\u00a0\t536",
+		"<tr><td><div>Ann</div><div>Lee</div></td><td>536</td></tr>":                                                                                "Ann\nLee\t536",
+		"<tr><td colspan=2>Ann</td><td>536</td></tr>":                                                                                               "Ann\t\t536",
+		"<tr><td colspan=99999>Ann</td></tr><tr><td colspan=x>Bob</td><td>7":                                                                        "Ann\nBob\t7",
+		"<table><tr><td></td><td><table><tr><td>Name</td><td>SSN</td></tr><tr><td>Ann</td><td>536</td></tr></table></td><td>7</td></tr></table>end": "Name\tSSN\nAnn\t536\n7\nend",
+		"<p>hello</p><table><tr><td></td><td></td></tr></table><p>there</p>":                                                                        "hello\nthere",
+		"<td></td>": "",
+		"<tr><td>a<blockquote type=cite><p>q</p></blockquote></td><td>b</td></tr>": "a\tb",
+	} {
+		if got := document.HTML(src).Visible; got != want {
+			t.Errorf("%s: %q, not %q", src, got, want)
+		}
+	}
+}

@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"html"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -66,14 +68,21 @@ func (p *page) startTag(src string) int {
 		p.implied(name)
 	}
 	e := *p.top()
-	e.name, e.styled = name, false
-	e.turn.begin(name)
+	e.begin(name)
+	if p.sheet.tags {
+		p.rule(&e, name)
+	}
 	n, closed := p.attributes(src, n+1, &e)
 	if !closed {
 		p.aside(src)
 		return len(src)
 	}
 	p.turned = e.turn.resolve() || p.turned
+	e.resolve(p)
+	if k == block && e.inlined {
+		k = inline
+	}
+	p.inCell(&e, name)
 	switch k {
 	case block:
 		p.newline('\n')
@@ -89,19 +98,77 @@ func (p *page) startTag(src string) int {
 	e.hidden = e.hidden || name == "template" || name == "rp"
 	if len(p.stack) < maxOpen {
 		p.stack = append(p.stack, e)
+		p.added(e.before)
+	} else if e.hidden != p.top().hidden || e.odd != p.top().odd || e.shuffled || e.moved {
+		p.doubt = true // too deep to follow
 	}
 	return n
 }
 
-// implied closes the element that a start tag ends without saying so, and
+// begin takes over what an element inherits.
+func (e *element) begin(name string) {
+	e.name, e.styled, e.shows, e.lost, e.inlined, e.before, e.after = name, false, false, false, false, "", ""
+	e.span = 1
+	e.turn.begin(name)
+	switch name { // what stands in them is shown by some readers
+	case "audio", "video", "canvas", "datalist", "dialog", "noscript", "object":
+		e.odd = true
+	}
+}
+
+// resolve ends the attributes of an element.
+func (e *element) resolve(p *page) {
+	if e.hidden && e.shows && !e.lost && !p.top().hidden { // the order of the rules decides
+		e.hidden, e.odd, e.inexact = false, true, true
+	}
+	e.moved = e.moved || e.turn.to == 'r' && (e.name == "table" || e.name == "tr")
+	if e.before != "" || e.after != "" {
+		e.before, e.after = e.addition(e.before, p.attrs), e.addition(e.after, p.attrs)
+	}
+	e.quoted = e.quoted && !(e.inlined && e.name == "blockquote") || p.top().quoted
+	p.attrs = p.attrs[:0]
+}
+
+// inCell notes where the text of a cell begins. A table within a cell has lines of
+// its own: what stands beside them makes no row with them.
+func (p *page) inCell(e *element, name string) {
+	switch {
+	case kindOf(name) == cell:
+		e.cell = len(p.stream(e).text) + 1
+	case name == "table":
+		e.cell = 0
+		for i := len(p.stack) - 1; i > 0 && p.stack[i].cell > 0; i-- {
+			p.stack[i].cell = 0
+		}
+	case e.quoted != p.top().quoted:
+		e.cell = 0
+	}
+}
+
+// implied closes the elements that a start tag ends without saying so, and
 // inherits anew.
 func (p *page) implied(name string) {
-	switch top := p.top().name; {
-	case top == "p", top == "li" && name == "li", top == "option" && name == "option",
-		(top == "td" || top == "th") && (name == "td" || name == "th" || name == "tr"),
-		(top == "dt" || top == "dd") && (name == "dt" || name == "dd"), top == "tr" && name == "tr":
+	for ends(p.top().name, name) {
+		if kindOf(p.top().name) == cell {
+			p.newline('\t')
+		}
 		p.pop(len(p.stack) - 1)
 	}
+}
+
+// ends reports whether an element ends where another begins.
+func ends(top, name string) bool {
+	switch top {
+	case "p":
+		return true
+	case "li", "option", "tr":
+		return top == name
+	case "td", "th":
+		return name == "td" || name == "th" || name == "tr"
+	case "dt", "dd":
+		return name == "dt" || name == "dd"
+	}
+	return false
 }
 
 func (p *page) pop(to int) {
@@ -137,6 +204,20 @@ func (p *page) endTag(src string) int {
 
 // close ends the line or cell inside the element, then the element.
 func (p *page) close(i int, name string) {
+	p.added(p.stack[i].after)
+	if p.stack[i].inlined && kindOf(name) == block {
+		p.pop(i)
+		return
+	}
+	if kindOf(name) == cell {
+		if p.shown() != p.stream(&p.stack[i]) {
+			p.newline('\n')
+		}
+		p.pop(i + 1)
+		p.newline('\t')
+		p.pop(i)
+		return
+	}
 	p.boundary(name)
 	p.pop(i)
 	p.boundary(name)
@@ -183,6 +264,9 @@ func (p *page) attributes(src string, at int, e *element) (end int, closed bool)
 			}
 		}
 		p.attribute(e, name, value)
+		if len(p.sheet.attrs) > 0 {
+			p.named(e, lower(name), value)
+		}
 		if strings.ContainsAny(value, "<>") {
 			p.described(value) // a reader that ends the tag within the quotes shows the rest
 		}
@@ -233,11 +317,20 @@ func (p *page) attribute(e *element, name, value string) {
 		e.color = parseColor(value)
 	case "type":
 		e.quoted = e.quoted || e.name == "blockquote" && strings.EqualFold(value, "cite")
+	case "colspan":
+		if n, err := strconv.Atoi(strings.TrimSpace(value)); err == nil {
+			e.span = max(1, min(n, maxAbsent))
+		}
 	case "content":
 		if e.name == "meta" && strings.IndexByte(value, ' ') > 0 && !strings.ContainsAny(value, "=;") {
 			p.aside(html.UnescapeString(value))
 		}
-	case "alt", "title", "summary", "label", "placeholder", "aria-label", "value", "srcdoc", "standby":
+	case "alt":
+		if len(value) <= longRun { // a reader without pictures shows it within the line
+			p.added(html.UnescapeString(value))
+		}
+		p.described(value)
+	case "title", "summary", "label", "placeholder", "aria-label", "value", "srcdoc", "standby":
 		p.described(value)
 	case "href", "src":
 		p.address(value)
@@ -248,6 +341,9 @@ func (p *page) attribute(e *element, name, value string) {
 // the path of a file on the writer's machine. Those of the web are left out:
 // they are full of numbers that name nobody, unless they hide what they say.
 func (p *page) address(value string) {
+	if !hasFold(value, "data:") {
+		p.addresses = append(append(p.addresses, unescapeURL(html.UnescapeString(value))...), '\n')
+	}
 	p.aside(Unescaped(value))
 	if hasFold(value, "mailto:") && strings.IndexByte(value, '?') > 0 || hasFold(value, "file:") {
 		p.aside(unescapeURL(html.UnescapeString(value)))
@@ -290,7 +386,8 @@ func (p *page) described(value string) {
 }
 
 func (p *page) class(e *element, value string) {
-	if strings.Contains(value, "gmail_quote") || strings.Contains(value, "moz-cite") || strings.Contains(value, "yahoo_quoted") {
+	if kindOf(e.name) != block {
+	} else if strings.Contains(value, "gmail_quote") || strings.Contains(value, "moz-cite") || strings.Contains(value, "yahoo_quoted") {
 		e.quoted = true
 	}
 	if p.sheet.empty() {
@@ -301,11 +398,37 @@ func (p *page) class(e *element, value string) {
 	}
 }
 
+// named keeps an attribute that a style sheet names, as its rules or texts want
+// it.
+func (p *page) named(e *element, name, value string) {
+	if !slices.Contains(p.sheet.attrs, name) {
+		return
+	}
+	value = html.UnescapeString(value)
+	if len(p.attrs) < maxNested {
+		p.attrs = append(p.attrs, attr{name, value})
+	}
+	p.rule(e, "["+name)
+	if strings.HasPrefix(name, "data-") {
+		p.described(value)
+	}
+}
+
 // rule applies what style sheets say of a class or an identifier.
 func (p *page) rule(e *element, selector string) {
 	r, ok := p.sheet.rules[selector]
-	if ok {
-		e.hidden = e.hidden || r.hidden
-		e.turn.add(r.turn)
+	if !ok {
+		return
 	}
+	e.hidden, e.odd, e.inexact = e.hidden || r.hidden, e.odd || r.odd, e.inexact || r.inexact
+	e.lost, e.flat = e.lost || r.lost, e.flat || r.flat
+	e.inlined = e.inlined || r.inlined
+	e.moved, e.shuffled, e.shows = e.moved || r.moved, e.shuffled || r.shuffled, e.shows || r.shows
+	if r.before != "" {
+		e.before = r.before
+	}
+	if r.after != "" {
+		e.after = r.after
+	}
+	e.turn.add(r.turn)
 }

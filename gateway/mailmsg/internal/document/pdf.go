@@ -2,10 +2,7 @@ package document
 
 import (
 	"bytes"
-	"compress/zlib"
-	"encoding/ascii85"
-	"encoding/hex"
-	"errors"
+	"reflect"
 	"strings"
 
 	"gatepost/gateway/mailmsg/internal/charset"
@@ -13,15 +10,16 @@ import (
 
 // Limits of one PDF file.
 const (
-	maxPDFObjects = 50_000
-	maxPDFInflate = 8 << 20
-	maxPDFText    = 8 << 20
-	maxPDFStreams = 5_000
-	maxPDFValues  = 1_000_000 // of all objects
-	maxPDFGlyphs  = 500_000   // entries of the tables of all fonts
-	maxPDFRereads = 4         // how often an octet may be read, objects being within others
-	maxPDFFilters = 4         // of one stream
-	maxPDFComment = 1024      // how far back the beginning of a comment is looked for
+	maxPDFObjects  = 50_000
+	maxPDFInflate  = 8 << 20
+	maxPDFText     = 8 << 20
+	maxPDFStreams  = 5_000
+	maxPDFValues   = 1_000_000 // of all objects
+	maxPDFGlyphs   = 500_000   // entries of the tables of all fonts
+	maxPDFRereads  = 4         // how often an octet may be read, objects being within others
+	maxPDFFilters  = 4         // of one stream
+	maxPDFVersions = 16        // of one object that are compared
+	maxPDFComment  = 1024      // how far back the beginning of a comment is looked for
 	// More unknown glyphs than a fifth mean that a person reads what we cannot.
 	maxUnknownShare = 5
 	minUnknown      = 20
@@ -52,6 +50,13 @@ type pdf struct {
 	fonts   map[int]*pdfFont
 	named   map[*pdfObject]pdfUse
 	met     map[pdfPlace]bool
+	older   map[int][]*pdfObject // that a later object of the same number replaced
+	unsure  map[int]bool         // numbers of objects that differ
+	reached map[*pdfObject]bool  // streams whose use is known
+	forms   map[*pdfObject][]byte
+	noted   int     // notes and fields that were drawn
+	pieces  []piece // of the latest page, for the next one
+	text    []byte
 	out     strings.Builder
 	parts   []Member
 	glyphs  int
@@ -74,6 +79,8 @@ func ReadPDF(b []byte, budget *Budget) Result {
 		budget.heavy()
 	}
 	p := &pdf{budget: budget, inflate: maxPDFInflate, objects: map[int]*pdfObject{}, fonts: map[int]*pdfFont{}}
+	p.older, p.unsure, p.reached = map[int][]*pdfObject{}, map[int]bool{}, map[*pdfObject]bool{}
+	p.forms = map[*pdfObject][]byte{}
 	p.scan(b)
 	p.unpack()
 	if len(p.objects) == 0 {
@@ -81,7 +88,7 @@ func ReadPDF(b []byte, budget *Budget) Result {
 	}
 	p.pages()
 	p.values()
-	p.forms()
+	p.rest()
 	return p.result()
 }
 
@@ -151,7 +158,7 @@ func (p *pdf) scan(b []byte) {
 // file cuts off makes the file damaged.
 func (p *pdf) object(b []byte, at int) (o *pdfObject, end int, ok bool) {
 	l := pdfLexer{b: b, at: at}
-	v, ok := l.next(0)
+	v, ok := l.object()
 	p.missed = p.missed || !ok || l.cut
 	if !p.keep(&l) {
 		return nil, 0, false
@@ -185,18 +192,18 @@ func (p *pdf) keep(l *pdfLexer) bool {
 // brought back by anyone. A loose object, within another, replaces none.
 func (p *pdf) put(num int, o *pdfObject, loose bool) {
 	old, taken := p.objects[num]
-	switch shadow := -1 - len(p.order); {
-	case taken && loose:
-		p.objects[shadow] = o
-		p.order = append(p.order, shadow)
-		return
-	case taken:
-		p.objects[shadow] = old
-		p.order = append(p.order, shadow)
-	default:
+	if !taken {
+		p.objects[num] = o
 		p.order = append(p.order, num)
+		return
 	}
-	p.objects[num] = o
+	p.unsure[num] = p.unsure[num] || len(p.older[num]) >= maxPDFVersions || !reflect.DeepEqual(old.value, o.value) || !bytes.Equal(old.data, o.data)
+	shadow := -1 - len(p.order)
+	if p.order = append(p.order, shadow); loose {
+		old, o = o, old
+	}
+	p.objects[num], p.objects[shadow] = o, old
+	p.older[num] = append(p.older[num], old)
 }
 
 // objectNumber reads "12 0 " at the end of b.
@@ -254,35 +261,50 @@ func (p *pdf) stream(b []byte, at int, d pdfDict) (data []byte, next int) {
 }
 
 // unpack reads the objects that stand within object streams (section 7.5.7).
+// Readers come to these by the cross-reference table, so the stream need not
+// say what it is.
 func (p *pdf) unpack() {
 	for _, num := range p.order {
 		o := p.objects[num]
 		d := o.dict()
-		if d["Type"] != pdfName("ObjStm") {
+		first, ok1 := p.get(d["First"]).(float64)
+		count, ok2 := p.get(d["N"]).(float64)
+		if !o.has || p.get(d["Type"]) != pdfName("ObjStm") && !(ok1 && ok2) {
 			continue
 		}
-		data := p.decode(o)
-		first, _ := d["First"].(float64)
-		count, _ := d["N"].(float64)
-		l := pdfLexer{b: data}
-		last := 0
-		for range min(int(count), maxPDFObjects) {
-			num, ok1 := l.next(0)
-			at, ok2 := l.next(0)
-			n, isNum := num.(float64)
-			off, isOff := at.(float64)
-			from := int(first) + int(off)
-			if !ok1 || !ok2 || !isNum || !isOff || from < last || from >= len(data) || len(p.order) >= maxPDFObjects {
-				break
-			}
-			inner := pdfLexer{b: data, at: from}
-			v, _ := inner.next(0)
-			if !p.keep(&inner) {
-				return
-			}
-			last = inner.at
-			p.put(int(n), &pdfObject{value: v}, false)
+		p.reached[o] = true
+		if p.unpackOne(p.decode(o), int(min(max(first, 0), 1<<30)), int(min(count, maxPDFObjects))); p.over {
+			return
 		}
+	}
+}
+
+// unpackOne reads the objects of one stream, which may stand in any order, and
+// over each other: how much is read is charged.
+func (p *pdf) unpackOne(data []byte, first, count int) {
+	l := pdfLexer{b: data[:min(first, len(data))]}
+	work := maxPDFRereads * len(data)
+	for range count {
+		num, ok1 := l.next(0)
+		at, ok2 := l.next(0)
+		n, isNum := num.(float64)
+		off, isOff := at.(float64)
+		from := first + int(off)
+		if !ok1 || !ok2 || !isNum || !isOff || n < 0 || n > 1<<30 || from < first || from >= len(data) || work < 0 {
+			p.missed = true
+			return
+		}
+		if len(p.order) >= maxPDFObjects {
+			p.over = true
+			return
+		}
+		inner := pdfLexer{b: data, at: from}
+		v, _ := inner.object()
+		if !p.keep(&inner) {
+			return
+		}
+		work -= inner.at - from
+		p.put(int(n), &pdfObject{value: v}, false)
 	}
 }
 
@@ -305,119 +327,6 @@ func (p *pdf) get(v any) any {
 func (p *pdf) getDict(v any) pdfDict {
 	d, _ := p.get(v).(pdfDict)
 	return d
-}
-
-// decode undoes the filters of a stream. What cannot be undone gives nil and
-// is remembered, unless it is a picture.
-func (p *pdf) decode(o *pdfObject) []byte {
-	d := o.dict()
-	filters, ok := p.get(d["Filter"]).(pdfArray)
-	if !ok {
-		filters = pdfArray{p.get(d["Filter"])}
-	}
-	if p.streams++; p.streams > maxPDFStreams {
-		p.over = true
-		return nil
-	}
-	data := o.data
-	if len(filters) > maxPDFFilters {
-		p.missed = true
-		return nil
-	}
-	for _, f := range filters {
-		switch name, _ := p.get(f).(pdfName); name {
-		case "":
-			data = p.bounded(data)
-		case "FlateDecode", "Fl":
-			data = p.predicted(p.inflated(data), d)
-		case "ASCII85Decode", "A85":
-			data = p.ascii85(data)
-		case "ASCIIHexDecode", "AHx":
-			data = asciiHex(data)
-		default:
-			p.missed = true
-			return nil
-		}
-	}
-	return data
-}
-
-// inflated undoes zlib; a missing end or checksum is common and forgiven.
-func (p *pdf) inflated(b []byte) []byte {
-	z, err := zlib.NewReader(bytes.NewReader(bytes.TrimLeft(b, "\r\n")))
-	if err != nil {
-		p.missed = true
-		return nil
-	}
-	limit := min(int64(p.inflate), p.budget.inflate)
-	data, err := p.budget.readUpTo(z, max(0, limit))
-	p.over = p.over || errors.Is(err, errMore)
-	p.inflate -= len(data)
-	p.budget.inflate -= int64(len(data))
-	return data
-}
-
-// bounded charges octets that needed no inflating: a stream that a thousand
-// pages share is drawn a thousand times.
-func (p *pdf) bounded(b []byte) []byte {
-	if p.inflate -= len(b); p.inflate < 0 {
-		p.over, p.inflate = true, 0
-		return nil
-	}
-	return b
-}
-
-// predicted undoes the PNG predictors (section 7.4.4.4), which some writers
-// use for object streams.
-func (p *pdf) predicted(b []byte, d pdfDict) []byte {
-	parms := p.getDict(d["DecodeParms"])
-	if kind, _ := parms["Predictor"].(float64); kind < 10 {
-		return b
-	}
-	columns, _ := parms["Columns"].(float64)
-	width := int(max(1, min(columns, 1<<16)))
-	var out []byte
-	above := make([]byte, width)
-	for len(b) > width {
-		row := unfilter(b[0], b[1:1+width], above)
-		out = append(out, row...)
-		above, b = row, b[1+width:]
-	}
-	return out
-}
-
-func unfilter(kind byte, row, above []byte) []byte {
-	out := make([]byte, len(row))
-	var left byte
-	for i, c := range row {
-		switch kind {
-		case 1:
-			c += left
-		case 2:
-			c += above[i]
-		case 3:
-			c += byte((int(left) + int(above[i])) / 2)
-		}
-		out[i], left = c, c
-	}
-	return out
-}
-
-func (p *pdf) ascii85(b []byte) []byte {
-	if i := bytes.Index(b, []byte("~>")); i >= 0 {
-		b = b[:i]
-	}
-	out := make([]byte, len(b)*4+4)
-	n, _, _ := ascii85.Decode(out, bytes.TrimPrefix(b, []byte("<~")), true)
-	return out[:n]
-}
-
-func asciiHex(b []byte) []byte {
-	b, _, _ = bytes.Cut(b, []byte(">"))
-	b = bytes.Join(bytes.Fields(b), nil)
-	out := make([]byte, len(b)/2)
-	n, _ := hex.Decode(out, b[:len(b)/2*2])
-	return out[:n]
 }
 
 // pdfText decodes a text string (section 7.9.2.2): UTF-16 with a mark, UTF-8

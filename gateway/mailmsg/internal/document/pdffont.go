@@ -3,6 +3,8 @@ package document
 import (
 	"bytes"
 	"html"
+	"math"
+	"reflect"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -41,6 +43,9 @@ func (p *pdf) entry() bool {
 // font reads a font dictionary; without one the text is taken as Latin.
 func (p *pdf) font(v any) *pdfFont {
 	ref, isRef := v.(pdfRef)
+	if v == nil {
+		ref, isRef = math.MinInt, true // the font of text without one
+	}
 	if f := p.fonts[int(ref)]; isRef && f != nil {
 		return f
 	}
@@ -51,13 +56,57 @@ func (p *pdf) font(v any) *pdfFont {
 	} else {
 		p.simpleFont(f, d)
 	}
-	if ref, ok := d["ToUnicode"].(pdfRef); ok && p.objects[int(ref)] != nil {
-		f.readCMap(p, p.decode(p.objects[int(ref)]))
+	if o := p.streamOf(d["ToUnicode"]); o != nil {
+		p.reached[o] = true
+		f.readCMap(p, p.decode(o))
+	}
+	for _, v := range [...]any{v, d["ToUnicode"], d["Encoding"], d["DescendantFonts"]} {
+		ref, _ := v.(pdfRef)
+		p.missed = p.missed || p.unsure[int(ref)] // which of them shows the glyphs?
 	}
 	if isRef {
 		p.fonts[int(ref)] = f
 	}
 	return f
+}
+
+// resource is what a name stands for. Where a later version of the file
+// replaced the list of names, it must stand for the same in all of them.
+func (p *pdf) resource(res pdfDict, kind, name string) any {
+	v := p.getDict(res[kind])[name]
+	for _, old := range p.versions(res[kind]) {
+		other, ok := old[name]
+		p.missed = p.missed || ok && !reflect.DeepEqual(other, v)
+	}
+	return v
+}
+
+// versions are the earlier ones of a dictionary that was replaced by another.
+func (p *pdf) versions(v any) []pdfDict {
+	ref, _ := v.(pdfRef)
+	if !p.unsure[int(ref)] {
+		return nil
+	}
+	older := p.older[int(ref)]
+	p.missed = p.missed || len(older) > maxPDFVersions
+	var list []pdfDict
+	for _, o := range older[:min(len(older), maxPDFVersions)] {
+		list = append(list, o.dict())
+	}
+	return list
+}
+
+// sameFonts wants names of fonts to stand for the same in all versions of the
+// resources of a page.
+func (p *pdf) sameFonts(page pdfDict) {
+	res := p.inherited(page, "Resources")
+	for _, old := range p.versions(res) {
+		before := p.getDict(old["Font"])
+		for name, v := range p.getDict(p.getDict(res)["Font"]) {
+			other, ok := before[name]
+			p.missed = p.missed || ok && !reflect.DeepEqual(other, v)
+		}
+	}
 }
 
 // compositeFont reads a Type0 font (section 9.7).
@@ -123,7 +172,7 @@ func (f *pdfFont) setWidth(code uint32, w any) {
 func (p *pdf) simpleFont(f *pdfFont, d pdfDict) {
 	first, _ := p.get(d["FirstChar"]).(float64)
 	list, _ := p.get(d["Widths"]).(pdfArray)
-	f.widths = map[uint32]float64{}
+	f.widths, f.missing = map[uint32]float64{}, commonWidth(p.get(d["BaseFont"]))
 	scale := 1.0
 	if d["Subtype"] == pdfName("Type3") {
 		scale = 0 // its widths are in a space of its own
@@ -139,6 +188,18 @@ func (p *pdf) simpleFont(f *pdfFont, d pdfDict) {
 		f.differences(p.get(enc["Differences"]))
 	}
 	f.mac = base == pdfName("MacRomanEncoding")
+}
+
+// commonWidth is the width of a digit of the fonts that every reader has.
+func commonWidth(font any) float64 {
+	name, _ := font.(pdfName)
+	switch {
+	case strings.HasPrefix(string(name), "Courier"):
+		return 600
+	case strings.HasPrefix(string(name), "Helvetica"), strings.HasPrefix(string(name), "Arial"):
+		return 556
+	}
+	return 500
 }
 
 func (f *pdfFont) differences(v any) {

@@ -23,16 +23,27 @@ func (p *pdf) pagesOf(kids pdfArray, depth int) {
 
 // page draws one, and those that stand directly in it.
 func (p *pdf) page(d pdfDict, depth int) {
-	var content []byte
-	for _, c := range p.contents(d["Contents"]) {
-		if content = append(append(content, p.decode(c)...), '\n'); len(content) > maxPDFInflate {
-			p.over = true
-			break
+	if p.inflate <= 0 {
+		return // nothing can be read any more
+	}
+	on := &layout{pieces: p.pieces[:0], text: p.text[:0]}
+	for _, version := range p.contents(d["Contents"]) {
+		var content []byte
+		for _, c := range version {
+			p.reached[c] = true
+			if content = append(append(content, p.decode(c)...), '\n'); len(content) > maxPDFInflate {
+				p.over = true
+				break
+			}
+		}
+		if len(content) > 1 {
+			p.sameFonts(d)
+			p.drawOn(on, content, p.resources(d), graphics{ctm: unit(), clip: p.paper(d)})
 		}
 	}
-	if len(content) > 0 {
-		p.draw(content, p.resources(d))
-	}
+	p.notes(on, d)
+	p.finish(on)
+	p.pieces, p.text = on.pieces, on.text
 	if depth == maxDirect {
 		return
 	}
@@ -43,27 +54,45 @@ func (p *pdf) page(d pdfDict, depth int) {
 	p.pagesOf(kids, depth+1)
 }
 
-// resources finds the resources of a page, which it may have from a parent.
-func (p *pdf) resources(d pdfDict) pdfDict {
+// inherited finds what a page has itself, or from a parent.
+func (p *pdf) inherited(d pdfDict, key string) any {
 	for range maxPDFDepth {
 		if d == nil {
 			break
 		}
-		if res := p.getDict(d["Resources"]); res != nil {
-			return res
+		if p.get(d[key]) != nil {
+			return d[key]
 		}
 		d = p.getDict(d["Parent"])
 	}
 	return nil
 }
 
-// contents are the streams of a page, in order.
-func (p *pdf) contents(v any) []*pdfObject {
-	var list []*pdfObject
+func (p *pdf) resources(d pdfDict) pdfDict { return p.getDict(p.inherited(d, "Resources")) }
+
+// paper is what of a page is in sight.
+func (p *pdf) paper(d pdfDict) box {
+	return p.boxOf(p.inherited(d, "MediaBox")).within(p.boxOf(p.inherited(d, "CropBox")))
+}
+
+// contents are the streams of a page, in order, and those that others replaced
+// in later versions of the file: which of them a reader draws, it knows from a
+// table that is not trusted here.
+func (p *pdf) contents(v any) [][]*pdfObject {
+	var now []*pdfObject
+	var before [][]*pdfObject
 	add := func(v any) {
-		if ref, ok := v.(pdfRef); ok {
-			if o := p.objects[int(ref)]; o != nil && o.has {
-				list = append(list, o)
+		o := p.streamOf(v)
+		if o == nil {
+			return
+		}
+		now = append(now, o)
+		ref, _ := v.(pdfRef)
+		older := p.older[int(ref)]
+		p.missed = p.missed || len(older) > maxPDFVersions
+		for _, old := range older[:min(len(older), maxPDFVersions)] {
+			if old.has && !p.reached[old] {
+				before = append(before, []*pdfObject{old})
 			}
 		}
 	}
@@ -73,12 +102,91 @@ func (p *pdf) contents(v any) []*pdfObject {
 			add(c)
 		}
 	}
-	return list
+	return append([][]*pdfObject{now}, before...)
 }
 
-// forms draws the streams that pages refer to by name (form XObjects, the
-// looks of notes and fields), and reads the other streams that may hold words.
-func (p *pdf) forms() {
+// streamOf follows references to a stream.
+func (p *pdf) streamOf(v any) *pdfObject {
+	for range 8 {
+		ref, ok := v.(pdfRef)
+		if !ok {
+			return nil
+		}
+		o := p.objects[int(ref)]
+		if o == nil || o.has {
+			return o
+		}
+		v = o.value
+	}
+	return nil
+}
+
+const replayCost = 64 // octets
+
+// replay is the content of a form, which may be drawn many times: each is
+// charged.
+func (p *pdf) replay(o *pdfObject) []byte {
+	if content, ok := p.forms[o]; ok {
+		if p.inflate -= replayCost; len(content) == 0 {
+			return nil
+		}
+		return p.bounded(content)
+	}
+	content := p.decode(o)
+	if !bytes.Contains(content, []byte("T")) && !bytes.Contains(content, []byte("Do")) {
+		content = nil // a drawing, which costs nothing
+	}
+	p.forms[o], p.reached[o] = content, true
+	return content
+}
+
+// notes draws the looks of notes and fields at their places on a page (section
+// 12.5.5). Where one has none, a reader makes it up from the value.
+func (p *pdf) notes(on *layout, d pdfDict) {
+	list, _ := p.get(d["Annots"]).(pdfArray)
+	if p.noted += len(list); p.noted > maxPDFObjects {
+		p.over = true
+		return
+	}
+	for _, v := range list {
+		note := p.getDict(v)
+		at := p.boxOf(note["Rect"])
+		look := p.getDict(note["AP"])["N"]
+		if states := p.getDict(look); p.streamOf(look) == nil && states != nil {
+			state, _ := p.get(note["AS"]).(pdfName)
+			look = states[string(state)]
+		}
+		if o := p.streamOf(look); o != nil {
+			p.note(on, o, at)
+		} else if s, ok := p.get(note["V"]).(pdfString); ok {
+			on.place(pdfText(s), at)
+		} else if s, ok := p.get(note["Contents"]).(pdfString); ok && p.get(note["Subtype"]) == pdfName("FreeText") {
+			on.place(pdfText(s), at)
+		}
+	}
+}
+
+// note draws the look of one so that its box comes to lie at its place.
+func (p *pdf) note(on *layout, o *pdfObject, at box) {
+	m := p.matrixOf(o.dict()["Matrix"])
+	b := p.boxOf(o.dict()["BBox"])
+	var turned box
+	for _, corner := range [...][2]float64{{b.left, b.low}, {b.right, b.low}, {b.left, b.high}, {b.right, b.high}} {
+		t := matrix{1, 0, 0, 1, corner[0], corner[1]}.mul(m)
+		turned = turned.with(t[4], t[5])
+	}
+	fit := matrix{1, 0, 0, 1, at.left - turned.left, at.low - turned.low}
+	if w, h := turned.right-turned.left, turned.high-turned.low; w > 0 && h > 0 && at.right > at.left && at.high > at.low {
+		fit[0], fit[3] = (at.right-at.left)/w, (at.high-at.low)/h
+		fit[4], fit[5] = at.left-turned.left*fit[0], at.low-turned.low*fit[3]
+	}
+	c := canvas{p: p, on: on, now: graphics{scale: 1, size: 1}}
+	c.form(o, m.mul(fit))
+}
+
+// rest draws the streams with content that no page came to, and reads the other
+// streams that may hold words.
+func (p *pdf) rest() {
 	for _, num := range p.order {
 		o := p.objects[num]
 		if !o.has {
@@ -95,10 +203,9 @@ func (p *pdf) forms() {
 			p.write(pdfWordsOf(p.decode(o)))
 		}
 		switch {
+		case p.reached[o]:
 		case sub == "Form", kind == "Pattern", d["PatternType"] != nil, use&pdfGlyphs != 0:
 			p.draw(p.decode(o), p.getDict(d["Resources"]))
-		case kind == "" && sub == "" && d["Length1"] == nil && d["FunctionType"] == nil && d["N"] == nil && num < 0:
-			p.orphan(o)
 		case kind == "" && sub == "" && d["Length1"] == nil && d["FunctionType"] == nil && d["N"] == nil && d["ShadingType"] == nil:
 			p.data(o)
 		}
@@ -167,7 +274,7 @@ func pdfWordsOf(b []byte) string {
 	return pdfText(b)
 }
 
-// orphan draws a content stream that a later version of the file replaced.
+// orphan draws a content stream that no page came to.
 func (p *pdf) orphan(o *pdfObject) {
 	if content := p.decode(o); bytes.Contains(content, []byte("BT")) {
 		p.guessed = true // its fonts are not known, so its glyphs prove nothing
@@ -181,7 +288,9 @@ func (p *pdf) data(o *pdfObject) {
 	head := bytes.TrimLeft(o.data[:min(len(o.data), 64)], "\r\n\t ")
 	if bytes.HasPrefix(head, []byte("<")) || p.named[o]&pdfXFA != 0 {
 		p.write(XML(decodeXML(p.decode(o))))
+		return
 	}
+	p.orphan(o)
 }
 
 // values reads the strings that objects hold beside what they draw: titles,

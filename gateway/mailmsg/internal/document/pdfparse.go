@@ -103,6 +103,21 @@ func (l *pdfLexer) next(depth int) (v any, ok bool) {
 	return l.word(), true
 }
 
+// object reads the value of an object, which may be a reference to another.
+func (l *pdfLexer) object() (v any, ok bool) {
+	v, ok = l.next(0)
+	if _, isNumber := v.(float64); !isNumber {
+		return v, ok
+	}
+	rest := pdfLexer{b: l.b[:min(len(l.b), l.at+32)], at: l.at}
+	gen, _ := rest.next(0)
+	r, _ := rest.next(0)
+	if list := fold(pdfArray{v, gen, r}); len(list) == 1 {
+		l.at, v = rest.at, list[0]
+	}
+	return v, ok
+}
+
 func (l *pdfLexer) token() []byte {
 	start := l.at
 	for l.at < len(l.b) && !pdfSpace(l.b[l.at]) && !pdfDelimiter(l.b[l.at]) {

@@ -137,11 +137,18 @@ func validStart(b []byte) bool {
 // LooksHTML reports whether text begins as HTML documents do.
 func LooksHTML(b []byte) bool {
 	b = bytes.TrimLeft(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")), " \t\r\n")
+	for bytes.HasPrefix(b, []byte("<!--")) {
+		_, after, found := bytes.Cut(b, []byte("-->"))
+		if !found {
+			break
+		}
+		b = bytes.TrimLeft(after, " \t\r\n")
+	}
 	if len(b) == 0 || b[0] != '<' {
 		return false
 	}
 	head := bytes.ToLower(b[:min(len(b), 256)])
-	for _, tag := range [...]string{"<!doctype html", "<html", "<head", "<body", "<div", "<p>", "<p ", "<table", "<meta", "<title", "<br", "<font", "<span", "<style", "<center"} {
+	for _, tag := range [...]string{"<!doctype html", "<html", "<head", "<body", "<div", "<p>", "<p ", "<table", "<meta", "<title", "<br", "<font", "<span", "<style", "<center", "<svg"} {
 		if bytes.HasPrefix(head, []byte(tag)) {
 			return true
 		}

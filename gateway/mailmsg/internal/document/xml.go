@@ -2,7 +2,6 @@ package document
 
 import (
 	"html"
-	"strconv"
 	"strings"
 )
 
@@ -17,8 +16,8 @@ func XML(src string) string {
 // sheetText is XML for a sheet whose cells name strings by number. A string may
 // stand in a million cells, so these are charged; whole is false when there
 // were more.
-func sheetText(src string, shared []string, budget *Budget) (text string, whole bool) {
-	x := xmlText{shared: shared, repeats: &budget.again}
+func sheetText(src string, shared, formats []string, budget *Budget) (text string, whole bool) {
+	x := xmlText{shared: shared, formats: formats, repeats: &budget.again}
 	text = x.read(src)
 	return text, budget.again >= 0
 }
@@ -34,7 +33,7 @@ func (x *xmlText) read(src string) string {
 		src = src[i+1:]
 		if rest, ok := strings.CutPrefix(src, "![CDATA["); ok {
 			text, after, _ := strings.Cut(rest, "]]>")
-			x.write(text)
+			x.data(text)
 			src = after
 			continue
 		}
@@ -46,6 +45,7 @@ func (x *xmlText) read(src string) string {
 		tag, src = cutTag(src)
 		x.tag(tag)
 	}
+	x.valueEnds()
 	x.paragraph()
 	for _, more := range [...]string{x.again.String(), x.aside.String()} {
 		if more != "" {
@@ -76,11 +76,25 @@ func cutTag(src string) (tag, rest string) {
 type xmlText struct {
 	out     strings.Builder
 	shared  []string
-	repeats *int64 // octets of shared strings that may still be written
-	number  bool   // the cell's value is a number of a shared string
-	value   bool   // within the value of such a cell
-	amount  string // that a cell of a sheet holds, whatever its format shows of it
-	cell    int    // where the text of the cell begins
+	repeats *int64            // octets of shared strings that may still be written
+	number  bool              // the cell's value is a number of a shared string
+	value   bool              // within the value of a cell
+	format  string            // of the cell
+	formula bool              // within the formula of a cell
+	formats []string          // of cells, by the number of their style
+	named   map[string]string // of cells, by the name of their style (Office 2003)
+
+	pending []byte // of the value or formula
+
+	files  [][]byte // within the document, in base64
+	packed bool     // within such a file
+	keep   bool     // files are wanted
+	amount string   // that a cell of a sheet holds, whatever its format shows of it
+	cell   int      // where the text of the cell begins
+	column int      // of its row that a cell begins next, from 0
+	inside int      // cells of tables that are open, one within the other
+	due    bool     // a paragraph ended in the cell at hand: what follows it there begins a line
+	absent int      // cells without content since the latest one with some (OpenDocument)
 
 	aside  strings.Builder // texts of attributes, a line each
 	styles map[string]bool // of runs that are not shown (OpenDocument)
@@ -95,12 +109,24 @@ type xmlText struct {
 
 // write adds text of the run at hand.
 func (x *xmlText) write(text string) {
+	if text == "" {
+		return
+	}
+	x.endDue()
 	x.out.WriteString(text)
 	if x.hidden {
 		x.split = true
 		return
 	}
 	x.shown.WriteString(text)
+}
+
+// endDue ends the line of a paragraph within a cell, behind which more follows.
+func (x *xmlText) endDue() {
+	if x.due {
+		x.due = false
+		x.out.WriteByte('\n')
+	}
 }
 
 // repeat writes a string that may stand in other cells, too.
@@ -122,21 +148,26 @@ func (x *xmlText) paragraph() {
 	x.shown.Reset()
 }
 
+// chars takes character data; indentation between elements is no text.
 func (x *xmlText) chars(run string) {
-	if x.value && x.number {
-		if n, err := strconv.Atoi(strings.TrimSpace(run)); err == nil && n >= 0 && n < len(x.shared) {
-			x.repeat(x.shared[n])
-		}
-		return
-	}
 	if strings.IndexByte(run, '&') >= 0 {
 		run = html.UnescapeString(run)
 	}
-	if x.value {
-		run = inFull(run)
+	if x.inCell() || strings.Trim(run, "\r\n\t ") != "" || strings.Trim(run, " ") == "" {
+		x.data(run)
 	}
-	// Indentation between elements is no text.
-	if strings.Trim(run, "\r\n\t ") != "" || strings.Trim(run, " ") == "" {
+}
+
+// data takes text without references.
+func (x *xmlText) data(run string) {
+	switch {
+	case x.packed:
+		if n := len(x.files); x.keep && n > 0 {
+			x.files[n-1] = append(x.files[n-1], run...)
+		}
+	case x.inCell():
+		x.pending = append(x.pending, run...)
+	default:
 		x.write(run)
 	}
 }
@@ -145,18 +176,17 @@ func (x *xmlText) chars(run string) {
 func (x *xmlText) tag(tag string) {
 	end := strings.HasPrefix(tag, "/")
 	empty := strings.HasSuffix(tag, "/")
-	name := strings.Trim(tag, "/")
-	if i := strings.IndexAny(name, " \t\r\n/"); i >= 0 {
-		name = name[:i]
-	}
-	name = name[strings.IndexByte(name, ':')+1:]
+	name := localName(tag)
 	if !end {
 		x.attributes(name, tag)
 	}
 	switch name {
-	case "p", "h", "row", "tr", "si", "table-row", "comment", "title", "subject", "creator", "description", "keywords", "text":
+	case "p", "h", "row", "tr", "si", "table-row", "comment", "title", "subject", "creator", "description", "keywords", "text", "Row":
+		x.rowTag(name)
 		if end {
-			x.out.WriteByte('\n')
+			if x.due = x.inside > 0 && (name == "p" || name == "h"); !x.due {
+				x.out.WriteByte('\n')
+			}
 			x.paragraph()
 		}
 	case "r":
@@ -167,23 +197,14 @@ func (x *xmlText) tag(tag string) {
 		x.hidden = !end && !empty
 	case "br", "cr", "line-break":
 		x.write("\n")
-	case "c":
-		if !end {
-			x.number = strings.Contains(tag, `t="s"`) || strings.Contains(tag, `t='s'`)
+	case "c", "v", "f", "Cell", "Data", "table-cell", "covered-table-cell", "tc":
+		x.cellTag(name, tag, end, empty)
+	case "binary-data", "binaryData", "binData":
+		if x.packed = !end && !empty; x.packed && x.keep && len(x.files) <= maxFlat {
+			x.files = append(x.files, nil)
 		}
-		if end || empty {
-			x.write("\t")
-		}
-	case "v":
-		x.value = !end && !empty
-	case "table-cell":
-		x.tableCell(end, empty, tag)
 	case "span":
 		x.span(end, empty, tag)
-	case "tc":
-		if end || empty {
-			x.write("\t")
-		}
 	case "tab":
 		x.write("\t")
 	case "s":
@@ -200,14 +221,25 @@ func (x *xmlText) tag(tag string) {
 // sharedStrings reads the table that the cells of a sheet refer to.
 func sharedStrings(src string) []string {
 	var list []string
-	for len(list) < 1<<20 {
-		i := strings.Index(src, "<si")
+	from := -1
+	for rest := src; len(list) < 1<<20; {
+		i := strings.IndexByte(rest, '<')
 		if i < 0 {
 			break
 		}
-		item, rest, _ := strings.Cut(src[i:], "</si>")
-		list = append(list, strings.TrimSpace(XML(item)))
-		src = rest
+		begin := len(src) - len(rest) + i
+		var tag string
+		tag, rest = cutTag(rest[i+1:])
+		switch {
+		case localName(tag) != "si":
+		case strings.HasSuffix(tag, "/"):
+			list = append(list, "")
+		case !strings.HasPrefix(tag, "/"):
+			from = begin
+		case from >= 0:
+			list = append(list, strings.TrimSpace(XML(src[from:begin])))
+			from = -1
+		}
 	}
 	return list
 }

@@ -9,17 +9,21 @@ import (
 // attribute is the value of an attribute in the inside of a tag, by its name
 // without prefix; "" when there is none.
 func attribute(tag, name string) string {
-	for rest := tag; ; {
-		i := strings.Index(rest, name+"=")
+	for at := 0; ; {
+		i := strings.Index(tag[at:], name)
 		if i < 0 {
 			return ""
 		}
-		value := rest[i+len(name)+1:]
-		if i > 0 && strings.IndexByte(" :\t\r\n", rest[i-1]) >= 0 && value != "" && (value[0] == '"' || value[0] == '\'') {
+		i += at
+		at = i + len(name)
+		value, ok := strings.CutPrefix(strings.TrimLeft(tag[at:], " \t\r\n"), "=")
+		if !ok || i == 0 || strings.IndexByte(" :\t\r\n", tag[i-1]) < 0 {
+			continue
+		}
+		if value = strings.TrimLeft(value, " \t\r\n"); value != "" && (value[0] == '"' || value[0] == '\'') {
 			inside, _, _ := strings.Cut(value[1:], value[:1])
 			return html.UnescapeString(inside)
 		}
-		rest = value
 	}
 }
 
@@ -37,6 +41,18 @@ func spoken(element string) []string {
 		return []string{"tooltip"}
 	case "a":
 		return []string{"href", "title"}
+	case "Worksheet":
+		return []string{"Name"}
+	case "textpath":
+		return []string{"string"}
+	case "listItem":
+		return []string{"displayText"}
+	case "default", "result": // of a field of a form
+		return []string{"val"}
+	case "comment", "Comment":
+		return []string{"author", "Author"}
+	case "text", "textarea", "formatted-text", "combobox", "listbox", "item", "option":
+		return []string{"current-value", "value", "label"}
 	}
 	return nil
 }
@@ -59,11 +75,18 @@ func symbol(code string) string {
 // their runs.
 func (x *xmlText) attributes(element, tag string) {
 	for _, name := range spoken(element) {
-		if v := attribute(tag, name); v != "" {
+		if v := attribute(tag, name); v != "" && (!strings.HasSuffix(name, "uthor") || strings.ContainsAny(v, "0123456789")) {
 			x.aside.WriteString(v + "\n")
 		}
 	}
 	switch {
+	case element == "Style":
+		x.style = attribute(tag, "ID")
+	case element == "NumberFormat" && x.style != "" && len(x.named) < maxFormats:
+		if x.named == nil {
+			x.named = map[string]string{}
+		}
+		x.named[x.style] = attribute(tag, "Format")
 	case element == "style":
 		x.style = attribute(tag, "name")
 	case element == "text-properties" && attribute(tag, "display") == "none" && x.style != "":
@@ -95,8 +118,19 @@ const minAmount = 8
 // tableCell begins or ends a cell of OpenDocument.
 func (x *xmlText) tableCell(end, empty bool, tag string) {
 	if !end {
-		x.amount, x.cell = attribute(tag, "value"), x.out.Len()
+		if x.amount = attribute(tag, "value"); x.amount == "" {
+			x.amount = attribute(tag, "string-value")
+		}
+		if empty && x.amount == "" {
+			x.absentCells(tag)
+			return
+		}
+		if x.absent <= maxAbsent {
+			x.write(strings.Repeat("\t", x.absent))
+		}
+		x.absent, x.cell = 0, x.out.Len()
 	}
+	x.tableBorder(end, empty)
 	if !end && !empty {
 		return
 	}

@@ -142,7 +142,7 @@ func MessageIDs(raw string) []string {
 		}
 		s = after
 	}
-	if bare := strings.TrimSpace(s); len(ids) == 0 && bare != "" && !strings.ContainsAny(bare, " \t<>") {
+	if bare := strings.TrimSpace(s); len(ids) == 0 && bare != "" && !strings.ContainsAny(bare, " \t\r\n<>") {
 		ids = append(ids, bare)
 	}
 	return ids

@@ -3,7 +3,8 @@
 // reads what is broken the way tolerant readers do, and says where such
 // readers part ways. It knows nothing of headers or text.
 //
-// Invariants: linear time, output no longer than input, no panic, no state.
+// Invariants: linear time, output no longer than input and maxLost, no panic, no
+// state.
 package transfer
 
 import (

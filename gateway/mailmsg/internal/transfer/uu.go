@@ -10,6 +10,7 @@ type File struct {
 	Start, End int // octets of the text that it takes, its frame included
 	Name       string
 	Data       []byte
+	Cut        bool // octets of it are missing, because too many would have been made up
 }
 
 // Files finds uuencoded ("begin 644 name"), base64 ("begin-base64 644 name", as
@@ -17,6 +18,7 @@ type File struct {
 // them.
 func Files(b []byte, limit int) []File {
 	var files []File
+	lost := maxLost
 	if !bytes.Contains(b, []byte("begin")) {
 		return nil
 	}
@@ -25,7 +27,7 @@ func Files(b []byte, limit int) []File {
 		var f File
 		switch {
 		case bytes.HasPrefix(line, []byte("begin ")):
-			f = uuFile(b, line, next)
+			f = uuFile(b, line, next, &lost)
 		case bytes.HasPrefix(line, []byte("begin-base64 ")):
 			f = base64File(b, line, next)
 		case bytes.HasPrefix(line, []byte("=ybegin ")):
@@ -50,9 +52,15 @@ func lineAt(b []byte, i int) (line []byte, next int) {
 	return bytes.TrimSuffix(b[i:i+n], []byte("\r")), i + n + 1
 }
 
+// maxLost is how many octets are made up in all for spaces at the ends of lines
+// that were lost on the way. Without it two octets would become 63. Once they are
+// used up, lines hold what stands there.
+const maxLost = 256 << 10
+
 // uuFile reads the lines after "begin <mode> <name>" up to "end" or to the
 // first line that cannot be part of the file. A file without any line is none.
-func uuFile(b, head []byte, at int) File {
+// lost is what is left of maxLost.
+func uuFile(b, head []byte, at int, lost *int) File {
 	mode, name, ok := strings.Cut(string(head[len("begin "):]), " ")
 	if !ok || len(mode) < 3 || len(mode) > 5 || strings.Trim(mode, "01234567") != "" {
 		return File{}
@@ -67,6 +75,11 @@ func uuFile(b, head []byte, at int) File {
 		data, ok := uuLine(line)
 		if !ok {
 			break
+		}
+		if made := max(0, len(data)-len(line)); made <= *lost {
+			*lost -= made
+		} else {
+			data, f.Cut = data[:min(len(data), (len(line)-1)*3/4)], true
 		}
 		f.Data = append(f.Data, data...)
 		at, f.End = next, next
