@@ -44,7 +44,7 @@ func TestHostileShapes(t *testing.T) {
 		start := time.Now()
 		a := mailauth.NewVerifier(dns(t, zone{"TXT s1._domainkey.out.example": {record(t, k)}}), now).Verify(t.Context(), []byte(raw), outPeer())
 		mailauth.ForeignResults([]byte(raw), "gate.example")
-		if took := time.Since(start); took > 10*time.Second {
+		if took := time.Since(start); took > time.Minute {
 			t.Errorf("%s: %s", name, took)
 		}
 		for _, s := range a.Signatures {
