@@ -3,7 +3,9 @@ package policy
 import (
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"gatepost/gateway"
 )
@@ -25,7 +27,7 @@ func many(n int) []byte {
 	b.WriteString("policy: many\ndefault: pass\nlists: {partners: [a.example, b.example]}\nrules:\n")
 	conditions := []string{
 		`found(["ssn", "card", "t%d"], MEDIUM)`, `topic("health") >= MEDIUM && recipient.patient && size > %d`,
-		`header("X-Kind%d") == "template"`, `recipient.domain in lists.partners || sender.group == "g%d"`,
+		`header("X-Kind%d") == "template"`, `recipient.domain in lists.partners || system_id == "g%d"`,
 		`count(["mrn", "ssn"]) >= 1%d`,
 	}
 	for i := range n {
@@ -35,12 +37,23 @@ func many(n int) []byte {
 	return []byte(b.String())
 }
 
+// Processor is how long this process has used processors, to the microsecond.
+func Processor(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
 func benchmark(b *testing.B, p *Policy) {
 	f := busy()
 	b.ReportAllocs()
+	start := Processor(b)
 	for b.Loop() {
 		p.Judge(f)
 	}
+	b.ReportMetric(float64((Processor(b)-start).Nanoseconds())/1e3/float64(b.N), "core-µs")
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "judgements/s")
 }
 

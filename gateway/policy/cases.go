@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	yamlast "github.com/goccy/go-yaml/ast"
 
@@ -35,6 +36,7 @@ const Noon = 12
 
 func (d *document) readCase(n yamlast.Node) {
 	c := Case{Line: where(n).line, At: Noon}
+	var to yamlast.Node
 	known := caseKeys()
 	for _, e := range d.mapping(n, "a test", known) {
 		switch e.key {
@@ -53,7 +55,7 @@ func (d *document) readCase(n yamlast.Node) {
 		case "from":
 			c.From = d.mailbox(e)
 		case "to":
-			c.To = d.text(e.value, e.key)
+			c.To, to = d.text(e.value, e.key), e.value
 		case "patient":
 			c.Patient = d.truth(e.value, e.key)
 		case "consents":
@@ -85,13 +87,43 @@ func (d *document) readCase(n yamlast.Node) {
 	if there := meant(n, known); there != nil && !there["expect"] {
 		d.add(where(n), "a test needs expect")
 	}
+	d.checkTo(c, to)
 	d.cases = append(d.cases, c)
+}
+
+// checkTo refuses a recipient whom no message could reach: a test would be
+// about somebody else.
+func (d *document) checkTo(c Case, n yamlast.Node) {
+	if n == nil || c.To == "" {
+		return
+	}
+	_, err := gateway.PhoneAddress(c.To)
+	if c.Channel == gateway.SMS {
+		if err != nil {
+			d.add(where(n), "to: %s is no telephone number: of an SMS write +15550001111", quote(c.To))
+		}
+		return
+	}
+	if err == nil {
+		return // a mail to a telephone
+	}
+	if _, err := gateway.ParseAddress(c.To); err != nil {
+		d.add(where(n), "to: %s is no mail address%s", quote(c.To), wholeDomain(c.To))
+	}
+}
+
+// wholeDomain says how to write somebody of a domain.
+func wholeDomain(s string) string {
+	if domain := strings.TrimPrefix(s, "@"); !strings.Contains(domain, "@") && strings.Contains(domain, ".") {
+		return fmt.Sprintf("; did you mean somebody there, %q?", "anybody@"+domain)
+	}
+	return ""
 }
 
 func (d *document) mailbox(e entry) string {
 	text := d.text(e.value, e.key)
 	if _, err := gateway.ParseAddress(text); err != nil {
-		d.add(where(e.value), "%s: %s is no mail address", e.key, quote(text))
+		d.add(where(e.value), "%s: %s is no mail address%s", e.key, quote(text), wholeDomain(text))
 	}
 	return text
 }
@@ -170,13 +202,16 @@ type Detection struct {
 }
 
 // NewLine makes the Line of a verdict. Findings in other parts than subject
-// and body are counted to the text.
+// and body are counted to the text; those in hidden ones have no place in it.
 func NewLine(id string, v gateway.Verdict) Line {
 	l := Line{ID: id, Action: v.Action.String(), Rules: append([]string{}, v.Rules...), Detections: []Detection{}}
 	for _, f := range v.Findings {
 		part := "text"
-		if f.Kind == gateway.PartSubject {
+		switch f.Kind {
+		case gateway.PartSubject:
 			part = "subject"
+		case gateway.PartHidden:
+			continue
 		}
 		l.Detections = append(l.Detections, Detection{alias(f.Type), part, f.Start, f.End, f.Level.String()})
 	}

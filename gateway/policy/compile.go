@@ -48,8 +48,10 @@ type compiler struct {
 	byText  map[string]int
 	byIdent map[string]int
 	lists   map[string]wordList
-	types   []string // built in and own
-	defined []string // names that the file defines
+	spots   map[string]spots
+	looked  map[string]bool // which lists were checked for which name
+	types   []string        // built in and own
+	defined []string        // names that the file defines
 }
 
 // maxCost bounds one condition, in CEL's units of about 20 ns: at load by an
@@ -59,8 +61,11 @@ const maxCost = 1_000_000
 // maxCondition bounds the length of one condition, in code points.
 const maxCondition = 20_000
 
-func newCompiler(r *reader, lists map[string]wordList, known []string) (*compiler, error) {
-	c := &compiler{reader: r, byText: map[string]int{}, byIdent: map[string]int{}, lists: lists, types: known}
+func newCompiler(d *document, known []string) (*compiler, error) {
+	lists := d.lists
+	c := &compiler{
+		reader: d.reader, byText: map[string]int{}, byIdent: map[string]int{}, lists: lists, spots: d.spots, looked: map[string]bool{}, types: known,
+	}
 	opts := []cel.EnvOption{
 		cel.EnableMacroCallTracking(),
 		cel.ParserRecursionLimit(60),
@@ -149,6 +154,7 @@ func (c *compiler) check(x *condition) *cel.Ast {
 		c.report(x, issues)
 		return nil
 	}
+	c.sane(x, checked)
 	return checked
 }
 

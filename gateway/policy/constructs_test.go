@@ -62,6 +62,8 @@ func constructs() []construct {
 		{"then.expires", then("{action: secure, expires: 12h}"), `{text: a, expect: secure}`, "12h", "13h"},
 		{"then.staff_copy", then("{action: secure, staff_copy: none}"), `{text: a, expect: secure}`, "none", "keep"},
 		{"then.status", then("{action: secure, status: opened}"), `{text: a, expect: secure}`, "opened", "none"},
+		{"then.reason", then("{action: hold, reason: required}"), `{text: a, expect: hold}`, "required", "optional"},
+		{"then.notify", then("{action: hold, notify: sender}"), `{text: a, expect: hold}`, "sender", "none"},
 		{"then.until", then("{until: 8}"), `{text: a, expect: pass, until: 8}`, "{until: 8}", "{until: 9}"},
 		{"then.satisfies", two("hold", "{action: tls, satisfies: [a]}"), `{text: a, subject: "[urgent] x", expect: tls}`, "satisfies: [a]", "satisfies: []"},
 		{"then.exempts", two("hold", "{action: pass, exempts: [a]}"), `{text: a, subject: "[urgent] x", expect: pass}`, "exempts: [a]", "exempts: []"},

@@ -167,6 +167,8 @@ func optionNames(o gateway.Options) string {
 	}
 	add("staff_copy", o.StaffCopy)
 	add("status", o.Status)
+	add("reason", o.Reason)
+	add("notify", o.Notify)
 	if !o.NotBefore.IsZero() {
 		add("until", clock(o.NotBefore.Hour()))
 	}

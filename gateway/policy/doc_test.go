@@ -69,7 +69,7 @@ func TestDocumentedKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	keys := "policy default on_error own_identifiers lists detectors define rules tests file words words_file pattern literal " +
-		"id reason mode when then shadow enforce action pin expires staff_copy status opened until satisfies exempts none keep reject hold secure tls pass " +
+		"id reason mode when then shadow enforce action pin expires staff_copy status opened notify sender required optional until satisfies exempts none keep reject hold secure tls pass " +
 		"text subject channel headers from to patient consents thread_secured at sent_today system_id service_type source_address declared expect"
 	for _, key := range append(strings.Fields(keys), pinNames()...) {
 		if !strings.Contains(string(raw), "`"+key+"`") && !strings.Contains(string(raw), "`{"+key+": ") {

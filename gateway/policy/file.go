@@ -23,6 +23,7 @@ type document struct {
 	onError   gateway.Action
 	own       []string
 	lists     map[string]wordList
+	spots     map[string]spots // of the words of lists
 	detectors []gateway.OwnDetector
 	defines   []definition
 	rules     []rule
@@ -82,9 +83,7 @@ func (d *document) read(root yamlast.Node) {
 		case "define":
 			d.readDefines(e.value)
 		case "rules":
-			for _, n := range d.list(e.value, "rules") {
-				d.readRule(n)
-			}
+			d.readRules(e.value)
 		case "tests":
 			for _, n := range d.list(e.value, "tests") {
 				d.readCase(n)
@@ -139,6 +138,17 @@ func (d *document) condition(what string, n yamlast.Node) condition {
 }
 
 var idForm = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,62}$`)
+
+func (d *document) readRules(n yamlast.Node) {
+	before := len(d.problems)
+	all := d.list(n, "rules")
+	if len(all) == 0 && len(d.problems) == before {
+		d.warn(where(n), "rules is empty: default alone decides")
+	}
+	for _, n := range all {
+		d.readRule(n)
+	}
+}
 
 func (d *document) readRule(n yamlast.Node) {
 	r := rule{at: where(n)}
@@ -195,7 +205,7 @@ func (d *document) then(n yamlast.Node, r *rule) {
 		return
 	}
 	known := thenKeys()
-	var liftAt place
+	var liftAt, reasonAt, notifyAt place
 	for _, e := range d.mapping(n, "then", known) {
 		switch e.key {
 		case "action":
@@ -210,6 +220,16 @@ func (d *document) then(n yamlast.Node, r *rule) {
 			if r.options.Status = d.oneOf(e.value, "status", []string{"opened", "none"}); r.options.Status == "none" {
 				r.options.Status = ""
 			}
+		case "reason":
+			if r.options.Reason = d.oneOf(e.value, "reason", []string{"required", "optional"}); r.options.Reason != "required" {
+				r.options.Reason = ""
+			}
+			reasonAt = e.at
+		case "notify":
+			if r.options.Notify = d.oneOf(e.value, "notify", []string{"sender", "none"}); r.options.Notify != "sender" {
+				r.options.Notify = ""
+			}
+			notifyAt = e.at
 		case "until":
 			r.until = d.hour(e.value, "until")
 		case "satisfies":
@@ -224,6 +244,12 @@ func (d *document) then(n yamlast.Node, r *rule) {
 		r.action, r.waits = gateway.Pass, true
 	default:
 		d.add(where(n), "then has no action")
+	}
+	if r.options.Reason != "" && r.action != gateway.Hold {
+		d.add(reasonAt, "reason: required goes with action: hold: nobody reviews what %s does", r.action)
+	}
+	if r.options.Notify != "" && r.action != gateway.Hold {
+		d.add(notifyAt, "notify: sender goes with action: hold: what %s does, senders are told or see", r.action)
 	}
 	d.checkLifts(r, liftAt)
 }

@@ -118,7 +118,7 @@ func TestBombs(t *testing.T) {
 		if !errors.As(err, &problems) || len(problems) > maxProblems {
 			t.Errorf("%s: got %v", name, err)
 		}
-		if took := time.Since(start); took > 5*time.Second {
+		if took := time.Since(start); took > time.Minute {
 			t.Errorf("%s: took %s", name, took)
 		}
 	}

@@ -130,7 +130,7 @@ func (x *call) words(i int, what string, check func(e ast.Expr, s string) string
 func (x *call) types() []string {
 	return x.words(0, "type", func(e ast.Expr, s string) string {
 		if !x.c.knownType(s) {
-			x.bad(e, "unknown type of finding %s%s", quote(s), suggest(s, x.c.typeNames()))
+			x.bad(e, "unknown type of finding %s%s", quote(s), suggestType(s, x.c.typeNames()))
 		}
 		return alias(s)
 	})
@@ -143,11 +143,26 @@ func (x *call) level(i int) gateway.Level {
 	}
 	e := x.args[i]
 	if e.Kind() != ast.IdentKind || !slices.Contains(levelNames(), e.AsIdent()) {
-		x.bad(e, "the level must be LOW, MEDIUM or HIGH")
+		x.bad(e, "the level must be LOW, MEDIUM or HIGH%s", levelHint(e))
 		return gateway.Medium
 	}
 	x.shown = append(x.shown, e.AsIdent())
 	return levelOf(e.AsIdent())
+}
+
+// levelHint says which level was meant by one in quotes or small letters.
+func levelHint(e ast.Expr) string {
+	word, quoted := literal(e)
+	if e.Kind() == ast.IdentKind {
+		word = e.AsIdent()
+	}
+	if word = strings.ToUpper(word); !slices.Contains(levelNames(), word) {
+		return ""
+	}
+	if quoted {
+		return "; write " + word + " without quotes"
+	}
+	return "; did you mean " + word + "?"
 }
 
 func literal(e ast.Expr) (string, bool) {

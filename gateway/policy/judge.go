@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"math/bits"
 	"slices"
 	"strings"
 	"time"
@@ -40,24 +41,27 @@ type outcome struct {
 	done        bool // and does not depend on the recipient
 }
 
-// Prepare begins the judgement of a message.
+// Prepare begins the judgement of a message. Done may end it.
 func (p *Policy) Prepare(m Message) *Judge {
-	j := p.newJudge()
-	j.begin(m)
-	return j
-}
-
-// Judge is Prepare and For in one.
-func (p *Policy) Judge(f Facts) gateway.Verdict {
 	j, ok := p.idle.Get().(*Judge)
 	if !ok {
 		j = p.newJudge()
 	}
-	j.begin(f.Message)
-	v := j.For(f.Recipient, f.Thread)
+	j.begin(m)
+	return j
+}
+
+// Done lets go of the message, and of j, which must not be used any more.
+func (j *Judge) Done() {
 	j.clear() // an idle Judge keeps nothing of a message
-	p.idle.Put(j)
-	return v
+	j.p.idle.Put(j)
+}
+
+// Judge is Prepare, For and Done in one.
+func (p *Policy) Judge(f Facts) gateway.Verdict {
+	j := p.Prepare(f.Message)
+	defer j.Done()
+	return j.For(f.Recipient, f.Thread)
 }
 
 func (p *Policy) newJudge() *Judge {
@@ -108,7 +112,7 @@ func (j *Judge) For(r Recipient, t Thread) (v gateway.Verdict) {
 	defer func() {
 		if recover() != nil {
 			v = gateway.Verdict{Action: j.p.onError, Failed: true}
-			v.Policy, v.Digest, v.Shadow, v.Error = j.p.name, j.p.digest, j.p.onError, "judging failed"
+			v.Policy, v.Digest, v.Words, v.Shadow, v.Error = j.p.name, j.p.digest, j.p.words, j.p.onError, "judging failed"
 		}
 	}()
 	j.r, j.thread = r, t
@@ -147,7 +151,7 @@ func (j *Judge) verdict(failed string) gateway.Verdict {
 	v.Shadow = j.strictest(j.lifts(true), true, v.Failed || j.anyFailed())
 	liftedBy := j.lifts(false)
 	v.Action = j.strictest(liftedBy, false, v.Failed)
-	v.Policy, v.Digest, v.Error = j.p.name, j.p.digest, failed
+	v.Policy, v.Digest, v.Words, v.Error = j.p.name, j.p.digest, j.p.words, failed
 	v.Findings, v.Topics, v.Kinds = j.detections.Findings, j.detections.Topics, j.detections.Kinds
 	v.Rules = j.demanding(v.Action, liftedBy)
 	v.Results = slices.Clone(j.p.blank)
@@ -265,6 +269,12 @@ func merge(into *gateway.Options, o gateway.Options) {
 	}
 	if o.Status == "opened" {
 		into.Status = "opened"
+	}
+	if o.Reason == "required" {
+		into.Reason = "required"
+	}
+	if o.Notify == "sender" {
+		into.Notify = "sender"
 	}
 	if o.NotBefore.After(into.NotBefore) {
 		into.NotBefore = o.NotBefore
@@ -393,17 +403,49 @@ func (j *Judge) count(set []string, level gateway.Level) int {
 	if !j.anyFound(set, level) {
 		return 0
 	}
-	seen := map[uint64]struct{}{}
+	values := make([]uint64, 0, len(j.detections.Findings))
+	last, counts := "", false
 	for i := range j.detections.Findings {
 		f := &j.detections.Findings[i]
-		if f.Level >= level && slices.ContainsFunc(set, func(typ string) bool { return is(f.Type, typ) }) {
-			seen[f.Value] = struct{}{}
+		if f.Level < level {
+			continue
+		}
+		if f.Type != last {
+			last, counts = f.Type, slices.ContainsFunc(set, func(typ string) bool { return is(f.Type, typ) })
+		}
+		if counts {
+			values = append(values, f.Value)
 		}
 	}
-	if len(seen) >= countsTo {
-		return veryMany
+	if n := different(values); n < countsTo {
+		return n
 	}
-	return len(seen)
+	return veryMany
+}
+
+// different is how many different values there are. Values are hashes, so that
+// their lowest bits are spread evenly.
+func different(values []uint64) (n int) {
+	seen, zero := make([]uint64, 2<<bits.Len(uint(len(values)))), false
+	mask := uint64(len(seen) - 1)
+	for _, v := range values {
+		if v == 0 {
+			zero = true
+			continue
+		}
+		i := v & mask
+		for seen[i] != 0 && seen[i] != v {
+			i = (i + 1) & mask
+		}
+		if seen[i] == 0 {
+			seen[i] = v
+			n++
+		}
+	}
+	if zero {
+		n++
+	}
+	return n
 }
 
 // Of one type, detection keeps 1,000 values. What reaches that counts as more

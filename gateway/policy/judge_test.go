@@ -13,7 +13,7 @@ var monday = time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
 // quiet is a message that no rule of the default policy claims.
 func quiet() Facts {
 	return Facts{Message: Message{
-		Sender:  Sender{Address: gateway.MustAddress("ann@clinic.example"), Group: "doctors"},
+		Sender:  Sender{Address: gateway.MustAddress("ann@clinic.example"), Group: "staff"},
 		Reading: &gateway.Reading{}, Detections: &gateway.Detections{},
 		Size: 1000, Now: monday, TagsBind: true,
 	}, Recipient: Recipient{Address: gateway.MustAddress("Pat@Out.example"), Language: "en"}}

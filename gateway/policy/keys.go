@@ -13,7 +13,7 @@ func detectorKeys() []string { return []string{"words", "words_file", "pattern",
 func ruleKeys() []string { return []string{"id", "reason", "mode", "when", "then"} }
 
 func thenKeys() []string {
-	return []string{"action", "pin", "expires", "staff_copy", "status", "until", "satisfies", "exempts"}
+	return []string{"action", "pin", "expires", "staff_copy", "status", "reason", "notify", "until", "satisfies", "exempts"}
 }
 
 func caseKeys() []string {

@@ -14,7 +14,7 @@ func (p *Policy) compile(d *document) error {
 	for _, own := range d.detectors {
 		known = append(known, own.Name)
 	}
-	c, err := newCompiler(d.reader, d.lists, known)
+	c, err := newCompiler(d, known)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"regexp/syntax"
@@ -62,11 +63,16 @@ func (d *document) readLists(n yamlast.Node) {
 			continue
 		}
 		if _, ok := e.value.(*yamlast.MappingNode); !ok {
-			d.lists[e.key] = newWordList(d.texts(e.value, "list "+e.key))
+			s, words := spots{file: d.file}, []string{}
+			for _, item := range d.list(e.value, "list "+e.key) {
+				words, s.at = append(words, d.text(item, "list "+e.key)), append(s.at, where(item))
+			}
+			d.lists[e.key], d.spots[e.key] = newWordList(words), s
 			continue
 		}
 		for _, f := range d.mapping(e.value, "list "+e.key, listKeys()) {
-			d.lists[e.key] = newWordList(d.fileOf(f.value, "list "+e.key, nil))
+			t := d.fileOf(f.value, "list "+e.key, nil)
+			d.lists[e.key], d.spots[e.key] = newWordList(t.words), spots{t.name, t.at}
 		}
 	}
 }
@@ -98,7 +104,7 @@ func (d *document) detector(e entry) (own gateway.OwnDetector, ok bool) {
 			own.Words = d.wordsOf(f.value, what)
 			kinds++
 		case "words_file":
-			own.Words = d.fileOf(f.value, what, wordProblem)
+			own.Words = d.fileOf(f.value, what, wordProblem).words
 			kinds++
 		case "pattern":
 			own.Pattern, patternAt = d.text(f.value, what), where(f.value)
@@ -131,12 +137,39 @@ func (d *document) detector(e entry) (own gateway.OwnDetector, ok bool) {
 func checkPattern(pattern string) string {
 	re, err := regexp.Compile(pattern)
 	if err != nil {
-		return fmt.Sprintf("pattern %s: %v", quote(pattern), err)
+		return fmt.Sprintf("pattern %s: %s", quote(pattern), patternProblem(pattern, err))
 	}
 	if re.MatchString("") {
 		return fmt.Sprintf("pattern %s matches the empty text", quote(pattern))
 	}
 	return ""
+}
+
+// patternProblem says why a pattern is none of RE2, and what other languages
+// have and it has not.
+func patternProblem(pattern string, err error) string {
+	for _, lacks := range []struct{ sign, text string }{
+		{"(?<!", "RE2 has no look-behind (?<!…): match what may stand before as well, (?:^|[^X])Y for Y behind anything but X"},
+		{"(?<=", "RE2 has no look-behind (?<=…): match what stands before as well, XY for Y behind X"},
+		{"(?=", "RE2 has no look-ahead (?=…): match what follows as well, XY for X before Y"},
+		{"(?!", "RE2 has no look-ahead (?!…): match what may follow as well, X(?:$|[^Y]) for X before anything but Y"},
+		{"(?>", "RE2 has no atomic groups (?>…), and needs none: write (?:…)"},
+		{"++", "RE2 has no possessive ++, and needs none: write +"},
+	} {
+		if strings.Contains(pattern, lacks.sign) {
+			return lacks.text
+		}
+	}
+	var at *syntax.Error
+	switch {
+	case !errors.As(err, &at):
+		return err.Error()
+	case at.Code == syntax.ErrInvalidEscape && len(at.Expr) == 2 && at.Expr[1] >= '1' && at.Expr[1] <= '9':
+		return fmt.Sprintf("RE2 has no back-references: %s cannot stand for what a group matched", at.Expr)
+	case at.Code == syntax.ErrInvalidRepeatSize:
+		return fmt.Sprintf("%s: RE2 repeats at most 1,000 times", at.Expr)
+	}
+	return fmt.Sprintf("%s: %s (RE2 syntax)", at.Code, at.Expr)
 }
 
 // checkLiteral says what is wrong with the literal of a good pattern. A literal

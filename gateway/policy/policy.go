@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 
 	"gatepost/gateway"
@@ -18,6 +19,7 @@ type Policy struct {
 	file      string
 	name      string
 	digest    string
+	words     string // digest of the files
 	otherwise gateway.Action
 	onError   gateway.Action
 	own       []string
@@ -27,6 +29,7 @@ type Policy struct {
 	rules     []rule
 	cases     []Case
 	files     []File
+	warnings  Problems
 	slots     []slot
 	byIdent   map[string]int
 	order     []int                // rules such that one comes before those that it lifts
@@ -68,7 +71,7 @@ func LoadWith(file string, src []byte, o Options) (*Policy, error) {
 	}
 	d := &document{
 		reader: &reader{file: file}, readFile: o.ReadFile, builtin: o.Types,
-		onError: gateway.Hold, lists: map[string]wordList{},
+		onError: gateway.Hold, lists: map[string]wordList{}, spots: map[string]spots{},
 	}
 	if root := d.root(text); root != nil {
 		d.read(root)
@@ -84,7 +87,20 @@ func LoadWith(file string, src []byte, o Options) (*Policy, error) {
 	if err := p.compile(d); err != nil {
 		return nil, err
 	}
+	p.words, p.warnings = digestAll(p.files), d.warnings
 	return p, nil
+}
+
+// digestAll is one digest for several files; "" for none.
+func digestAll(files []File) string {
+	if len(files) == 0 {
+		return ""
+	}
+	var all strings.Builder
+	for _, f := range files {
+		all.WriteString(f.Digest + "\n")
+	}
+	return digest([]byte(all.String()))
 }
 
 func digest(b []byte) string {
@@ -113,6 +129,10 @@ func (p *Policy) Name() string { return p.name }
 // Digest is the SHA-256 of the file, hex.
 func (p *Policy) Digest() string { return p.digest }
 
+// WordsDigest is the SHA-256 over the Digests of Files, hex, each with a line
+// feed behind it; "" without files.
+func (p *Policy) WordsDigest() string { return p.words }
+
 // Uses reports whether a rule asks for a word of the vocabulary, such as
 // "recipient.sent_today", so that a caller need not find out what nobody asks.
 func (p *Policy) Uses(word string) bool {
@@ -131,6 +151,10 @@ func (p *Policy) Rules() []gateway.RuleResult { return slices.Clone(p.blank) }
 
 // Files lists the files that the policy file names, with their digests.
 func (p *Policy) Files() []File { return slices.Clone(p.files) }
+
+// Warnings are what is odd in the file and does not keep it from being used,
+// each with its place.
+func (p *Policy) Warnings() []Problem { return slices.Clone(p.warnings) }
 
 // OnError is what becomes of a message that could not be judged: secure, hold
 // or reject.

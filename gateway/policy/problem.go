@@ -71,8 +71,12 @@ func nearest(word string, known []string) string {
 	word = strings.ToLower(word)
 	best, distance := "", 2+2*(len(word)/3)
 	for _, k := range known {
-		d := 2 * editDistance(word, k)
-		if word == "" || !strings.HasPrefix(k, word[:1]) {
+		lower := strings.ToLower(k)
+		if lower != k && lower != word && len(word) < 4 {
+			continue // "now" is not LOW
+		}
+		d := 2 * editDistance(word, lower)
+		if word == "" || !strings.HasPrefix(lower, word[:1]) {
 			d++ // of equals, the one with the same first letter
 		}
 		if d < distance {

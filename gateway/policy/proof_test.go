@@ -21,7 +21,7 @@ rules:
   - {id: ids, reason: Number, when: number, then: {action: secure, pin: other_channel, expires: 30d, staff_copy: none}}
   - {id: health, reason: Health, when: topic("health") >= MEDIUM && person, then: secure}
   - {id: partner, reason: Partner, when: recipient.domain in lists.partners, then: {action: tls, satisfies: [ids, health]}}
-  - {id: words, reason: Words, when: 'subject.contains("results") || header("X-Kind") == "a" || sender.group in ["nurses", "doctors"]', then: hold}
+  - {id: words, reason: Words, when: 'subject.contains("results") || header("X-Kind") == "a" || sender.group in ["staff", "admin"]', then: hold}
   - {id: large, reason: Large, mode: shadow, when: 'size >= least && !weekend && (tag.urgent ? local_time > 20 : count(["mrn"]) > 1)', then: hold}
   - {id: never, reason: Never, when: false, then: reject}
   - {id: broken, reason: Broken, mode: shadow, when: '["a"][size] == "b"', then: {action: secure, pin: sender, expires: 90m}}

@@ -31,8 +31,10 @@ func (c *compiler) report(x *condition, issues *cel.Issues) {
 			message, offset = c.unknownName(x.text, m[1], offset)
 		} else if garbled && unwanted.MatchString(message) {
 			continue // follows from the character that was not understood
-		} else {
-			message = plainly(message)
+		} else if strings.HasPrefix(message, "invalid matches argument") {
+			message = noPattern(x.text, offset)
+		} else if message = plainly(message); clockForm.MatchString(x.text) && strings.HasPrefix(message, `did not expect ":"`) {
+			message += ": an hour is a number alone, local_time >= 22"
 		}
 		c.add(c.locate(x.node, x.text, offset), "%s: %s", x.what, message)
 	}
@@ -59,10 +61,27 @@ func (c *compiler) reportNames(x *condition) {
 			name = first
 		}
 		if best := nearest(name, known); best != "" && !slices.Contains(known, name) && !slices.Contains(reserved(), name) {
-			c.add(c.locate(x.node, x.text, utf8.RuneCountInString(x.text[:at[0]])), "%s: unknown name %s; did you mean %q?", x.what, quote(name), best)
+			spot := c.locate(x.node, x.text, utf8.RuneCountInString(x.text[:at[0]]))
+			if slices.ContainsFunc(c.problems, func(p Problem) bool { return place{p.Line, p.Column} == spot }) {
+				continue // reported already
+			}
+			c.add(spot, "%s: unknown name %s; did you mean %q?", x.what, quote(name), best)
 		}
 	}
 }
+
+// noPattern says what is wrong with the pattern that begins at an offset.
+func noPattern(text string, offset int) string {
+	quoted := wordForm.FindString(string([]rune(text)[min(offset, len([]rune(text))):]))
+	pattern := strings.ReplaceAll(strings.Trim(quoted, `"'`), `\\`, `\`)
+	_, err := regexp.Compile(pattern)
+	if err == nil { // it is spelled in a way of its own
+		return "is no regular expression (RE2 syntax)"
+	}
+	return "pattern " + quote(pattern) + ": " + patternProblem(pattern, err)
+}
+
+var clockForm = regexp.MustCompile(`\d:\d\d`)
 
 var (
 	wordForm = regexp.MustCompile(`"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)?\(?`)
@@ -77,7 +96,7 @@ func reserved() []string {
 // plainly says what CEL says, in words for people who do not know its parser.
 func plainly(message string) string {
 	if m := overload.FindStringSubmatch(message); m != nil {
-		return strings.Trim(m[1], "_") + " cannot be applied to " + strings.Trim(m[2], "()")
+		return mismatch(m[1], m[2])
 	}
 	if m := garbage.FindStringSubmatch(message); m != nil {
 		return garbledBy(m[1])
@@ -90,9 +109,6 @@ func plainly(message string) string {
 			return "did not expect " + quote(m[1]) + " here: write && for and, || for or, ! for not"
 		}
 		return "did not expect " + quote(m[1]) + " here"
-	}
-	if strings.HasPrefix(message, "invalid matches argument") {
-		return "is no regular expression (RE2 syntax)"
 	}
 	message, _, _ = strings.Cut(message, " expecting {")
 	return strings.TrimSuffix(message, " (in container '')")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -40,6 +41,9 @@ func (d *document) wordsOf(n yamlast.Node, what string) []string {
 // wordProblem says why detection could not look for a term.
 func wordProblem(term string) string {
 	words := strings.FieldsFunc(term, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) })
+	words = slices.DeleteFunc(words, func(w string) bool { // an accent alone is no word
+		return !strings.ContainsFunc(w, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
+	})
 	if len(words) == 0 {
 		return "has no letter and no digit"
 	}
@@ -51,17 +55,36 @@ func wordProblem(term string) string {
 			return fmt.Sprintf("has a word of more than %d octets", maxTermWord)
 		}
 	}
+	if hasEmptyLine(term) {
+		return "has an empty line, over which no phrase goes on: write a blank instead"
+	}
 	return ""
+}
+
+// hasEmptyLine reports whether an empty line stands between words of a term.
+func hasEmptyLine(term string) bool {
+	lines := 0
+	for _, r := range strings.TrimSpace(term) {
+		switch {
+		case unicode.IsLetter(r) || unicode.IsDigit(r):
+			lines = 0
+		case strings.ContainsRune("\n\u0085\u2028\u2029", r):
+			if lines++; lines > 1 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // fileOf reads the lines of the file that n names, relative to the policy
 // file. Empty lines and comments, from a # that begins the line or
 // stands behind a blank, are left out. What is wrong
 // inside is a problem of that file, with line and column; check may be nil.
-func (d *document) fileOf(n yamlast.Node, what string, check func(string) string) []string {
+func (d *document) fileOf(n yamlast.Node, what string, check func(string) string) (t terms) {
 	name := d.text(n, what)
 	if name == "" {
-		return nil
+		return t
 	}
 	if !filepath.IsAbs(name) {
 		name = filepath.Join(filepath.Dir(d.file), name)
@@ -69,14 +92,14 @@ func (d *document) fileOf(n yamlast.Node, what string, check func(string) string
 	raw, err := d.readFile(name)
 	if err != nil {
 		d.add(where(n), "%s: %v", what, err)
-		return nil
+		return t
 	}
 	if len(raw) > maxTermFile {
 		d.add(where(n), "%s: %s is larger than %d MiB", what, name, maxTermFile>>20)
-		return nil
+		return t
 	}
 	d.files = append(d.files, File{Name: name, Digest: digest(raw)})
-	t := terms{document: d, name: name, what: what, check: check}
+	t = terms{document: d, name: name, what: what, check: check}
 	raw = bytes.TrimPrefix(raw, []byte("\xef\xbb\xbf"))
 	for line := range bytes.Lines(raw) {
 		if t.read(line); len(t.words) > maxTerms {
@@ -84,7 +107,7 @@ func (d *document) fileOf(n yamlast.Node, what string, check func(string) string
 			break
 		}
 	}
-	return t.words
+	return t
 }
 
 // terms reads a file of words line by line.
@@ -94,6 +117,7 @@ type terms struct {
 	check      func(string) string
 	line       int
 	words      []string
+	at         []place // of words
 }
 
 func (t *terms) read(line []byte) {
@@ -118,7 +142,7 @@ func (t *terms) read(line []byte) {
 			}
 		}
 	}
-	t.words = append(t.words, word)
+	t.words, t.at = append(t.words, word), append(t.at, place{t.line, first})
 }
 
 // beforeComment cuts a comment off: a # behind a blank, as in YAML. "C#" and

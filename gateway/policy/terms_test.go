@@ -62,6 +62,32 @@ func TestHundredThousandTerms(t *testing.T) {
 	}
 }
 
+// TestTermsWithSigns: a term that holds a sign which ends a phrase, in the
+// policy or in a file, acts where it stands in a text, with its signs or without.
+func TestTermsWithSigns(t *testing.T) {
+	for _, words := range []string{"words_file: ours", `words: ["Müller, Hans", "Yahoo! Mail", "(West) | Ward: 3?"]`} {
+		src := "policy: terms\ndefault: pass\ndetectors: {ours: {" + words + "}}\nrules:\n  - {id: r, reason: R, when: 'found([\"ours\"], LOW)', then: secure}\n"
+		p, err := policy.LoadWith("p.yaml", []byte(src), policy.Options{ReadFile: func(string) ([]byte, error) {
+			return []byte("Müller, Hans\nYahoo! Mail # a mailbox\n(West) | Ward: 3?\n"), nil
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := detect.New(detect.Config{Own: p.Detectors()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for end, want := range map[string]gateway.Action{
+			"Müller, Hans": gateway.Secure, "MULLER,\nHANS": gateway.Secure, "yahoo mail": gateway.Secure, "go (west) | WARD: 3": gateway.Secure,
+			"Yahoo. Mail it to Hans, Müller.": gateway.Pass,
+		} {
+			if v := judged(p, d, everyday(end)); v.Action != want || v.Failed {
+				t.Errorf("%s: %q: %s", words, end, v.Action)
+			}
+		}
+	}
+}
+
 // BenchmarkOwnTerms: 100,000 terms of the organization's own cost a mail the
 // same as none.
 func BenchmarkOwnTerms(b *testing.B) {

@@ -12,7 +12,7 @@ import (
 // Deviation is one thing in which a verdict that is made again differs from the
 // one that was kept.
 type Deviation struct {
-	What string `json:"what"` // policy, rule, finding, topic, kinds, error, lifted, action, rules, options or shadow
+	What string `json:"what"` // policy, words, rule, finding, topic, kinds, error, lifted, action, rules, options or shadow
 	Name string `json:"name,omitempty"`
 	Kept string `json:"kept"` // "absent" where only the other one has it
 	Now  string `json:"now"`
@@ -51,6 +51,7 @@ func (p *Policy) Verify(kept, now gateway.Verdict, unsure []string) Comparison {
 	c.findings(kept.Findings, now.Findings)
 	c.topics(kept.Topics, now.Topics)
 	c.add("policy", "", kept.Digest, now.Digest, false)
+	c.add("words", "", orNone(kept.Words), orNone(now.Words), false)
 	c.add("kinds", "", listed(kept.Kinds), listed(now.Kinds), false)
 	c.add("error", "", orNone(kept.Error), orNone(now.Error), false)
 	for i := range min(len(kept.Results), len(now.Results)) {

@@ -47,6 +47,7 @@ func TestVerify(t *testing.T) {
 	}
 	for what, change := range map[string]func(*gateway.Verdict){
 		"policy":  func(v *gateway.Verdict) { v.Digest = "x" },
+		"words":   func(v *gateway.Verdict) { v.Words = "x" },
 		"rule":    func(v *gateway.Verdict) { v.Results[0].Met = false },
 		"kinds":   func(v *gateway.Verdict) { v.Kinds = nil },
 		"error":   func(v *gateway.Verdict) { v.Error = "judging failed" },

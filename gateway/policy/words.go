@@ -16,6 +16,9 @@ func (p *Policy) Words(w io.Writer) error {
 	for _, f := range p.files {
 		fmt.Fprintf(&b, "with %s\nSHA-256 %s\n", f.Name, f.Digest)
 	}
+	if p.words != "" {
+		fmt.Fprintf(&b, "all files of words\nSHA-256 %s\n", p.words)
+	}
 	fmt.Fprintf(&b, "\nWhat no rule claims %s.\n", outcomeWords(p.otherwise))
 	fmt.Fprintf(&b, "What cannot be judged %s.\n", outcomeWords(p.onError))
 	b.WriteString("Of the rules that apply, the strictest acts: refused, then held, then secured, then verified TLS, then passed.\n")
@@ -139,6 +142,12 @@ func optionWords(o gateway.Options) string {
 	}
 	if o.Status == "opened" {
 		words = append(words, "The sender is told when it is first read.")
+	}
+	if o.Notify == "sender" {
+		words = append(words, "The sender is told that it waits.")
+	}
+	if o.Reason == "required" {
+		words = append(words, "Who lets it go or refuses it must say why.")
 	}
 	return strings.Join(words, " ")
 }

@@ -24,12 +24,18 @@ type reader struct {
 	file     string
 	lines    [][]rune
 	problems Problems
+	warnings Problems
 }
 
 func (r *reader) add(at place, format string, args ...any) {
 	if len(r.problems) < maxProblems {
 		r.problems = append(r.problems, Problem{File: r.file, Line: at.line, Column: at.column, Text: fmt.Sprintf(format, args...)})
 	}
+}
+
+// warn notes what is odd and loads all the same.
+func (r *reader) warn(at place, format string, args ...any) {
+	r.warnings = append(r.warnings, Problem{File: r.file, Line: at.line, Column: at.column, Text: fmt.Sprintf(format, args...)})
 }
 
 // root parses src; nil after a problem.
