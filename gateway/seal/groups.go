@@ -32,6 +32,7 @@ type group struct {
 	id     string
 	public hpke.PublicKey
 	wraps  int
+	shared senderContext
 }
 
 // dayGroups are the groups of one retention day that this process fills. After
@@ -47,6 +48,9 @@ type groups struct {
 	days    map[string]*dayGroups
 	used    map[string]time.Time       // group id -> last wrap, while that is within the grace
 	private map[string]hpke.PrivateKey // a few, for opening
+	shared  map[sharedKey]*hpke.Recipient
+
+	opened openedWraps
 }
 
 func kem() hpke.KEM { return hpke.MLKEM768X25519() }
@@ -279,12 +283,19 @@ func (g *groups) drop(id string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.private, id)
+	for key := range g.shared {
+		if key.group == id {
+			delete(g.shared, key)
+		}
+	}
+	g.opened.drop(id)
 }
 
 func (g *groups) wipe() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.days, g.private = nil, nil
+	g.days, g.private, g.shared = nil, nil, nil
+	g.opened.wipe()
 }
 
 // Retire lets no further wrap go to a group, so that it can be destroyed once

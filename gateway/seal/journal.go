@@ -28,6 +28,7 @@ const (
 	JournalWraps     JournalKind = "wraps"     // message or link: its wrap moved to another group
 	JournalRevoked   JournalKind = "revoked"   // device: forget it again (Data: its person)
 	JournalPIN       JournalKind = "pin"       // person: they chose another PIN, or have none (Data: keyed hash of what is kept of it)
+	JournalUser      JournalKind = "user"      // keyed hash of a member of staff: disabled, a password of an app removed, or their role (Data)
 	journalSegment   JournalKind = "segment"   // first line of a file; ID is the keyring's
 )
 

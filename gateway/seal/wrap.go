@@ -3,7 +3,6 @@ package seal
 import (
 	"crypto/cipher"
 	"crypto/hkdf"
-	"crypto/hpke"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -17,13 +16,19 @@ import (
 // A wrap begins with this octet. What follows:
 //
 //	spool          nonce (12), data key under the spool key
-//	staff          HPKE (encapsulated key, data key) to the group
-//	correspondent  HPKE (encapsulated key, inner) to the group, with
+//	staff          encapsulated key (1120), nonce (12), data key under a key
+//	               exported from the group's context
+//	correspondent  the same, with inner instead of the data key, and
 //	               inner = nonce (12), data key under HKDF(link secret)
 //
-// The AAD of AES-GCM, and the info of HPKE (RFC 9180 section 5.1), is the
-// purpose's label followed by the message id.
-const wrapVersion = 1
+// The AAD of AES-GCM, and what a key is exported for (RFC 9180 section 5.3),
+// is the purpose's label followed by the message id. Wraps to groups of
+// version 1 are HPKE of one message each (RFC 9180 section 6.1), with that as
+// the info; they are opened and no longer made.
+const (
+	wrapVersion  = 1 // of the spool; of groups until there were contexts
+	groupVersion = 2
+)
 
 // Kind is the purpose of a wrap to a key group.
 type Kind uint8
@@ -195,11 +200,11 @@ func (k *Keyring) toGroup(kind Kind, text []byte, id gateway.MessageID, retain t
 	if err != nil {
 		return gateway.Wrap{}, fmt.Errorf("wrapping to a key group: %w", err)
 	}
-	sealed, err := hpke.Seal(g.public, hpke.HKDFSHA256(), hpke.AES256GCM(), bound(kind.label(), id), text)
+	sealed, err := g.wrap(k.o.Rand, bound(kind.label(), id), text, k.o.Now())
 	if err != nil {
 		return gateway.Wrap{}, fmt.Errorf("wrapping to a key group: %w", err)
 	}
-	return gateway.Wrap{Group: g.id, Sealed: append([]byte{wrapVersion}, sealed...)}, nil
+	return gateway.Wrap{Group: g.id, Sealed: sealed}, nil
 }
 
 // fromGroup opens the outer layer.
@@ -210,16 +215,23 @@ func (k *Keyring) fromGroup(kind Kind, w gateway.Wrap, id gateway.MessageID) ([]
 	if closed {
 		return nil, ErrClosed
 	}
-	if len(w.Sealed) == 0 || w.Sealed[0] != wrapVersion {
+	if len(w.Sealed) == 0 {
 		return nil, ErrOpen
 	}
 	private, err := k.openPrivate(w.Group)
 	if err != nil {
 		return nil, err
 	}
-	text, err := hpke.Open(private, hpke.HKDFSHA256(), hpke.AES256GCM(), bound(kind.label(), id), w.Sealed[1:])
+	key := keyOfWrap(kind, w, id)
+	if text := k.groups.opened.get(key, k.o.Now()); text != nil {
+		return text, nil
+	}
+	text, err := k.groups.unwrap(private, w, bound(kind.label(), id))
 	if err != nil {
 		return nil, ErrOpen
+	}
+	if kind == Staff {
+		k.groups.opened.put(key, text, k.o.Now())
 	}
 	return text, nil
 }

@@ -136,7 +136,7 @@ func TestWrapSizes(t *testing.T) {
 	c := newClock()
 	k, _ := newKeyring(t, c)
 	w := wrapAll(t, k, inDays(c, 10))
-	if len(w.spool.Sealed) != 61 || len(w.staff.Sealed) != 1169 || len(w.correspondent.Sealed) != 1197 {
+	if len(w.spool.Sealed) != 61 || len(w.staff.Sealed) != 1181 || len(w.correspondent.Sealed) != 1209 {
 		t.Errorf("wraps of %d, %d and %d octets", len(w.spool.Sealed), len(w.staff.Sealed), len(w.correspondent.Sealed))
 	}
 }
