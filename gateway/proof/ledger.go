@@ -79,10 +79,22 @@ func ledgerKey(link gateway.LinkID) []byte {
 	return store.Key(store.Proofs, []byte{'L'}, link[:])
 }
 
-// fresh drops what is too old to work.
+// clockSlack is how far a clock may be set back before what was written down
+// by it is not believed.
+const clockSlack = time.Hour
+
+// ahead reports whether a time that was written down as past lies ahead: the
+// clock was wrong then, and has been set back.
+func ahead(t, now time.Time) bool { return t.After(now.Add(clockSlack)) }
+
+// fresh drops what is too old to work, and what a clock that was ahead would
+// keep, or keep others from, for as long as it was ahead.
 func (l *ledger) fresh(now time.Time, ttl time.Duration) {
-	l.Codes = slices.DeleteFunc(l.Codes, func(c code) bool { return !now.Before(c.end(ttl)) })
-	l.Asked = slices.DeleteFunc(l.Asked, func(at time.Time) bool { return !now.Before(at.Add(day)) })
+	l.Codes = slices.DeleteFunc(l.Codes, func(c code) bool { return !now.Before(c.end(ttl)) || ahead(c.Sent, now) })
+	l.Asked = slices.DeleteFunc(l.Asked, func(at time.Time) bool { return !now.Before(at.Add(day)) || ahead(at, now) })
+	if ahead(l.SentAt, now) {
+		l.SentAt = time.Time{}
+	}
 }
 
 // end is when a code does nothing any more.
@@ -158,7 +170,7 @@ func (k *Book) stateOf(l ledger, of ledgerOf) gateway.LinkState {
 	switch {
 	case l.Frozen || l.Wrong >= of.freeze:
 		return gateway.LinkFrozen
-	case k.now().Before(l.PausedUntil):
+	case k.now().Before(l.PausedUntil) && !ahead(l.PausedUntil.Add(-k.config.Pause), k.now()):
 		return gateway.LinkPaused
 	default:
 		return gateway.LinkActive

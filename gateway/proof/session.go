@@ -35,7 +35,7 @@ type proven struct {
 const touchEvery = time.Minute
 
 func (k *Book) ended(s *session, now time.Time) bool {
-	return !now.Before(s.Seen.Add(k.config.Idle)) || !now.Before(s.Created.Add(k.config.Lifetime))
+	return ahead(s.Seen, now) || !now.Before(s.Seen.Add(k.config.Idle)) || !now.Before(s.Created.Add(k.config.Lifetime))
 }
 
 // sessionHash is the key part of a session, or nil for no secret.
