@@ -42,7 +42,7 @@ func entry(seq uint64, record []byte) (value, leaf []byte, err error) {
 
 // stagedRecord is a record that waits to be folded.
 type stagedRecord struct {
-	key     []byte
+	key     []byte // of its row; nil: it shares that of the record before
 	value   []byte
 	message gateway.MessageID // that it is about; zero: none
 }
@@ -89,11 +89,19 @@ func (l *Log) fold(ctx context.Context) (int, error) {
 		b.RequireVersion(stateKey(), version)
 	}
 	grown := tree{size: st.Size, peaks: st.Peaks}
+	var hashes block
+	var about indexed
 	for _, s := range staged {
-		if err := appendRecord(b, &grown, s); err != nil {
+		seq := grown.size
+		done, err := appendRecord(b, &grown, s)
+		if err != nil {
 			return 0, err
 		}
+		hashes.add(b, seq, done)
+		about.add(s.message, seq)
 	}
+	hashes.close(b)
+	about.stage(b)
 	next, err := l.closeBatch(b, st, grown)
 	if err != nil {
 		return 0, err
@@ -105,19 +113,16 @@ func (l *Log) fold(ctx context.Context) (int, error) {
 	return len(staged), nil
 }
 
-// readStaged returns the oldest staged records.
+// readStaged returns the oldest staged records: those of whole rows, limit of
+// them or a few more. 0: all.
 func readStaged(ctx context.Context, s store.Store, limit int) ([]stagedRecord, error) {
 	var staged []stagedRecord
 	var bad error
-	r := store.Prefix(store.Staged)
-	r.Limit = limit
-	err := s.Scan(ctx, r, func(item store.Item) bool {
-		var about struct {
-			Message gateway.MessageID `json:"message"`
-		}
-		bad = store.Decode(item.Value, &about)
-		staged = append(staged, stagedRecord{bytes.Clone(item.Key), bytes.Clone(item.Value), about.Message})
-		return bad == nil
+	err := s.Scan(ctx, store.Prefix(store.Staged), func(item store.Item) bool {
+		var more []stagedRecord
+		more, bad = stagedIn(item)
+		staged = append(staged, more...)
+		return bad == nil && (limit == 0 || len(staged) < limit)
 	})
 	if err := errors.Join(err, bad); err != nil {
 		return nil, fmt.Errorf("reading staged evidence: %w", err)
@@ -125,28 +130,35 @@ func readStaged(ctx context.Context, s store.Store, limit int) ([]stagedRecord, 
 	return staged, nil
 }
 
-// appendRecord gives s the next sequence number and moves it.
-func appendRecord(b *store.Batch, t *tree, s stagedRecord) error {
+// stagedLen is the length of a key of Staged without a message.
+const stagedLen = 1 + 8 + 8
+
+// aboutOf is the message that a staged record is about: it stands in the key,
+// but for records of before it did, and those that are about none.
+func aboutOf(item store.Item) (gateway.MessageID, error) {
+	if len(item.Key) == stagedLen+len(gateway.MessageID{}) {
+		return gateway.MessageID(item.Key[stagedLen:]), nil
+	}
+	var about struct {
+		Message gateway.MessageID `json:"message"`
+	}
+	err := store.Decode(item.Value, &about)
+	return about.Message, err
+}
+
+// appendRecord gives s the next sequence number and moves it. It returns the
+// hashes that this completes.
+func appendRecord(b *store.Batch, t *tree, s stagedRecord) ([]tlog.Hash, error) {
 	seq := t.size
 	value, leaf, err := entry(seq, s.value)
 	if err != nil {
-		return fmt.Errorf("numbering evidence: %w", err)
+		return nil, fmt.Errorf("numbering evidence: %w", err)
 	}
-	b.Delete(s.key)
+	if s.key != nil {
+		b.Delete(s.key)
+	}
 	b.Put(recordKey(seq), value)
-	b.Put(hashesKey(seq), joinHashes(t.push(tlog.RecordHash(leaf))))
-	if !s.message.IsZero() {
-		b.Put(indexKey(s.message, seq), nil)
-	}
-	return nil
-}
-
-func joinHashes(hashes []tlog.Hash) []byte {
-	out := make([]byte, 0, len(hashes)*tlog.HashSize)
-	for _, h := range hashes {
-		out = append(out, h[:]...)
-	}
-	return out
+	return t.push(tlog.RecordHash(leaf)), nil
 }
 
 // closeBatch signs the new root and writes the new state. The head before is

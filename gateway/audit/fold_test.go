@@ -103,6 +103,26 @@ func TestStagedOrderIsKept(t *testing.T) {
 	b.wantOrder(t, n)
 }
 
+// TestStagedByAnOlderVersion: keys without the message lead to the same log.
+func TestStagedByAnOlderVersion(t *testing.T) {
+	b := newLog(t)
+	const n = 20
+	for i := range n {
+		batch := new(store.Batch)
+		check(t, b.Stage(batch, record(i)))
+		batch.Ops[0].Key = batch.Ops[0].Key[:stagedLen]
+		check(t, store.Write(t.Context(), b.mem, batch))
+	}
+	b.stage(t, n, 1)
+	if got := b.fold(t); got != n+1 {
+		t.Fatalf("folded %d of %d", got, n+1)
+	}
+	b.wantOrder(t, n+1)
+	if r := b.verify(t); !r.OK() || r.Records != n+1 {
+		t.Errorf("%+v", r)
+	}
+}
+
 // wantOrder checks that the log holds record(0) to record(n-1) in order.
 func (b *bench) wantOrder(t testing.TB, n int) {
 	t.Helper()

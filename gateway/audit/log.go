@@ -33,7 +33,8 @@ type Options struct {
 	// nil when none was saved. Both may be nil.
 	Load func() ([]byte, error)
 	Save func(checkpoint []byte) error
-	// Batch is how many records one fold takes at most; 0: 1,000.
+	// Batch is how many records one fold takes at most, and what shares a row
+	// with the last of them; 0: 1,000.
 	Batch int
 }
 
@@ -89,7 +90,11 @@ func (l *Log) Stage(b *store.Batch, r gateway.Record) error {
 	if _, err := io.ReadFull(l.o.Rand, tie[:]); err != nil {
 		return fmt.Errorf("staging evidence: %w", err)
 	}
-	if err := b.PutRecord(store.Key(store.Staged, store.Uint64(uint64(at)), tie[:]), r); err != nil {
+	key := store.Key(store.Staged, store.Uint64(uint64(at)), tie[:])
+	if !r.Message.IsZero() { // tells the folder without a look into the record
+		key = append(key, r.Message[:]...)
+	}
+	if err := b.PutAppended(key, r); err != nil {
 		return fmt.Errorf("staging evidence: %w", err)
 	}
 	b.After(l.notify)
@@ -130,12 +135,12 @@ func recordKey(seq uint64) []byte { return store.Key(store.Log, store.Uint64(seq
 
 func headKey(size uint64) []byte { return store.Key(store.LogHeads, store.Uint64(size)) }
 
-// hashesKey is where the hashes lie that record seq completed. The level octet
-// of the table is 0: all levels of one record stand together.
+// hashesKey is where older versions kept the hashes that record seq completed.
 func hashesKey(seq uint64) []byte {
 	return store.Key(store.LogTiles, []byte{0}, store.Uint64(seq))
 }
 
+// indexKey is a row of records about a message, of which seq is the first.
 func indexKey(id gateway.MessageID, seq uint64) []byte {
 	return store.Key(store.LogIndex, id[:], store.Uint64(seq))
 }

@@ -145,11 +145,10 @@ func (l *Log) hashes(ctx context.Context) tlog.HashReader {
 		for i, index := range indexes {
 			level, n := tlog.SplitStoredHashIndex(index)
 			last := uint64(n+1)<<level - 1 // the record that completed it
-			item, err := l.store.Get(ctx, hashesKey(last))
+			stored, err := hashesOf(ctx, l.store, last)
 			if err != nil {
 				return nil, fmt.Errorf("reading a tree hash: %w", err)
 			}
-			stored := splitHashes(item.Value)
 			if level >= len(stored) {
 				return nil, fmt.Errorf("reading a tree hash: %w", store.ErrBadRecord)
 			}

@@ -2,10 +2,10 @@ package audit
 
 import (
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"gatepost/gateway"
 	"gatepost/store"
@@ -45,14 +45,18 @@ func (l *Log) Story(ctx context.Context, id gateway.MessageID) ([]Told, error) {
 
 func (l *Log) story(ctx context.Context, id gateway.MessageID) ([]Told, error) {
 	var seqs []uint64
+	var bad error
 	prefix := store.Prefix(store.LogIndex, id[:])
 	err := l.store.Scan(ctx, prefix, func(item store.Item) bool {
-		seqs = append(seqs, binary.BigEndian.Uint64(item.Key[len(item.Key)-8:]))
-		return true
+		var more []uint64
+		_, more, bad = indexedIn(item.Key, item.Value)
+		seqs = append(seqs, more...)
+		return bad == nil
 	})
-	if err != nil {
+	if err := errors.Join(err, bad); err != nil {
 		return nil, err
 	}
+	slices.Sort(seqs) // of two rows one may begin inside the other
 	var story []Told
 	for _, seq := range seqs {
 		entry, err := l.Entry(ctx, seq)

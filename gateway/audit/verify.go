@@ -14,7 +14,6 @@ import (
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
-	"gatepost/gateway"
 	"gatepost/store"
 )
 
@@ -148,7 +147,7 @@ func (v *verification) head(r row) {
 // headsBeyond looks at what walk has not met: keys that name no number, and
 // the head of the most records, which finish compares with what there is.
 func (v *verification) headsBeyond(ctx context.Context) error {
-	return v.keys(ctx, store.LogHeads, ProblemHead, func(key []byte) {
+	return v.keys(ctx, store.LogHeads, ProblemHead, func(key, _ []byte) {
 		if len(key) != 1+8 || binary.BigEndian.Uint64(key[1:]) == 0 {
 			v.report.add(ProblemHead, 0, "head under a key that is none")
 			return
@@ -170,7 +169,7 @@ func (v *verification) walk(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		hashes, err := rows(ctx, v.store, store.LogTiles, []byte{0}, from, from+chunk)
+		hashes, err := hashRows(ctx, v.store, from, from+chunk)
 		if err != nil {
 			return err
 		}
@@ -321,9 +320,15 @@ func (v *verification) mix(key []byte) uint64 { return maphash.Bytes(v.seed, key
 // compareIndex compares the index of messages with the records as sets.
 func (v *verification) compareIndex(ctx context.Context) error {
 	var sum uint64
-	err := v.keys(ctx, store.LogIndex, ProblemIndex, func(key []byte) {
-		if len(key) != 1+len(gateway.MessageID{})+8 || binary.BigEndian.Uint64(key[len(key)-8:]) < v.records.size {
-			sum += v.mix(key)
+	err := v.keys(ctx, store.LogIndex, ProblemIndex, func(key, value []byte) {
+		id, seqs, bad := indexedIn(key, value)
+		if bad != nil {
+			sum += v.mix(append(slices.Clone(key), value...))
+		}
+		for _, seq := range seqs {
+			if seq < v.records.size {
+				sum += v.mix(indexKey(id, seq))
+			}
 		}
 	})
 	if err == nil && sum != v.indexed {
@@ -333,18 +338,23 @@ func (v *verification) compareIndex(ctx context.Context) error {
 }
 
 func (v *verification) countStaged(ctx context.Context) error {
-	return v.keys(ctx, store.Staged, ProblemStaged, func([]byte) { v.report.Staged++ })
+	return v.keys(ctx, store.Staged, ProblemStaged, func(_, value []byte) {
+		all, err := unpack(value)
+		if v.report.Staged += max(1, len(all)); isPack(value) && err != nil {
+			v.report.add(ProblemStaged, 0, "staged records cannot be read")
+		}
+	})
 }
 
-// keys calls visit with the keys of a table. A value that cannot be read ends
+// keys calls visit with the rows of a table. A value that cannot be read ends
 // a scan of the store; then that is reported as kind, and the table is read
 // once more from its end, up to the last such value.
-func (v *verification) keys(ctx context.Context, t store.Table, kind ProblemKind, visit func(key []byte)) error {
+func (v *verification) keys(ctx context.Context, t store.Table, kind ProblemKind, visit func(key, value []byte)) error {
 	r := store.Prefix(t)
 	var last []byte
 	err := v.store.Scan(ctx, r, func(item store.Item) bool {
 		last = slices.Clone(item.Key)
-		visit(item.Key)
+		visit(item.Key, item.Value)
 		return true
 	})
 	if err == nil || gone(ctx, err) {
@@ -356,7 +366,7 @@ func (v *verification) keys(ctx context.Context, t store.Table, kind ProblemKind
 	}
 	r.Reverse = true
 	err = v.store.Scan(ctx, r, func(item store.Item) bool {
-		visit(item.Key)
+		visit(item.Key, item.Value)
 		return true
 	})
 	if gone(ctx, err) {

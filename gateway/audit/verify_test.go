@@ -108,7 +108,27 @@ func (f *forger) cut() string {
 func (f *forger) drop(b *store.Batch, from uint64) {
 	for n := from; n < f.size; n++ {
 		b.Delete(recordKey(n))
-		b.Delete(hashesKey(n))
+	}
+	f.tiles(b, from)
+}
+
+// tiles removes the hashes of the records from from on; those of records before
+// it, in the same row, stay.
+func (f *forger) tiles(b *store.Batch, from uint64) {
+	for _, key := range f.keys(store.LogTiles) {
+		first := binary.BigEndian.Uint64(key[2:])
+		var left []byte
+		for _, r := range splitBlock(row{n: first, value: f.raw(key)}) {
+			if r.n < from {
+				left = append(left, r.value...)
+			}
+		}
+		switch {
+		case first >= from:
+			b.Delete(key)
+		case len(left) > 0:
+			b.Put(key, left)
+		}
 	}
 }
 
@@ -160,6 +180,8 @@ func (f *forger) reorder() string {
 // the format. The state keeps its signed head.
 func (f *forger) rehash() {
 	var grown tree
+	var hashes block
+	var about indexed
 	f.write(func(b *store.Batch) {
 		for _, key := range f.keys(store.LogIndex) {
 			b.Delete(key)
@@ -168,11 +190,14 @@ func (f *forger) rehash() {
 			e := f.entry(n)
 			var leaf json.RawMessage
 			_ = store.Decode(f.raw(recordKey(n)), &leaf)
-			b.Put(hashesKey(n), joinHashes(grown.push(tlog.RecordHash(leaf))))
-			if !e.Message.IsZero() {
-				b.Put(indexKey(e.Message, n), nil)
+			if n == 0 {
+				f.tiles(b, 0)
 			}
+			hashes.add(b, n, grown.push(tlog.RecordHash(leaf)))
+			about.add(e.Message, n)
 		}
+		hashes.close(b)
+		about.stage(b)
 		var st state
 		if store.Decode(f.raw(stateKey()), &st) == nil {
 			st.Size, st.Peaks = grown.size, grown.peaks
