@@ -44,6 +44,9 @@ func (g guard) WithAttrs(a []slog.Attr) slog.Handler {
 func (g guard) WithGroup(string) slog.Handler { return g }
 
 func (g guard) Handle(ctx context.Context, r slog.Record) error {
+	if isFlat(r) {
+		return g.inner.Handle(ctx, r)
+	}
 	var attrs []slog.Attr
 	r.Attrs(func(a slog.Attr) bool {
 		attrs = append(attrs, a)
@@ -54,13 +57,33 @@ func (g guard) Handle(ctx context.Context, r slog.Record) error {
 	return g.inner.Handle(ctx, clean)
 }
 
+// isFlat reports whether nothing in r is for flatten to change: most lines are so.
+func isFlat(r slog.Record) bool {
+	flat := true
+	r.Attrs(func(a slog.Attr) bool {
+		switch a.Value.Kind() {
+		case slog.KindGroup, slog.KindLogValuer:
+			flat = false
+		default:
+			flat = !handlers(a.Key)
+		}
+		return flat
+	})
+	return flat
+}
+
+// handlers reports whether a key is one of the handler's own.
+func handlers(key string) bool {
+	return key == slog.TimeKey || key == slog.LevelKey || key == slog.MessageKey
+}
+
 // flatten appends attrs to to, the members of groups in place of groups.
 func flatten(to, attrs []slog.Attr) []slog.Attr {
 	for _, a := range attrs {
 		switch v := a.Value.Resolve(); {
 		case v.Kind() == slog.KindGroup:
 			to = flatten(to, v.Group())
-		case a.Key == slog.TimeKey || a.Key == slog.LevelKey || a.Key == slog.MessageKey:
+		case handlers(a.Key):
 			to = append(to, slog.Attr{Key: "attribute." + a.Key, Value: v})
 		default:
 			to = append(to, slog.Attr{Key: a.Key, Value: v})
@@ -151,7 +174,33 @@ func Scrub(s string) string {
 	if len(s) > longest {
 		s = s[:longest] + "…"
 	}
-	s = looksLikeAddress.ReplaceAllString(s, "[address]")
-	s = looksLikeLink.ReplaceAllString(s, "/m/[link]")
-	return looksLikeNumber.ReplaceAllString(s, "[number]")
+	if strings.Contains(s, "@") {
+		s = looksLikeAddress.ReplaceAllString(s, "[address]")
+	}
+	if strings.Contains(s, "/m/") {
+		s = looksLikeLink.ReplaceAllString(s, "/m/[link]")
+	}
+	if holdsNumber(s) {
+		s = looksLikeNumber.ReplaceAllString(s, "[number]")
+	}
+	return s
+}
+
+// holdsNumber reports whether looksLikeNumber may match: it needs nine digits,
+// spaces and dashes in a row. Most lines of the log have none, and looking
+// costs less than matching.
+func holdsNumber(s string) bool {
+	const shortest = 9
+	row := 0
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case '0' <= c && c <= '9' || c == ' ' || c == '-':
+			if row++; row == shortest {
+				return true
+			}
+		default:
+			row = 0
+		}
+	}
+	return false
 }
