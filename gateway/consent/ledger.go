@@ -188,6 +188,32 @@ type Change struct {
 	Ordinary bool
 }
 
+// Foresee is what Stage would answer now. Nothing is staged.
+func (l *Ledger) Foresee(ctx context.Context, a Act) (Change, error) {
+	if !a.Phone.IsPhone() {
+		return Change{}, ErrNotPhone
+	}
+	r, _, err := l.get(ctx, l.phone(a.Phone))
+	if err != nil {
+		return Change{}, err
+	}
+	change, _ := l.change(&r, a)
+	return change, nil
+}
+
+// change is what an act comes to, and the lines for which it changes something.
+func (l *Ledger) change(r *record, a Act) (Change, [][]byte) {
+	switch a.Word.Means {
+	case None:
+		return Change{Ordinary: true}, nil
+	case Help:
+		return Change{Answer: Help}, nil
+	case Stop:
+		return l.stop(r, a)
+	}
+	return l.start(r, a)
+}
+
 // Stage stages an act with its evidence, and has put the journal's entry of a
 // STOP on disk before it returns; that of a START follows the commit. On store.ErrConflict of the commit the caller stages
 // again into another batch: somebody was faster.
@@ -195,11 +221,9 @@ func (l *Ledger) Stage(ctx context.Context, b *store.Batch, a Act) (Change, erro
 	if !a.Phone.IsPhone() {
 		return Change{}, ErrNotPhone
 	}
-	switch a.Word.Means {
-	case None:
-		return Change{Ordinary: true}, nil
-	case Help:
-		return Change{Answer: Help}, nil
+	if a.Word.Means == None || a.Word.Means == Help {
+		change, _ := l.change(nil, a)
+		return change, nil
 	}
 	phone := l.phone(a.Phone)
 	r, v, err := l.get(ctx, phone)
@@ -208,22 +232,23 @@ func (l *Ledger) Stage(ctx context.Context, b *store.Batch, a Act) (Change, erro
 	}
 	// Also where nothing changes: the answer is true only while that stands.
 	b.RequireVersion(key(phone), v)
-	if a.Word.Means == Stop {
-		return l.stop(b, phone, &r, a)
+	change, lines := l.change(&r, a)
+	if !change.Changed {
+		return change, nil
 	}
-	return l.start(b, phone, &r, a)
+	return change, l.stage(b, phone, &r, a, lines...)
 }
 
-func (l *Ledger) stop(b *store.Batch, phone []byte, r *record, a Act) (Change, error) {
+func (l *Ledger) stop(r *record, a Act) (Change, [][]byte) {
 	id := l.line(a.Line)
 	if i := r.find(id); i >= 0 && r.Lines[i].Out {
 		return Change{}, nil
 	}
-	return Change{Changed: true, Answer: Stop}, l.stage(b, phone, r, a, id)
+	return Change{Changed: true, Answer: Stop}, [][]byte{id}
 }
 
 // start resumes the line and lifts an opt-out of every line.
-func (l *Ledger) start(b *store.Batch, phone []byte, r *record, a Act) (Change, error) {
+func (l *Ledger) start(r *record, a Act) (Change, [][]byte) {
 	var out [][]byte
 	for _, id := range [][]byte{l.line(a.Line), l.line(gateway.Line{})} {
 		if i := r.find(id); i >= 0 && r.Lines[i].Out && !slices.ContainsFunc(out, func(o []byte) bool { return bytes.Equal(o, id) }) {
@@ -233,7 +258,7 @@ func (l *Ledger) start(b *store.Batch, phone []byte, r *record, a Act) (Change, 
 	if len(out) == 0 {
 		return Change{Ordinary: true}, nil
 	}
-	return Change{Changed: true, Answer: Start}, l.stage(b, phone, r, a, out...)
+	return Change{Changed: true, Answer: Start}, out
 }
 
 // stage sets what was said to the lines ids.
