@@ -36,6 +36,7 @@ func (c *Config) Check() error {
 		k.route(i)
 	}
 	k.viewer()
+	k.imap()
 	k.sms()
 	k.numbers()
 	k.words()

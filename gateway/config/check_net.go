@@ -141,3 +141,16 @@ func (k *checker) route(i int) {
 		k.bad(path+".auth", "would hand the password to whoever answers: needs tls: verify")
 	}
 }
+
+func (k *checker) imap() {
+	for _, a := range []struct{ key, addr string }{{"imap.address", k.IMAP.Address}, {"imap.submission", k.IMAP.Submission}} {
+		if a.addr == "" {
+			continue
+		}
+		if err := checkAddr(a.addr); err != nil {
+			k.bad(a.key, "%v", err)
+		} else if host, port, _ := net.SplitHostPort(a.addr); host == "" || port == "0" {
+			k.bad(a.key, "needs the host and the port that mail clients use")
+		}
+	}
+}

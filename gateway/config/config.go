@@ -26,7 +26,7 @@ type Config struct {
 	Routes       []Route      `yaml:"routes" doc:"where mail goes next; the first match wins. What cannot be routed waits"`
 	Replies      Replies      `yaml:"replies" doc:"how answers come back by mail"`
 	Viewer       Viewer       `yaml:"viewer" doc:"the web viewer for correspondents"`
-	IMAP         IMAP         `yaml:"imap" doc:"IMAP for staff (accepted, not used yet)"`
+	IMAP         IMAP         `yaml:"imap" doc:"IMAP for staff"`
 	SMS          *SMS         `yaml:"sms" doc:"SMS over SMPP. Absent: off"`
 	Queue        Queue        `yaml:"queue" doc:"the delivery schedule"`
 	Pins         Pins         `yaml:"pins" doc:"how a reader proves who they are"`
@@ -71,10 +71,10 @@ type Listen struct {
 	Inbound     string `yaml:"inbound" doc:"anyone, for the reply domain"`
 	Submission  string `yaml:"submission" doc:"STARTTLS, then AUTH"`
 	Submissions string `yaml:"submissions" doc:"implicit TLS, then AUTH"`
-	SMPP        string `yaml:"smpp" doc:"applications that send SMS"`
+	SMPP        string `yaml:"smpp" doc:"applications that send SMS; an example, off unless named"`
 	SMPPS       string `yaml:"smpps" doc:"the same with implicit TLS"`
-	IMAP        string `yaml:"imap" doc:"STARTTLS (accepted, not used yet)"`
-	IMAPS       string `yaml:"imaps" doc:"implicit TLS (accepted, not used yet)"`
+	IMAP        string `yaml:"imap" doc:"IMAP for staff, STARTTLS; an example, off unless named"`
+	IMAPS       string `yaml:"imaps" doc:"IMAP for staff, implicit TLS"`
 	Viewer      string `yaml:"viewer" doc:"HTTPS for correspondents"`
 	Admin       string `yaml:"admin" doc:"/metrics /livez /readyz"`
 }
@@ -140,6 +140,11 @@ type Viewer struct {
 // IMAP configures IMAP for staff.
 type IMAP struct {
 	PlaintextLoopback bool `yaml:"plaintext_loopback" doc:"true: LOGIN without TLS on loopback"`
+
+	Address string `yaml:"address" doc:"host:port by which mail clients reach it, for their automatic set-up; empty: the host of viewer.url and the port of listen.imaps or listen.imap"`
+	Quota   Size   `yaml:"quota" doc:"octets of their own that one user keeps in INBOX and Templates; 0: any number"`
+
+	Submission string `yaml:"submission" doc:"host:port of the server by which they send; empty: the host of viewer.url and the port of listen.submissions or listen.submission, if there is one"`
 }
 
 // Values of Upstream.Bind.
@@ -237,4 +242,5 @@ type Retention struct {
 // Recall configures taking a message back.
 type Recall struct {
 	Grace time.Duration `yaml:"grace" doc:"a recall can be undone for so long"`
+	Bulk  int           `yaml:"bulk" doc:"messages that one user takes back in an hour from a mail client; 0: any number"`
 }

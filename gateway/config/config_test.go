@@ -432,12 +432,12 @@ func TestWarningOfPlainLinks(t *testing.T) {
 // Who hands on mail from the world is one of the trusted, and leaves staff a
 // way to answer; where nothing else can bring answers, somebody must be it.
 func TestWarningsAboutHandingOn(t *testing.T) {
-	const apart, covers, absent = "changes nothing", "covers all of relay.trusted", "lets it speak as staff"
+	const apart, covers, absent, nobody = "changes nothing", "covers all of relay.trusted", "lets it speak as staff", "every mail server is answered 550"
 	for text, want := range map[string]string{
 		"relay: {trusted: [192.0.2.0/24]}":                                                                                       "",
 		"listen: {relay: \"127.0.0.1:25\"}\nrelay: {trusted: [192.0.2.0/24]}":                                                    absent,
 		"listen: {relay: \"127.0.0.1:25\"}\nrelay: {trusted: [192.0.2.0/24], hands_on: [192.0.2.7]}":                             "",
-		"listen: {relay: \"127.0.0.1:25\"}\nrelay: {trusted: []}":                                                                "",
+		"listen: {relay: \"127.0.0.1:25\"}\nrelay: {trusted: []}":                                                                nobody,
 		"relay: {trusted: [192.0.2.0/24], hands_on: [198.51.100.0/24]}":                                                          apart,
 		"listen: {relay: \"127.0.0.1:25\"}\nrelay: {trusted: [192.0.2.7], hands_on: [192.0.2.0/24]}":                             covers,
 		"listen: {relay: \"127.0.0.1:25\", submission: \"127.0.0.1:587\"}\nrelay: {trusted: [192.0.2.7], hands_on: [192.0.2.7]}": "",
@@ -454,6 +454,32 @@ func TestWarningsAboutHandingOn(t *testing.T) {
 		}
 		if got := strings.Join(all, "\n"); (want == "") != (got == "") || !strings.Contains(got, want) {
 			t.Errorf("%s\nwarns %q, not %q", text, got, want)
+		}
+	}
+}
+
+// TestWarnsOfListenersLeftOut: listen is all or nothing, and who copies one line of
+// an example leaves out the rest.
+func TestWarnsOfListenersLeftOut(t *testing.T) {
+	for text, want := range map[string][]string{
+		"":                                    nil,
+		"listen: {smpp: \"127.0.0.1:2775\"}":  {"listen.viewer", "listen.relay"},
+		"listen: {relay: \"127.0.0.1:2525\"}": {"listen.viewer"},
+		"listen: {viewer: \"127.0.0.1:443\"}": {"listen.relay"},
+		"listen: {viewer: \"127.0.0.1:443\", submissions: \"127.0.0.1:465\"}": nil,
+	} {
+		c, err := Parse("g.yaml", []byte("organization: {domains: [clinic.example]}\n"+text+"\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, w := range c.Warnings() {
+			if w.Path == "listen.viewer" || w.Path == "listen.relay" {
+				got = append(got, w.Path)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%q warns of %v, not %v", text, got, want)
 		}
 	}
 }

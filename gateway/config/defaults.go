@@ -29,6 +29,7 @@ func Defaults() *Config {
 		TLS:    TLS{Viewer: true},
 		Relay:  Relay{MaxMessage: 50 << 20},
 		Viewer: Viewer{Idle: 15 * time.Minute},
+		IMAP:   IMAP{Quota: 1 << 30},
 		Queue: Queue{
 			FirstRetry: time.Minute, MaxRetry: time.Hour,
 			MaxAge: 120 * time.Hour, DelayNotice: 4 * time.Hour,
@@ -42,7 +43,7 @@ func Defaults() *Config {
 			Enabled: true, After: []time.Duration{time.Hour, day, 3 * day}, Urgent: 5 * time.Minute, Unread: 4 * day, Expiry: 3 * day,
 		},
 		Retention: Retention{Secured: 180 * day, Evidence: 6 * 365 * day},
-		Recall:    Recall{Grace: time.Minute},
+		Recall:    Recall{Grace: time.Minute, Bulk: 50},
 	}
 }
 

@@ -30,6 +30,10 @@ func (c *Config) Warnings() []Problem {
 	warn(plain && c.TLS.Viewer, "viewer.url", "links begin with http://, and the viewer speaks TLS only: write https://, or tls.viewer: false behind something that speaks TLS")
 	warn(plain && !c.TLS.Viewer, "viewer.url", "links begin with http://: something in front of the viewer must speak TLS")
 	warn(c.TLS.Cert == "", "tls.cert", "is not set: a self-signed certificate is used")
+	warn(c.Listen.Viewer == "", "listen.viewer", "is not set: links cannot be opened (listen is all or nothing)")
+	sends := c.Listen.Submission+c.Listen.Submissions != ""
+	warn(c.Listen.Relay == "" && !sends, "listen.relay", "is not set, nor is listen.submission: no mail can be handed over")
+	warn(c.Listen.Relay != "" && !sends && len(c.Relay.Trusted) == 0 && c.Relay.ClientCA == "", "relay.trusted", "is not set: every mail server is answered 550")
 	warn(c.Listen.Inbound == "" && len(c.Relay.HandsOn) == 0, "listen.inbound", "is not set: answers by mail and bounces of notices are lost")
 	warn(!c.helped(), "organization.help", "is not set: correspondents are told nobody whom they may ask")
 	warn(len(c.Routes) == 0, "routes", "are not set: accepted mail waits in the queue")
@@ -37,7 +41,6 @@ func (c *Config) Warnings() []Problem {
 	warn(c.Relay.MaxMessage < 64<<10, "relay.max_message", "is below the 64 KiB of RFC 5321 section 4.5.3.1.7")
 	c.warnHandsOn(warn)
 	c.warnSMS(warn)
-	warn(c.Listen.IMAP+c.Listen.IMAPS != "", "listen.imap", "this version speaks no IMAP: read but not started")
 	return append(found, c.wideFiles()...)
 }
 
@@ -126,7 +129,7 @@ type Change struct {
 // path covers what lies below it.
 var restart = [...]string{
 	"hostname", "listen", "data_dir", "key_dir", "tls.viewer", "dns", "organization.name", "organization.help", "organization.timezone", "brand",
-	"relay.client_ca", "relay.max_message", "viewer", "queue", "pins", "sms.upstream", "sms.timers",
+	"relay.client_ca", "relay.max_message", "viewer", "imap", "queue", "pins", "sms.upstream", "sms.timers",
 }
 
 // Changes compares the running configuration with the one that would replace
