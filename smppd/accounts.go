@@ -101,6 +101,17 @@ func (a *accounts) authenticate(id string, password gateway.Sensitive) *account 
 	return known
 }
 
+// named reports whether there is an account of a name that anybody may have
+// typed.
+func (a *accounts) named(id string) bool { return (*a.current.Load())[id] != nil }
+
+// tell writes to the log what is only counted.
+func (a *accounts) tell() {
+	for _, x := range *a.current.Load() {
+		x.refusals.flush()
+	}
+}
+
 // has reports whether x is an account now.
 func (a *accounts) has(x *account) bool { return (*a.current.Load())[x.id] == x }
 
@@ -111,6 +122,7 @@ type account struct {
 	id       string
 	password digest
 	settings atomic.Pointer[Account]
+	refusals tally
 
 	mu       sync.Mutex // guards what follows
 	throttle *throttle
@@ -119,7 +131,7 @@ type account struct {
 }
 
 func newAccount(s *Server, id string, password digest) *account {
-	return &account{srv: s, id: id, password: password, post: newPost()}
+	return &account{srv: s, id: id, password: password, post: newPost(), refusals: tally{log: s.cfg.Logger, name: id}}
 }
 
 // configure takes over cfg.

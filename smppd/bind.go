@@ -53,7 +53,7 @@ func (c *session) bind(p pdu.PDU) bool {
 // join asks whoever wants to be told of binds, and the account for room.
 func (c *session) join(a *account) pdu.Status {
 	if err := c.tell(a.id, true); err != nil {
-		c.log.Warn("a bind was not recorded and is refused", "error", err)
+		c.log.Warn("a bind was not recorded and is refused", "name", a.id, "error", err)
 		return pdu.RBINDFAIL
 	}
 	settings := a.settings.Load()
@@ -61,7 +61,7 @@ func (c *session) join(a *account) pdu.Status {
 	c.mail.window = min(settings.Window, maxDeliveries)
 	if !a.join() {
 		c.srv.cut(reasonAccount)
-		c.log.Warn("a bind too many for its account", "count", settings.Sessions)
+		c.log.Warn("a bind too many for its account", "name", a.id, "count", settings.Sessions)
 		return pdu.RBINDFAIL
 	}
 	return pdu.OK
@@ -71,7 +71,11 @@ func (c *session) join(a *account) pdu.Status {
 // apart, after a pause that grows with the failures of the address.
 func (c *session) wrongPassword(p pdu.PDU, id string) bool {
 	c.srv.cut(reasonPassword)
-	c.log.Warn("wrong system_id or password")
+	if c.srv.accounts.named(id) {
+		c.log.Warn("wrong password", "name", id)
+	} else {
+		c.log.Warn("wrong system_id") // which may be a password, typed in the wrong place
+	}
 	if err := c.tell(id, false); err != nil {
 		c.log.Warn("a failed login was not recorded", "error", err)
 	}

@@ -247,6 +247,7 @@ func (s *Server) cut(why reason) { s.cfg.Metrics.cut.WithLabelValues(string(why)
 // connections and returns the error of ctx: a segment whose SubmitSMS has not
 // returned was not answered 0. The Server cannot be used again.
 func (s *Server) Shutdown(ctx context.Context) error {
+	defer s.accounts.tell()
 	for _, c := range s.close() {
 		c.unbind()
 	}

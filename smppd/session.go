@@ -221,6 +221,7 @@ func (c *session) add(p pdu.PDU) (flush bool) {
 // refuse is send for an answer with an error.
 func (c *session) refuse(p pdu.PDU) {
 	c.srv.cfg.Metrics.refusals.WithLabelValues(p.Command.String(), statusLabel(p.Status)).Inc()
+	c.refused(p.Command, p.Status, nil, 1)
 	c.send(p)
 }
 

@@ -138,6 +138,7 @@ func (c *session) perform(j job) {
 	}
 	if answer.Status != pdu.OK {
 		c.srv.cfg.Metrics.refusals.WithLabelValues(answer.Command.String(), statusLabel(answer.Status)).Inc()
+		c.refused(answer.Command, answer.Status, err, max(1, len(j.to)+len(j.lists)))
 	} else if _, ok := messageID(answer.Body); ok {
 		c.srv.cfg.Metrics.accepted.Inc()
 	}
@@ -186,6 +187,11 @@ func (c *session) performMany(ctx context.Context, j *job, s *gateway.Segment) (
 	b := &pdu.MultiResp{MessageID: id, Failed: j.lists}
 	for _, r := range refused {
 		b.Failed = append(b.Failed, pdu.Failed{Line: r.Line, Status: statusOf(faultOf(r), pdu.SubmitMulti)})
+	}
+	if err == nil { // not all of them: the answer is OK
+		for _, failed := range b.Failed {
+			c.refused(pdu.SubmitMultiResp, failed.Status, nil, 1)
+		}
 	}
 	return j.pdu.Response(pdu.OK, b), err
 }
