@@ -46,6 +46,11 @@ func TestStrangersCannotRelay(t *testing.T) {
 		"<pat@clinic\u00b7example>",
 		"pat@out.example",
 		"<>",
+		"<pat%out.example>", "<out.example!pat>", "<clinic.example!out.example!pat>", "<pat%out.example@[127.0.0.1]>", // no domain of ours behind them
+		"<@clinic.example:pat%out.example@out.example>", "<\"pat%out.example\"@out.example>", "<\"@clinic.example:pat\"@out.example>",
+		"<pat@[IPv6:::1]>", "<pat@[0x7f.1]>", "<pat@127.0.0.1>", "<pat@2130706433>", "<pat@localhost>",
+		"<pat@out.example>@clinic.example", "<<pat@out.example>@clinic.example>", "<pat@out.example>,<ann@clinic.example>", "<ann@clinic.example\r>", "<ann@clinic.example\t@out.example>",
+		"<pat@out.example#@clinic.example>x", "<pat@out.example,@clinic.example>", "< pat@out.example>", "<pat@out.example;ann@clinic.example>",
 	} {
 		t.Run(rcpt, func(t *testing.T) {
 			back := ownOnly()
@@ -54,6 +59,18 @@ func TestStrangersCannotRelay(t *testing.T) {
 			c.do("MAIL FROM:<ann@clinic.example>", "250") // a forged sender opens nothing
 			c.do("RCPT TO:"+rcpt, "5")
 			c.do("DATA", "554 5.5.1 No valid recipients")
+			back.wantBodies(t)
+		})
+	}
+	for _, domain := range []string{ // look-alikes of ours, by a client that may say so
+		"cl\u0130nic.example", "\u0441linic.example", "\uff43linic.example", "clinic\u3002example", "clinic\uff0eexample", "clinic.example\u200b", "clinic.\u0435xample",
+	} {
+		t.Run(domain, func(t *testing.T) {
+			back := ownOnly()
+			c := beginForeign(t, back).dial(t)
+			c.do("EHLO c", "250")
+			c.do("MAIL FROM:<ann@clinic.example> SMTPUTF8", "250")
+			c.do("RCPT TO:<ann@"+domain+">", "5")
 			back.wantBodies(t)
 		})
 	}

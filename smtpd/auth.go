@@ -80,12 +80,13 @@ func (c *conn) authenticate(user, password string) error {
 		return c.fail(faultAuthFlood)
 	}
 	var account string
+	since := c.srv.cfg.Now() // a password that is changed meanwhile was the old one
 	err := c.guardAuth(func() (err error) {
 		account, err = c.srv.backend.Authenticate(c.ctx, c.peer(), user, password)
 		return err
 	})
 	if err == nil && account != "" {
-		c.account = account
+		c.account, c.since = account, since
 		c.instead("235 2.7.0 Authentication successful")
 		return nil
 	}

@@ -223,7 +223,7 @@ func (c *conn) mailFrom(arg string) {
 		c.wrongAddress(err)
 		return
 	}
-	sub.Peer = c.peer()
+	sub.Peer, sub.Since = c.peer(), c.since
 	c.next.mail = sub
 	c.pass("MAIL FROM:<>", "")
 }

@@ -44,9 +44,10 @@ type conn struct {
 	certified bool   // showed a client certificate of the configured authorities
 	helo      string
 	account   string
-	sasl      bool // the next line belongs to an AUTH exchange
-	bad       int  // refused commands
-	refused   int  // refused recipients
+	since     time.Time // when account began to log in
+	sasl      bool      // the next line belongs to an AUTH exchange
+	bad       int       // refused commands
+	refused   int       // refused recipients
 
 	mail  *gateway.Submission // transaction under way; nil: none
 	next  envelope            // parsed MAIL or RCPT that go-smtp is about to confirm

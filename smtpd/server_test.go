@@ -564,3 +564,31 @@ func TestConfigIsChecked(t *testing.T) {
 		t.Error("no backend was taken")
 	}
 }
+
+// TestALogInIsDated: the backend hears since when an account is logged in, counted
+// from before its password was looked at, and may end the session by 421.
+func TestALogInIsDated(t *testing.T) {
+	clock := &fakeClock{now: time.Now()}
+	begun, since := clock.now, time.Time{}
+	back := &recorder{
+		login: func(_ gateway.Peer, user, _ string) (string, error) {
+			clock.forward(5 * time.Second) // hashing takes its time
+			return user, nil
+		},
+		sender: func(s *gateway.Submission) error {
+			since = s.Since
+			return gateway.NewFault(421, "4.7.0", "Log in again")
+		},
+	}
+	s := begin(t, back, func(c *Config) {
+		c.Listener, c.PlaintextLoopback, c.Now = Submission, true, clock.read
+	})
+	c := s.dial(t)
+	c.do("EHLO c", "250")
+	c.do(goodLogin, "235")
+	c.do("MAIL FROM:<ann@clinic.example>", "421 4.7.0 Log in again")
+	c.wantEnd()
+	if !since.Equal(begun) {
+		t.Errorf("logged in since %v", since)
+	}
+}
