@@ -26,6 +26,8 @@ const (
 	taskErase  taskKind = 4 // what is left of an erased person goes
 	taskParts  taskKind = 5 // the missing part of a long text never came
 	taskPurge  taskKind = 6 // a telephone stopped messages: what waits for it ends
+	taskMade   taskKind = 8 // a mailbox was made: what was for its user before is filed
+	taskFile   taskKind = 7 // a link or a key ends, and with it how a message stands
 )
 
 // task is one row of the agenda.
@@ -41,7 +43,7 @@ type task struct {
 	Persons  []gateway.PersonRef `json:",omitempty"` // who were one, and are erased
 	Address  gateway.Address     `json:",omitzero"`  // theirs
 	Urgent   bool                `json:",omitempty"` // the message was marked so
-	Text     []byte              `json:",omitempty"` // keyed hash of a long text
+	Text     []byte              `json:",omitempty"` // keyed hash of a long text, or of whose mailbox it is
 	Line     gateway.Line        `json:",omitzero"`  // of ours, that messages were stopped from; zero: every line
 
 	Assurance gateway.Assurance `json:",omitempty"` // of the reading
@@ -249,6 +251,11 @@ func (f *Flow) perform(ctx context.Context, b *store.Batch, t task) error {
 		return f.eraseRest(ctx, b, t)
 	case taskParts:
 		return f.partsDue(ctx, b, t)
+	case taskMade:
+		return f.backfill(ctx, t.Address)
+	case taskFile:
+		f.file(b, t.Message)
+		return nil
 	case taskPurge:
 		return f.purge(ctx, t)
 	}

@@ -271,6 +271,7 @@ func (w *written) stageAnswered(ctx context.Context, b *store.Batch) error {
 		return err
 	}
 	e.Answered = w.mail.at
+	w.flow.file(b, id.Message)
 	return b.PutRecord(envelopeKey(id), e)
 }
 

@@ -9,6 +9,7 @@ import (
 	"gatepost/gateway/mailauth"
 	"gatepost/gateway/mailmsg"
 	"gatepost/gateway/people"
+	"gatepost/store"
 )
 
 // compose writes what the mail becomes besides itself: the answer that staff
@@ -51,7 +52,7 @@ func (a *arrival) parties(ctx context.Context) error {
 	}
 	addresses := []gateway.Address{sender}
 	for i, r := range a.sub.Recipients {
-		if a.in != nil && !a.in.targets[i].Person.IsZero() {
+		if a.in != nil && !a.in.targets[i].Person.IsZero() || a.set.isQuestion(r.Address) {
 			r.Address = gateway.Address{}
 		}
 		addresses = append(addresses, r.Address)
@@ -78,6 +79,26 @@ func (a *arrival) parties(ctx context.Context) error {
 	return nil
 }
 
+// stageFiling stages that staff find the mail in their folders: what is secured,
+// or waits for a review.
+func (a *arrival) stageFiling(b *store.Batch, m *gateway.Message) error {
+	held := slices.ContainsFunc(a.envelopes, func(e gateway.Envelope) bool { return e.State == gateway.Held })
+	if m.Staff.IsZero() && !held {
+		return nil
+	}
+	a.flow.file(b, m.ID)
+	if m.Staff.IsZero() {
+		return nil
+	}
+	if a.layout == nil { // composing may have made that of another body
+		a.layout = layoutOf(a.taken.raw)
+	}
+	if a.sms != nil {
+		hideSegments(a.layout)
+	}
+	return stageLayout(b, m.ID, a.layout)
+}
+
 // edits are what changes when the mail that came leaves.
 func (a *arrival) edits(m *gateway.Message) []gateway.Edit {
 	switch {
@@ -95,7 +116,7 @@ func (a *arrival) edits(m *gateway.Message) []gateway.Edit {
 func (a *arrival) direction() gateway.Direction {
 	for i := range a.envelopes {
 		e := &a.envelopes[i]
-		if inside(a.sub.Peer) && (e.Turn || a.set.isRecall(e.Recipient) || !a.in.has(e) && e.Recipient.Domain() != a.set.ReplyDomain) {
+		if inside(a.sub.Peer) && (e.Turn || a.set.isRecall(e.Recipient) || a.set.isQuestion(e.Recipient) || !a.in.has(e) && e.Recipient.Domain() != a.set.ReplyDomain) {
 			return gateway.Outbound
 		}
 	}

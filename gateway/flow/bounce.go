@@ -51,6 +51,9 @@ func (f *Flow) stageReport(ctx context.Context, b *store.Batch, m *gateway.Messa
 	if err != nil {
 		return err
 	}
+	if err := f.stageInInbox(ctx, b, m.Sender, raw); err != nil {
+		return err
+	}
 	return f.stageOwn(ctx, b, own{from: set.notices(), to: m.Sender, thread: m.Thread, raw: raw})
 }
 
@@ -205,6 +208,7 @@ func (f *Flow) stageBounce(ctx context.Context, b *store.Batch, id gateway.Envel
 		return nil // only what we called delivered needs to be corrected, and once
 	}
 	e.State = gateway.Bounced
+	f.file(b, e.ID.Message)
 	e.Last = gateway.Outcome{
 		Result: gateway.Failed, At: f.Now(), Code: 550, Status: report.Status,
 		// Nothing of the report's own words: anybody who got the notice can write one.

@@ -14,7 +14,8 @@ import (
 // composeNotice makes the mail that leaves instead of a secured message. From
 // stays the staff address when its domain has a key here, so that the notice
 // passes DMARC; else it is the organization's notices address. Of the original
-// it repeats the Message-ID and Auto-Submitted, nothing that people wrote.
+// it repeats the Message-ID, Auto-Submitted and how many hops it took, nothing
+// that people wrote.
 func (f *Flow) composeNotice(set *Settings, s securing, link gateway.Link, secret gateway.LinkSecret, replyTo gateway.Address, language string) (raw []byte, headerID string, err error) {
 	from := set.speaker(s.message.From)
 	if headerID, err = mailmsg.HeaderID(from.Domain(), f.Random); err != nil {
@@ -25,7 +26,7 @@ func (f *Flow) composeNotice(set *Settings, s securing, link gateway.Link, secre
 		HeaderID: headerID, From: from, FromName: gateway.Sensitive(brand.Name), To: link.Recipient, ReplyTo: replyTo,
 		Organization: brand.Name, Help: brand.Help, Color: brand.Color, Language: set.language(language), Reference: link.Reference,
 		URL: gateway.Sensitive(set.ViewerURL + "/m/" + secret.Path()), Expires: link.Expires.In(set.zone()),
-		Original: f.quotable(s.message.HeaderID), AutoSubmitted: s.automatic, Now: f.Now().In(set.zone()), Random: f.Random,
+		Original: f.quotable(s.message.HeaderID), AutoSubmitted: s.automatic, Hops: s.hops + 1, Now: f.Now().In(set.zone()), Random: f.Random,
 	})
 	if err != nil {
 		return nil, "", err
@@ -65,7 +66,7 @@ func (f *Flow) composeReport(set *Settings, m *gateway.Message, about []gateway.
 	for _, e := range about {
 		r := mailmsg.ReportedRecipient{Address: set.mailed(e.Recipient), Requested: e.Original, Outcome: e.Last}
 		if action == mailmsg.ActionDelayed {
-			r.Until = e.Accepted.Add(f.Parts.Queue.MaxAge).In(set.zone())
+			r.Until = f.queue.End(&e).In(set.zone())
 		}
 		d.Recipients = append(d.Recipients, r)
 	}

@@ -36,6 +36,9 @@ func (f *Flow) Destination(e gateway.Envelope) string {
 // message, content and destination. What was taken back since it was queued
 // stays behind.
 func (f *Flow) Deliver(ctx context.Context, envelopes []gateway.Envelope) []gateway.Outcome {
+	if !slices.ContainsFunc(envelopes, mayBeTaken) {
+		return f.deliver(ctx, envelopes)
+	}
 	leaving, outcomes := f.withhold(ctx, envelopes)
 	if len(leaving) == 0 {
 		return outcomes
@@ -55,14 +58,17 @@ func (f *Flow) Deliver(ctx context.Context, envelopes []gateway.Envelope) []gate
 	return outcomes
 }
 
+// mayBeTaken reports whether an envelope may have been taken back. The first
+// attempt of a mail without a link comes too soon for a recall: the queue is not
+// slowed down for it.
+func mayBeTaken(e gateway.Envelope) bool { return !e.Link.IsZero() || e.Attempts > 0 }
+
 // withhold tells what leaves from what was taken back, which gets its outcome.
-// The first attempt of a mail without a link comes too soon for a recall: the
-// queue is not slowed down for it.
 func (f *Flow) withhold(ctx context.Context, envelopes []gateway.Envelope) (leaving []gateway.Envelope, outcomes []gateway.Outcome) {
 	outcomes = make([]gateway.Outcome, len(envelopes))
 	for i := range envelopes {
 		e := &envelopes[i]
-		if (!e.Link.IsZero() || e.Attempts > 0) && f.recalled(ctx, e.ID) {
+		if mayBeTaken(*e) && f.recalled(ctx, e.ID) {
 			outcomes[i] = notBegun(f.Now())
 			continue
 		}

@@ -214,7 +214,7 @@ func (f *Flow) giveUp(ctx context.Context, e *gateway.Envelope) error {
 		if after.Notice != nil {
 			f.Blobs.Delete(b, after.Notice.Body.Blob)
 		}
-		b.After(func() { f.finished(ctx, after, false) })
+		b.After(func() { f.finished(ctx, &after, false) })
 		return f.Audit.Stage(b, gateway.Record{
 			At: f.Now(), Event: gateway.EventDropped, Actor: "system", Message: e.ID.Message, Envelope: e.ID.String(),
 			Persons: []gateway.PersonRef{e.Person}, Detail: map[string]string{"why": "erased"},
@@ -242,6 +242,10 @@ func (f *Flow) scrubEnvelope(ctx context.Context, id gateway.EnvelopeID, address
 		e.Last.Text, e.Review = "", "" // replies quote addresses, and people write names
 		var b store.Batch
 		b.RequireVersion(envelopeKey(id), version)
+		f.file(&b, id.Message)
+		if err = f.scrubLayout(ctx, &b, id.Message, address); err != nil {
+			return err
+		}
 		if err = b.PutRecord(envelopeKey(id), e); err == nil {
 			err = store.Write(ctx, f.Store, &b)
 		}
@@ -287,6 +291,8 @@ func (f *Flow) scrubMessage(ctx context.Context, id gateway.MessageID) error {
 	m.From, m.Sender, m.Subject, m.HeaderID, m.EnvID = gateway.Address{}, gateway.Address{}, "", "", ""
 	m.Peer, m.Authentication, m.Staff = gateway.Peer{Listener: m.Peer.Listener}, nil, gateway.Wrap{}
 	f.fresh.drop(id)
+	dropLayout(b, id)
+	f.file(b, id)
 	if err := b.PutRecord(messageKey(id), m); err != nil {
 		return err
 	}

@@ -119,3 +119,22 @@ func TestManyExamples(t *testing.T) {
 		t.Errorf("%d octets are kept", grown)
 	}
 }
+
+// TestDisguisedShortMessages: what the letters of a short message look like
+// counts as in a mail, and is no place in the text.
+func TestDisguisedShortMessages(t *testing.T) {
+	j := judgeOf(t, "policy: p\ndefault: pass\nrules:\n  - {id: h, reason: H, when: 'topic(\"health\") >= MEDIUM', then: secure}\n")
+	for text, action := range map[string]string{
+		"Your b10psy result is back": "secure", "Your b i o p s y is back": "secure", "your d.i.a.b.e.t.e.s": "secure", "About your c*ncer": "secure",
+		"gr8 2 c u, l8r @ 5 or 7?": "pass", "H.A.P.P.Y birthday m8": "pass",
+	} {
+		var out strings.Builder
+		if _, err := j.TestExamples(strings.NewReader(fmt.Sprintf(`{"channel":"sms","text":%q}`, text)), &out); err != nil || !strings.Contains(out.String(), `"action":"`+action+`"`) || !strings.Contains(out.String(), `"detections":[]`) {
+			t.Errorf("%s: %v %s", text, err, out.String())
+		}
+	}
+	var out strings.Builder
+	if _, err := j.TestExamples(strings.NewReader(`{"channel":"sms","text":"`+strings.Repeat("c*ncer ", 10_000)+`"}`), &out); err != nil || !strings.Contains(out.String(), `"action":"hold"`) {
+		t.Errorf("more than is read: %v %s", err, out.String())
+	}
+}

@@ -26,6 +26,7 @@ import (
 	"gatepost/gateway/audit"
 	"gatepost/gateway/consent"
 	"gatepost/gateway/mailauth"
+	"gatepost/gateway/mailbox"
 	"gatepost/gateway/mailmsg"
 	"gatepost/gateway/people"
 	"gatepost/gateway/proof"
@@ -57,9 +58,15 @@ type Settings struct {
 	Retain      time.Duration // of secured bodies
 	MaxHops     int           // Received lines after which a message loops
 	RecallGrace time.Duration // how long a recall can be undone
-	Reminders   Reminders
-	Location    *time.Location // of the organization, for hours in rules
-	SMS         *SMSSettings
+	// RecallBulk is how many messages a member of staff takes back in an hour
+	// from a mail client; 0: any number.
+	RecallBulk int
+	// MailQuota is how many octets a member of staff keeps in their own folders;
+	// 0: any number.
+	MailQuota int64
+	Reminders Reminders
+	Location  *time.Location // of the organization, for hours in rules
+	SMS       *SMSSettings
 	// Signer returns the DKIM key of a domain, nil when there is none.
 	Signer func(domain string) *mailauth.Signer
 }
@@ -166,23 +173,33 @@ type Flow struct {
 	force    atomic.Pointer[inForce]
 	memory   *semaphore.Weighted
 	mails    *mailmsg.Reader
+	copying  copyBuffers
 	fresh    *fresh
 	bases    sync.Map // ids of verdict bases that are durable
 	agenda   *agenda
+	scans    scans          // of Housekeep
 	files    recent         // whose opening was recorded a moment ago
 	opened   recent         // links whose message was, in a session
 	turns    recent         // of conversations, that were read in a session
+	reads    recent         // of messages in mail clients, by session
+	takings  atomic.Uint64  // commits that took a message back
 	guesses  meter          // at passwords of staff
 	answers  meter          // of correspondents
 	words    meter          // about consent, that were confirmed
+	recalls  meter          // from mail clients
+	roles    sync.Mutex     // held from the change of a role to its line in the journal, whose newest counts
 	binds    bindRows       // of applications, that were wrong
 	after    errgroup.Group // work that follows settlements
 	metrics  *metrics
+
+	mailbox *mailbox.Book // what staff see in their mail client
+	filings *agenda       // the table of that name, and what could not be done of it
 
 	outbox     *outbox // of applications
 	early      early   // receipts
 	newcomers  meter   // telephones that nobody knew
 	departures departures
+	courtesy   courtesy
 	receipts   *receiptMetrics
 }
 
@@ -205,11 +222,13 @@ const heavyAtOnce = 2
 // New wires the journeys; the queue stands still until Run.
 func New(p Parts, s Settings, j *Judge) *Flow {
 	f := &Flow{Parts: p, memory: semaphore.NewWeighted(p.MemoryBytes), mails: mailmsg.NewReader(heavyAtOnce), fresh: newFresh(freshBytes), agenda: newAgenda(), metrics: newMetrics(p.Metrics)}
-	f.opened.span = openedFor
+	f.opened.span, f.recalls.span = openedFor, bulkTime
+	f.reads.span, f.reads.max = turnsFor, readsMax
 	f.turns.span, f.guesses.span, f.answers.span, f.words.span, f.newcomers.span = turnsFor, guessTime, answersTime, confirmTime, newcomerTime
 	f.binds.pace.span = bindTime
 	f.outbox, f.receipts = newOutbox(), newReceiptMetrics(p.Metrics)
 	f.after.SetLimit(afterAtOnce)
+	f.mailbox, f.filings = mailbox.New(p.Store, p.MAC, p.Now), newAgenda()
 	f.consents = consent.New(p.Store, p.MAC, p.Audit, f.journalStop, p.Now)
 	if f.Codes == nil {
 		f.Codes = phoneCodes{f}

@@ -70,7 +70,7 @@ func (f *Flow) stageFollowUp(b *store.Batch, s securing, e *gateway.Envelope, l 
 	if isAutomatic(s.automatic) {
 		return nil
 	}
-	return f.stageNext(b, task{Kind: taskFollow, Envelope: e.ID, At: l.Created, Urgent: s.urgent}, l.Expires)
+	return f.stageNext(b, task{Kind: taskFollow, Envelope: e.ID, At: startOf(e, l.Created), Urgent: s.urgent}, l.Expires)
 }
 
 // stageNext stages the step behind the one that t stands for.

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"slices"
 	"sync"
 
 	"gatepost/gateway"
@@ -12,6 +13,7 @@ import (
 const (
 	freshBytes  = 32 << 20
 	freshSingle = smallMessage
+	freshRecord = 4 << 10 // what the record of a message takes beside its octets, with its wraps and its verdict
 )
 
 // fresh is a bounded memory of accepted messages. What does not fit is read
@@ -23,8 +25,9 @@ type fresh struct {
 }
 
 type freshMessage struct {
-	record *gateway.Message
-	raw    []byte
+	record   *gateway.Message
+	raw      []byte
+	segments []gateway.Segment // that are packed in raw; nil for a mail
 }
 
 func newFresh(room int64) *fresh {
@@ -37,14 +40,35 @@ func (c *fresh) wants(size int64) bool {
 	return size <= freshSingle && size <= c.room
 }
 
-func (c *fresh) put(m *gateway.Message, raw []byte) {
+func (c *fresh) put(m *gateway.Message, raw []byte, segments []gateway.Segment) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, twice := c.messages[m.ID]; twice || int64(len(raw)) > c.room {
+	one := freshMessage{record: m, raw: raw, segments: segments}
+	if _, twice := c.messages[m.ID]; twice || one.size() > c.room {
 		return
 	}
-	c.room -= int64(len(raw))
-	c.messages[m.ID] = freshMessage{record: m, raw: raw}
+	c.room -= one.size()
+	c.messages[m.ID] = one
+}
+
+// size is what counts of a message: its record, the memory of its octets, and
+// those of its segments, which are less than half of how they are packed.
+// Messages that wait for a next hop stay here; thousands of small ones weigh
+// more by their records than by their octets.
+func (m *freshMessage) size() int64 {
+	octets := int64(cap(m.raw))
+	if m.segments != nil {
+		octets *= 2
+	}
+	return freshRecord + octets
+}
+
+// parts returns the segments of a short message.
+func (c *fresh) parts(id gateway.MessageID) ([]gateway.Segment, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	m := c.messages[id]
+	return slices.Clone(m.segments), m.segments != nil
 }
 
 func (c *fresh) get(id gateway.MessageID) (*gateway.Message, []byte, bool) {
@@ -58,7 +82,7 @@ func (c *fresh) drop(id gateway.MessageID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if m, ok := c.messages[id]; ok {
-		c.room += int64(len(m.raw))
+		c.room += m.size()
 		delete(c.messages, id)
 	}
 }

@@ -55,6 +55,26 @@ func TestMarkOfAnotherMessage(t *testing.T) {
 	}
 }
 
+// TestLoopOfNotices: a notice counts the hops of its original, and what took
+// too many is refused as a loop, whichever field says so.
+func TestLoopOfNotices(t *testing.T) {
+	w := newWorld(t)
+	_ = w.in(t, emptyStore(), func(ctx context.Context, f *Flow) error {
+		const mail = "From: Ann <ann@clinic.example>\r\nTo: s@secure.example\r\nSubject: hi\r\n\r\nlunch\r\n"
+		if _, err := accept(ctx, f, submissionTo("s@secure.example"), "Received: from a by b\r\nGatepost-Hops: 4\r\n"+mail); err != nil {
+			t.Fatal(err)
+		}
+		deliverAll(ctx, f, time.Minute)
+		if got := strings.Join(w.hop.mail("s@secure.example"), ""); !strings.Contains(got, "/m/") || !strings.Contains(got, "\r\nGatepost-Hops: 6\r\n") {
+			t.Errorf("the notice is\n%s", got)
+		}
+		if _, err := accept(ctx, f, submissionTo("s@secure.example"), "Gatepost-Hops: 51\r\n"+mail); gateway.FaultOf(err).Status != "5.4.6" {
+			t.Errorf("after 51 hops: %v", err)
+		}
+		return nil
+	})
+}
+
 // Spellings of one recipient are one recipient: one return each message.
 func TestReturnsOnceForAllSpellings(t *testing.T) {
 	w := newWorld(t)

@@ -63,7 +63,7 @@ func (f *Flow) stageQuarantined(ctx context.Context, b *store.Batch, m *gateway.
 // marked as not verified; in the conversation of the correspondent, whose words
 // nobody has proven it to be, it does not stand. The envelope that was held is
 // finished.
-func (f *Flow) releaseAnswer(ctx context.Context, c Call, m *gateway.Message, e *gateway.Envelope, reason string) error {
+func (f *Flow) releaseAnswer(ctx context.Context, c Call, m *gateway.Message, e *gateway.Envelope, d decision) error {
 	t, err := f.releasedMail(ctx, m, e.Recipient)
 	if errors.Is(err, thread.ErrUnknown) || errors.Is(err, people.ErrUnknown) {
 		return notFound("conversation for this answer any more")
@@ -72,7 +72,10 @@ func (f *Flow) releaseAnswer(ctx context.Context, c Call, m *gateway.Message, e 
 		return err
 	}
 	err = f.queue.Release(ctx, e.ID, func(b *store.Batch, after *gateway.Envelope) error {
-		after.State, after.Next, after.Review = gateway.Recorded, time.Time{}, gateway.Sensitive(reason)
+		if err := d.stage(b); err != nil {
+			return err
+		}
+		after.State, after.Next, after.Review = gateway.Recorded, time.Time{}, gateway.Sensitive(d.reason)
 		record, err := t.record()
 		if err != nil {
 			return err
@@ -85,8 +88,8 @@ func (f *Flow) releaseAnswer(ctx context.Context, c Call, m *gateway.Message, e 
 		if err := f.stageAnswerEvidence(ctx, b, t, record, m.ID, c.Actor); err != nil {
 			return err
 		}
-		b.After(func() { f.finished(ctx, *after, false) })
-		return f.stage(c, gateway.EventReleased, reason)(b, *after)
+		b.After(func() { done := *after; f.finished(ctx, &done, false) })
+		return f.stage(c, gateway.EventReleased, d.reason)(b, *after)
 	})
 	if err != nil {
 		t.discard(err)

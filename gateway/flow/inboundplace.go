@@ -207,6 +207,7 @@ func (f *Flow) stageMailAnswered(ctx context.Context, b *store.Batch, id gateway
 		return err
 	}
 	e.Answered = at
+	f.file(b, id.Message)
 	b.RequireVersion(envelopeKey(id), version)
 	return b.PutRecord(envelopeKey(id), e)
 }

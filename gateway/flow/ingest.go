@@ -3,9 +3,11 @@ package flow
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"gatepost/gateway"
 	"gatepost/gateway/seal"
@@ -24,9 +26,19 @@ type taken struct {
 	key  seal.Key
 	size int64
 	ref  string
-	body store.Batch // what the accepting commit must hold for the body to exist
-	raw  []byte      // the canonical octets
-	held int64       // of the memory budget
+	body store.Batch        // what the accepting commit must hold for the body to exist
+	raw  []byte             // the canonical octets
+	sum  *[sha256.Size]byte // of raw; nil: nobody asked
+	held int64              // of the memory budget
+}
+
+// octets is the SHA-256 of the mail.
+func (t *taken) octets() [sha256.Size]byte {
+	if t.sum == nil {
+		sum := sha256.Sum256(t.raw)
+		t.sum = &sum
+	}
+	return *t.sum
 }
 
 // take reads a body to its end, seals it on the way and returns it with its
@@ -98,10 +110,12 @@ func (f *Flow) takeOctets(ctx context.Context, raw []byte) (*taken, error) {
 func (t *taken) pour(f *Flow, w io.Writer, body io.Reader) (head []byte, err error) {
 	sealed := f.Sealer.Encrypt(w, t.key, t.id)
 	var kept bytes.Buffer
-	n, err := io.Copy(io.MultiWriter(&kept, sealed), io.LimitReader(body, smallMessage))
+	buf := f.copying.get()
+	defer f.copying.put(buf)
+	n, err := io.CopyBuffer(io.MultiWriter(&kept, sealed), io.LimitReader(body, smallMessage), buf[:])
 	if err == nil && n == smallMessage {
 		var more int64
-		more, err = io.Copy(sealed, body)
+		more, err = io.CopyBuffer(sealed, body, buf[:])
 		n += more
 	}
 	t.size = n
@@ -109,6 +123,25 @@ func (t *taken) pour(f *Flow, w io.Writer, body io.Reader) (head []byte, err err
 		err = cerr
 	}
 	return kept.Bytes(), err
+}
+
+// copyBuffer is what octets pass through on their way to the seal.
+type copyBuffer [32 << 10]byte
+
+// copyBuffers keeps them for the next body, wiped.
+type copyBuffers struct{ pool sync.Pool }
+
+func (p *copyBuffers) get() *copyBuffer {
+	if b, ok := p.pool.Get().(*copyBuffer); ok {
+		return b
+	}
+	return new(copyBuffer)
+}
+
+// put takes back a buffer.
+func (p *copyBuffers) put(b *copyBuffer) {
+	clear(b[:])
+	p.pool.Put(b)
 }
 
 // load reads a large body back. Twice its size is budgeted: reading it makes

@@ -2,7 +2,6 @@ package flow
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -35,14 +34,22 @@ func (j *Judge) Policy() *policy.Policy { return j.policy }
 func (f *Flow) Policy() *policy.Policy { return f.rules().policy }
 
 // scan detects, and turns a panic of the detector into a failure that is
-// judged at its worst.
+// judged at its worst. What a short message spells in disguise is read besides: of
+// a mail, that is among its parts.
 func (j *Judge) scan(r *gateway.Reading) (d *gateway.Detections, failed string) {
 	defer func() {
 		if recover() != nil {
 			d, failed = nil, "the detector failed"
 		}
 	}()
-	return j.detector.Scan(r.Parts), ""
+	if r.Channel != gateway.SMS {
+		return j.detector.Scan(r.Parts), ""
+	}
+	undone, whole := mailmsg.Undisguised(r.Parts)
+	if !whole {
+		failed = "the message spells more words in disguise than are read"
+	}
+	return j.detector.Scan(append(slices.Clip(r.Parts), undone...)), failed
 }
 
 // facts is what a verdict needs to know of a message before its recipients.
@@ -72,18 +79,18 @@ func (f *Flow) prepare(ctx context.Context, a *arrival) (*judgement, error) {
 	var err error
 	if a.sms != nil {
 		facts.Declared = a.sms.declared()
-		facts.SMPP = policy.SMPP{SystemID: a.sms.account.SystemID, ServiceType: a.sms.ends.ServiceType, SourceAddress: gateway.Sensitive(a.sms.ends.Source.Addr)}
+		facts.SMPP = smppOf(a.sms.account.SystemID, &a.sms.ends)
 	}
 	if facts.Sender.Group, err = f.group(ctx, a.sub.Peer.Account); err != nil {
 		return nil, err
 	}
 	f.metrics.judging.Observe(f.Now().Sub(start).Seconds())
 	talk := policy.Thread{Exists: !a.conversation.ID.IsZero(), Secured: a.conversation.Secured}
+	a.basis = &gateway.Judged{Size: facts.Size, Staff: facts.TagsBind, Group: facts.Sender.Group, Thread: talk.Exists, Secured: talk.Secured}
 	if a.sms == nil {
-		a.basis = &gateway.Judged{
-			Size: facts.Size, Sum: f.octetsSum(sha256.Sum256(a.taken.raw)), Staff: facts.TagsBind, Group: facts.Sender.Group,
-			Thread: talk.Exists, Secured: talk.Secured,
-		}
+		a.basis.Sum = f.octetsSum(a.taken.octets())
+	} else {
+		a.basis.Short = a.judgedShort(facts.Declared)
 	}
 	return &judgement{arrival: a, prepared: j.policy.Prepare(facts), thread: talk}, nil
 }
@@ -104,9 +111,19 @@ func (f *Flow) group(ctx context.Context, account string) (string, error) {
 	return string(u.Role), err
 }
 
+// done ends it; nil: nothing was judged.
+func (j *judgement) done() {
+	if j != nil {
+		j.prepared.Done()
+	}
+}
+
 func (j *judgement) forRecipient(ctx context.Context, e *gateway.Envelope) (gateway.Verdict, error) {
 	f := j.arrival.flow
-	r, err := f.recipient(ctx, e.Recipient)
+	r, err := unheardOf(e.Recipient), error(nil)
+	if sms := j.arrival.sms; sms == nil || !sms.unknown {
+		r, err = f.recipient(ctx, e.Recipient)
+	}
 	if err != nil {
 		return gateway.Verdict{}, err
 	}
@@ -125,10 +142,7 @@ const sentFor = 24 * time.Hour
 
 // recipient is what is known of whom a message goes to.
 func (f *Flow) recipient(ctx context.Context, a gateway.Address) (policy.Recipient, error) {
-	r := policy.Recipient{Address: a}
-	if a.IsPhone() {
-		r = policy.Recipient{Number: a.Phone()}
-	}
+	r := unheardOf(a)
 	p, err := f.People.Find(ctx, a)
 	if errors.Is(err, people.ErrUnknown) {
 		return r, nil
@@ -138,6 +152,14 @@ func (f *Flow) recipient(ctx context.Context, a gateway.Address) (policy.Recipie
 	}
 	r.Known, r.Patient, r.Language, r.Consents = p.Known(), p.Patient, p.Language, p.Consents
 	return r, nil
+}
+
+// unheardOf is a recipient of whom nothing is known.
+func unheardOf(a gateway.Address) policy.Recipient {
+	if a.IsPhone() {
+		return policy.Recipient{Number: a.Phone()}
+	}
+	return policy.Recipient{Address: a}
 }
 
 // tagsBind: what stands in subject tags and X-Gatepost fields are commands

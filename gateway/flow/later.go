@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"gatepost/gateway"
+	"gatepost/gateway/mailmsg"
 	"gatepost/gateway/seal"
 	"gatepost/gateway/thread"
 	"gatepost/store"
@@ -28,7 +29,7 @@ func (f *Flow) secureLater(ctx context.Context, b *store.Batch, m *gateway.Messa
 	if err != nil {
 		return err
 	}
-	return f.secure(ctx, b, securing{message: record, key: key, options: o, automatic: head.AutoSubmitted}, e)
+	return f.secure(ctx, b, securing{message: record, key: key, options: o, automatic: head.AutoSubmitted, hops: mailmsg.Hops(head)}, e)
 }
 
 // amendMessage stages what a message needs before one of its envelopes can be
@@ -39,6 +40,7 @@ func (f *Flow) amendMessage(ctx context.Context, b *store.Batch, id gateway.Mess
 		return nil, fmt.Errorf("reading message %v: %w", id, err)
 	}
 	changed := false
+	f.file(b, id)
 	if m.Thread.IsZero() {
 		changed = true
 		if m.Thread, err = f.Threads.Start(b, m.From, f.Now(), f.set().staff(to)...); err != nil {
@@ -53,6 +55,9 @@ func (f *Flow) amendMessage(ctx context.Context, b *store.Batch, id gateway.Mess
 	if m.Staff.IsZero() && o.StaffCopy != "none" {
 		changed = true
 		if m.Staff, err = f.Sealer.WrapStaff(key, m.ID, m.Retain); err != nil {
+			return nil, err
+		}
+		if err := f.stageLayoutFrom(ctx, b, &m, key); err != nil {
 			return nil, err
 		}
 	}

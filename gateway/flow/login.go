@@ -18,13 +18,15 @@ var (
 
 // Authenticate checks the user name and password of an SMTP client and
 // returns the account: the key of the user's address. A name without a domain
-// belongs to the organization's first one.
-func (f *Flow) Authenticate(ctx context.Context, _ gateway.Peer, user, password string) (string, error) {
+// belongs to the organization's first one. A weak password counts from this
+// machine alone.
+func (f *Flow) Authenticate(ctx context.Context, p gateway.Peer, user, password string) (string, error) {
 	name, err := f.userName(user)
 	if err != nil {
 		return "", faultLogin
 	}
-	u, err := f.People.Login(ctx, name, password, "account")
+	c := people.Client{Loopback: p.Addr.Addr().Unmap().IsLoopback(), Mail: true}
+	u, err := f.People.LoginFrom(ctx, c, name, password, "account")
 	switch {
 	case err == nil:
 		return u.Name.Key(), nil
@@ -34,6 +36,37 @@ func (f *Flow) Authenticate(ctx context.Context, _ gateway.Peer, user, password 
 		return "", faultLoginBusy
 	}
 	return "", storage(err)
+}
+
+// Sender checks MAIL FROM. On the submission listeners it belongs to the
+// account. Elsewhere every sender may knock, RCPT decides. An account must still
+// be one, everywhere, and its password what it was: a session may be older than
+// the end of either.
+func (f *Flow) Sender(ctx context.Context, s *gateway.Submission) error {
+	if submission(s.Peer.Listener) && !s.From.IsNull() && s.From.Key() != s.Peer.Account {
+		return faultSender
+	}
+	if s.Peer.Account == "" && !submission(s.Peer.Listener) {
+		return nil
+	}
+	name, err := gateway.ParseAddress(s.Peer.Account)
+	if err != nil {
+		return faultSender
+	}
+	u, err := f.People.FindUser(ctx, name)
+	switch {
+	case errors.Is(err, people.ErrUnknown), err == nil && u.Disabled:
+		return faultEnded
+	case err != nil:
+		return storage(err)
+	case !u.Current(s.Since):
+		return faultAgain
+	}
+	return nil
+}
+
+func submission(listener string) bool {
+	return listener == "submission" || listener == "submissions"
 }
 
 func (f *Flow) userName(user string) (gateway.Address, error) {

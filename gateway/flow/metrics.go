@@ -16,6 +16,7 @@ type metrics struct {
 	refusals  *prometheus.CounterVec
 	attempts  *prometheus.CounterVec
 	places    *prometheus.CounterVec
+	damaged   *prometheus.GaugeVec
 	accepting prometheus.Histogram
 	judging   prometheus.Histogram
 	delays    prometheus.Histogram
@@ -31,12 +32,13 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		refusals:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gatepost_flow_refusals_total", Help: "Messages not accepted."}, []string{"class"}),
 		attempts:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gatepost_flow_attempts_total", Help: "Settled attempts by the state they led to and whether TLS was verified."}, []string{"state", "tls"}),
 		places:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gatepost_flow_answers_total", Help: "Mails to conversations by where they were placed."}, []string{"place"}),
+		damaged:   prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "gatepost_flow_damaged_records", Help: "Records that could not be read when the table was last looked through."}, []string{"table"}),
 		accepting: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "gatepost_flow_accept_duration_seconds", Help: "From the first octet of a message to its commit.", Buckets: seconds}),
 		judging:   prometheus.NewHistogram(prometheus.HistogramOpts{Name: "gatepost_flow_judge_duration_seconds", Help: "Reading, detection and policy for one message.", Buckets: seconds}),
-		delays:    prometheus.NewHistogram(prometheus.HistogramOpts{Name: "gatepost_flow_delivery_delay_seconds", Help: "From acceptance to delivery, by envelope.", Buckets: []float64{.01, .1, 1, 10, 60, 600, 3600, 14400, 86400, 432000}}),
+		delays:    prometheus.NewHistogram(prometheus.HistogramOpts{Name: "gatepost_flow_delivery_delay_seconds", Help: "From acceptance, or from the time for which a message was scheduled, to delivery; by envelope.", Buckets: []float64{.01, .1, 1, 10, 60, 600, 3600, 14400, 86400, 432000}}),
 		bytes:     prometheus.NewCounter(prometheus.CounterOpts{Name: "gatepost_flow_accepted_bytes_total", Help: "Octets of accepted messages."}),
 	}
-	r.MustRegister(m.messages, m.refusals, m.attempts, m.places, m.accepting, m.judging, m.delays, m.bytes)
+	r.MustRegister(m.messages, m.refusals, m.attempts, m.places, m.damaged, m.accepting, m.judging, m.delays, m.bytes)
 	return m
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -24,6 +25,7 @@ import (
 // queue; who they are is in Actor and goes into evidence.
 type Call struct {
 	Actor string
+	By    []gateway.PersonRef // who acts, where Actor alone does not say that
 	Args  url.Values
 	In    io.Reader
 	Out   io.Writer
@@ -62,7 +64,8 @@ func (f *Flow) Operations(more Operations) Operations {
 		"queue.drop": f.queueDrop, "queue.pause": f.queuePause, "queue.resume": f.queueResume,
 		"held.list": f.heldList, "held.show": f.queueShow, "held.release": f.heldRelease, "held.refuse": f.heldRefuse,
 		"message.show": f.messageShow, "message.judged": f.messageJudged, "message.recall": f.messageRecall, "message.recall_undo": f.messageRecallUndo, "link.thaw": f.linkThaw,
-		"user.add": f.userAdd, "user.passwd": f.userPasswd, "user.disable": f.userDisable, "user.list": f.userList,
+		"user.add": f.userAdd, "user.passwd": f.userPasswd, "user.role": f.userRole, "user.disable": f.userDisable, "user.list": f.userList,
+		"user.app_add": f.userAppAdd, "user.app_list": f.userAppList, "user.app_remove": f.userAppRemove,
 		"contact.import": f.contactImport, "contact.show": f.contactShow,
 		"contact.export": f.contactExport, "contact.erase": f.contactErase,
 		"contact.revoke": f.contactRevoke, "contact.drop_pin": f.contactDropPIN,
@@ -94,6 +97,7 @@ type envelopeLine struct {
 	TLS       string    `json:"tls,omitempty"`
 	Link      string    `json:"link,omitempty"`
 	Review    string    `json:"review,omitempty"`
+	askedLine
 	// Segments are how far those of a short message came.
 	Segments []segmentLine `json:"segments,omitempty"`
 }
@@ -175,12 +179,16 @@ func (f *Flow) list(ctx context.Context, c Call, state gateway.State) error {
 		}
 		limit = n
 	}
-	envelopes, err := f.queue.List(ctx, queue.Filter{State: state, Limit: limit})
+	envelopes, err := f.queue.List(ctx, queue.Filter{State: state, Rule: c.Args.Get("rule"), Limit: limit})
 	if err != nil {
 		return err
 	}
 	for i := range envelopes {
-		if err := c.line(lineOf(&envelopes[i])); err != nil {
+		l := lineOf(&envelopes[i])
+		if l.askedLine, err = f.askedLine(ctx, &envelopes[i]); err != nil {
+			return err
+		}
+		if err := c.line(l); err != nil {
 			return err
 		}
 	}
@@ -225,11 +233,21 @@ func (f *Flow) queueShow(ctx context.Context, c Call) error {
 		Verdict *gateway.Verdict `json:"verdict,omitempty"`
 		Results string           `json:"authentication,omitempty"`
 		linkLine
-	}{envelopeLine: lineOf(&e), Subject: m.Subject.Reveal(), From: m.From.Wire(), Bytes: m.Body.Size, Verdict: verdictOf(m, &e)}
+	}{envelopeLine: lineOf(&e), Subject: m.Subject.Reveal(), From: m.From.Wire(), Bytes: m.Body.Size}
+	if shown.Verdict = verdictOf(m, &e); shown.Verdict != nil {
+		whole, err := f.verdicts(ctx, m)
+		if err != nil {
+			return err
+		}
+		shown.Verdict = &whole[e.Judged-1]
+	}
 	if m.Authentication != nil {
 		shown.Results = mailauth.Results(f.set().Hostname, m.Authentication)
 	}
 	if shown.linkLine, err = f.linkLine(ctx, e.Link); err != nil {
+		return err
+	}
+	if shown.askedLine, err = f.askedLine(ctx, &e); err != nil {
 		return err
 	}
 	return c.line(shown)
@@ -269,12 +287,13 @@ func verdictOf(m *gateway.Message, e *gateway.Envelope) *gateway.Verdict {
 // stage returns the function that leaves evidence of an operator's act.
 func (f *Flow) stage(c Call, event gateway.Event, reason string) func(*store.Batch, gateway.Envelope) error {
 	return func(b *store.Batch, e gateway.Envelope) error {
+		f.file(b, e.ID.Message)
 		d := map[string]string{}
 		if reason != "" {
 			d["reason_given"] = "yes" // the words may name people; they stand in the envelope's record
 		}
 		return f.Audit.Stage(b, gateway.Record{
-			At: f.Now(), Event: event, Actor: c.Actor, Message: e.ID.Message, Envelope: e.ID.String(), Persons: []gateway.PersonRef{e.Person}, Detail: d,
+			At: f.Now(), Event: event, Actor: c.Actor, Message: e.ID.Message, Envelope: e.ID.String(), Persons: append(slices.Clone(c.By), e.Person), Detail: d,
 		})
 	}
 }
@@ -312,7 +331,7 @@ func (f *Flow) queueDrop(ctx context.Context, c Call) error {
 		if e.Notice != nil {
 			f.Blobs.Delete(b, e.Notice.Body.Blob)
 		}
-		b.After(func() { f.finished(ctx, after, false) })
+		b.After(func() { f.finished(ctx, &after, false) })
 		if err := f.stageDeleted(ctx, b, &after); err != nil {
 			return err
 		}
@@ -394,22 +413,30 @@ func (f *Flow) auditShow(ctx context.Context, c Call) error {
 	if len(entries) == 0 {
 		return notFound("message in the evidence")
 	}
+	verdictFor := f.verdictsOnce(ctx, id)
 	for _, e := range entries {
-		if err := c.line(f.told(ctx, e.Seq, e.Record)); err != nil {
+		l := f.told(ctx, e.Seq, e.Record)
+		if l.Verdict, err = verdictFor(e.Record); err != nil {
+			return err
+		}
+		if err := c.line(l); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// told is a record with the persons that are still known by name.
-func (f *Flow) told(ctx context.Context, seq uint64, r gateway.Record) any {
-	type line struct {
-		Seq    uint64   `json:"seq"`
-		People []string `json:"people,omitempty"`
-		gateway.Record
-	}
-	l := line{Seq: seq, Record: r}
+// toldLine is a record with the persons that are still known by name, and the
+// verdict that it is about as long as the message's record is kept.
+type toldLine struct {
+	Seq     uint64           `json:"seq"`
+	People  []string         `json:"people,omitempty"`
+	Verdict *gateway.Verdict `json:"verdict,omitempty"`
+	gateway.Record
+}
+
+func (f *Flow) told(ctx context.Context, seq uint64, r gateway.Record) toldLine {
+	l := toldLine{Seq: seq, Record: r}
 	for _, ref := range r.Persons {
 		p, err := f.People.Resolve(ctx, ref)
 		switch {

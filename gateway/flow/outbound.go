@@ -23,21 +23,10 @@ const commitTries = 5
 var (
 	faultLoop   = gateway.NewFault(554, "5.4.6", "Too many hops: this message is going round in circles")
 	faultSender = gateway.NewFault(553, "5.7.1", "Sender address is not yours: MAIL FROM and From must be the authenticated account")
+	faultEnded  = gateway.NewFault(550, "5.7.1", "This account is disabled: ask who runs your mail")
+	faultAgain  = gateway.NewFault(421, "4.7.0", "What this session logged in by has changed: log in again")
 	faultPolicy = gateway.NewFault(550, "5.7.1", "Message refused by the organization's policy")
 )
-
-// Sender checks MAIL FROM. On the submission listeners it belongs to the
-// account; elsewhere every sender may knock, RCPT decides.
-func (f *Flow) Sender(_ context.Context, s *gateway.Submission) error {
-	if submission(s.Peer.Listener) && !s.From.IsNull() && s.From.Key() != s.Peer.Account {
-		return faultSender
-	}
-	return nil
-}
-
-func submission(listener string) bool {
-	return listener == "submission" || listener == "submissions"
-}
 
 // Recipient decides about one RCPT before DATA: who may relay what, and which
 // addresses of the reply domain exist.
@@ -45,6 +34,9 @@ func (f *Flow) Recipient(ctx context.Context, s *gateway.Submission, r gateway.R
 	set := f.set()
 	if set.isRecall(r.Address) {
 		return f.recallRecipient(s)
+	}
+	if set.isQuestion(r.Address) {
+		return f.questionRecipient(ctx, s, r.Address)
 	}
 	if r.Address.Domain() == set.ReplyDomain {
 		return f.replyRecipient(ctx, s, r.Address)
@@ -110,6 +102,9 @@ func (f *Flow) accept(ctx context.Context, s gateway.Submission, t *taken) (gate
 	if err := f.recallByMail(ctx, a); err != nil {
 		return gateway.MessageID{}, err
 	}
+	if err := f.reasonByMail(ctx, a); err != nil {
+		return gateway.MessageID{}, err
+	}
 	ctx, cancel := recording(ctx)
 	defer cancel()
 	if err := a.turnedAway(ctx); err != nil {
@@ -131,7 +126,7 @@ func (f *Flow) accept(ctx context.Context, s gateway.Submission, t *taken) (gate
 
 // admissible refuses what must not be taken over whatever policy says.
 func (f *Flow) admissible(s gateway.Submission, t *taken, r *gateway.Reading) error {
-	if mailmsg.CountReceived(t.raw) > f.set().MaxHops {
+	if max(mailmsg.CountReceived(t.raw), mailmsg.Hops(r)) > f.set().MaxHops {
 		return faultLoop
 	}
 	if !submission(s.Peer.Listener) {
@@ -156,7 +151,7 @@ type arrival struct {
 	conversation thread.Thread // zero when it continues none
 	persons      []gateway.PersonRef
 	verdicts     []gateway.Verdict // the different ones
-	basis        *gateway.Judged   // what they rest on; nil for a short message
+	basis        *gateway.Judged   // what they rest on
 	pin          *gateway.Hashed   // that the sender set for the links
 	envelopes    []gateway.Envelope
 	reports      []gateway.EnvelopeID // whose notices this mail reports about
@@ -169,6 +164,7 @@ type arrival struct {
 
 	in      *incoming               // what it brings to a conversation; nil when it belongs to none
 	auth    *gateway.Authentication // nil: it was not asked for
+	layout  *gateway.Layout         // of the body that is sealed; nil where staff do not read it
 	outward []gateway.Edit          // make the mail that came of the body that is sealed; nil when it is that mail
 }
 
@@ -191,6 +187,7 @@ func (a *arrival) judge(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer j.done()
 	for i, r := range a.sub.Recipients {
 		e := gateway.Envelope{
 			ID:     gateway.EnvelopeID{Message: a.taken.id, N: uint32(i)},
@@ -210,6 +207,9 @@ func (a *arrival) decide(ctx context.Context, e *gateway.Envelope, j *judgement)
 	switch {
 	case a.set.isRecall(e.Recipient):
 		e.State, e.Action, e.Decided, e.Rules = gateway.Recorded, gateway.Pass, gateway.Pass, []string{"recall"}
+		return nil
+	case a.set.isQuestion(e.Recipient):
+		e.State, e.Action, e.Decided, e.Rules = gateway.Recorded, gateway.Pass, gateway.Pass, []string{"review"}
 		return nil
 	case a.in.has(e) && a.in.is(thread.StaffTurn):
 		return a.decideTurn(ctx, e, j)
@@ -352,9 +352,9 @@ func (a *arrival) build(ctx context.Context) (*store.Batch, *gateway.Message, er
 	for i := range envelopes {
 		e := &envelopes[i]
 		if e.Action == gateway.Secure && e.State == gateway.Queued {
-			s := securing{message: m, automatic: a.reading.AutoSubmitted, key: a.taken.key, options: verdictOf(m, e).Options, urgent: a.tagsBind() && a.reading.Tags.Urgent}
+			s := securing{message: m, automatic: a.reading.AutoSubmitted, hops: mailmsg.Hops(a.reading), key: a.taken.key, options: verdictOf(m, e).Options, urgent: a.tagsBind() && a.reading.Tags.Urgent}
 			if a.sms != nil {
-				s.like = &a.sms.like
+				s.like = &a.sms.segments[0]
 			}
 			if err := f.secure(ctx, b, s, e); err != nil {
 				return nil, nil, fmt.Errorf("securing envelope %v: %w", e.ID, err)
@@ -371,7 +371,7 @@ func (a *arrival) build(ctx context.Context) (*store.Batch, *gateway.Message, er
 		}
 	}
 	b.RequireAbsent(messageKey(m.ID))
-	if err := b.PutRecord(messageKey(m.ID), m); err != nil {
+	if err := b.PutAppended(messageKey(m.ID), m); err != nil {
 		return nil, nil, err
 	}
 	if len(m.Verdicts) > 0 {
@@ -379,7 +379,13 @@ func (a *arrival) build(ctx context.Context) (*store.Batch, *gateway.Message, er
 			return nil, nil, err
 		}
 	}
+	if err := a.stageFiling(b, m); err != nil {
+		return nil, nil, err
+	}
 	if err := a.stageRefusals(ctx, b, m); err != nil {
+		return nil, nil, err
+	}
+	if err := a.stageWaiting(ctx, b, m); err != nil {
 		return nil, nil, err
 	}
 	if err := a.stageReports(ctx, b); err != nil {
@@ -389,15 +395,24 @@ func (a *arrival) build(ctx context.Context) (*store.Batch, *gateway.Message, er
 		return nil, nil, err
 	}
 	if a.outward == nil && f.fresh.wants(a.taken.size) && slices.ContainsFunc(envelopes, a.leavesNow) {
-		b.After(func() { f.fresh.put(m, a.taken.raw) })
+		b.After(func() { f.fresh.put(m, a.taken.raw, a.segments()) })
 	}
 	return b, m, nil
 }
 
-// leavesNow reports whether the original is about to leave for an envelope. What
-// waits for its hour does not wait in memory.
+// segments are those of a short message, nil for a mail.
+func (a *arrival) segments() []gateway.Segment {
+	if a.sms == nil {
+		return nil
+	}
+	return a.sms.segments
+}
+
+// leavesNow reports whether the original is about to leave for a staged envelope.
+// What waits for its hour, or for a next hop that is away, does not wait in
+// memory.
 func (a *arrival) leavesNow(e gateway.Envelope) bool {
-	return e.State == gateway.Queued && e.Notice == nil && e.NotBefore.Before(a.now.Add(time.Minute))
+	return e.State == gateway.Queued && e.Notice == nil && e.Next.Before(a.now.Add(time.Minute))
 }
 
 func messageKey(id gateway.MessageID) []byte { return store.Key(store.Messages, id[:]) }
@@ -434,7 +449,7 @@ func (a *arrival) message() (*gateway.Message, error) {
 	var err error
 	if a.needsSpool() {
 		if m.Direction == gateway.Outbound && a.sms == nil {
-			if m.Hash, err = hashLeaving(t.raw, edits); err != nil {
+			if m.Hash, err = hashLeaving(t, edits); err != nil {
 				return nil, err
 			}
 		}
@@ -492,6 +507,13 @@ func (a *arrival) stageEvidence(b *store.Batch, event gateway.Event) error {
 	if a.sms != nil {
 		detail["system_id"], detail["parts"] = a.sms.account.SystemID, strconv.Itoa(len(a.sms.ends.Parts))
 	}
+	refused := event == gateway.EventRefused
+	if len(a.verdicts) > 0 { // what was found is the same for all
+		put(detail, "found", foundIn(&a.verdicts[0]))
+		if refused {
+			put(detail, "findings", placesIn(&a.verdicts[0]))
+		}
+	}
 	r := gateway.Record{At: a.now, Event: event, Actor: actor(a.sub.Peer), Message: a.taken.id, Persons: a.persons, Detail: detail}
 	if err := a.flow.Audit.Stage(b, r); err != nil {
 		return err
@@ -502,7 +524,7 @@ func (a *arrival) stageEvidence(b *store.Batch, event gateway.Event) error {
 		}
 	}
 	for i := range a.envelopes {
-		if err := a.flow.Audit.Stage(b, a.judged(&a.envelopes[i])); err != nil {
+		if err := a.flow.Audit.Stage(b, a.judged(&a.envelopes[i], refused)); err != nil {
 			return err
 		}
 	}
@@ -516,7 +538,9 @@ func actor(p gateway.Peer) string {
 	return "peer"
 }
 
-func (a *arrival) judged(e *gateway.Envelope) gateway.Record {
+// judged is the decision about an envelope. Of a message that is refused nothing
+// else is kept: it says why, too.
+func (a *arrival) judged(e *gateway.Envelope, refused bool) gateway.Record {
 	d := map[string]string{"decided": e.Decided.String(), "action": e.Action.String(), "state": string(e.State)}
 	if len(e.Rules) > 0 {
 		d["rules"] = strings.Join(e.Rules, " ")
@@ -527,8 +551,15 @@ func (a *arrival) judged(e *gateway.Envelope) gateway.Record {
 	if e.Judged > 0 {
 		v := a.verdicts[e.Judged-1]
 		d["policy"] = v.Digest
+		if v.Words != "" {
+			d["words"] = v.Words
+		}
 		if v.Shadow != v.Action {
 			d["shadow"] = v.Shadow.String()
+		}
+		put(d, "shadow_rules", shadowMet(&v))
+		if refused {
+			put(d, "why", whyOf(&v, e.Rules))
 		}
 		if v.Failed {
 			d["failed"] = v.Error

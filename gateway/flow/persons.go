@@ -47,10 +47,12 @@ func (f *Flow) userAdd(ctx context.Context, c Call) error {
 
 func userError(err error) error {
 	switch {
-	case errors.Is(err, people.ErrUserExists), errors.Is(err, people.ErrWeakPassword):
+	case errors.Is(err, people.ErrUserExists), errors.Is(err, people.ErrBadPassword), errors.Is(err, people.ErrBadLabel), errors.Is(err, people.ErrManyApps):
 		return &OperationError{Text: err.Error(), Data: true}
 	case errors.Is(err, people.ErrUnknown):
 		return notFound("user")
+	case errors.Is(err, people.ErrNoApp):
+		return notFound("app password")
 	}
 	return err
 }
@@ -67,12 +69,32 @@ func (f *Flow) userPasswd(ctx context.Context, c Call) error {
 	return userError(f.People.SetPassword(ctx, name, password, c.Actor))
 }
 
+func (f *Flow) userRole(ctx context.Context, c Call) error {
+	name, err := addressArg(c)
+	if err != nil {
+		return err
+	}
+	role, err := people.ParseRole(c.Args.Get("role"))
+	if err != nil {
+		return usage("%v", err)
+	}
+	f.roles.Lock()
+	defer f.roles.Unlock()
+	if err := f.People.SetRole(ctx, name, role, c.Actor); err != nil {
+		return userError(err)
+	}
+	return f.journalUser(name, userHasRole, string(role))
+}
+
 func (f *Flow) userDisable(ctx context.Context, c Call) error {
 	name, err := addressArg(c)
 	if err != nil {
 		return err
 	}
-	return userError(f.People.DisableUser(ctx, name, c.Actor))
+	if err := f.People.DisableUser(ctx, name, c.Actor); err != nil {
+		return userError(err)
+	}
+	return f.journalUser(name, userDisabled)
 }
 
 func (f *Flow) userList(ctx context.Context, c Call) error {
@@ -85,8 +107,10 @@ func (f *Flow) userList(ctx context.Context, c Call) error {
 			Name     string    `json:"name"`
 			Role     string    `json:"role"`
 			Disabled bool      `json:"disabled"`
+			Weak     bool      `json:"weak"`
+			Apps     int       `json:"app_passwords"`
 			Created  time.Time `json:"created"`
-		}{u.Name.Wire(), string(u.Role), u.Disabled, u.Created}
+		}{u.Name.Wire(), string(u.Role), u.Disabled, u.Weak, len(u.Apps), u.Created}
 		if err := c.line(line); err != nil {
 			return err
 		}

@@ -97,6 +97,7 @@ func (f *Flow) stageProven(ctx context.Context, b *store.Batch, l gateway.Link, 
 	if err != nil {
 		return err
 	}
+	f.file(b, m.ID)
 	stored.Expires = expiry(f.Now(), stored.Options.Expires, f.set().LinkExpires, m.Retain)
 	b.RequireVersion(linkKey(l.ID), version)
 	if err := b.PutRecord(linkKey(l.ID), stored); err != nil {

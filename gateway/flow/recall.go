@@ -133,14 +133,15 @@ func (f *Flow) copies(ctx context.Context, id gateway.MessageID) (all []gateway.
 }
 
 // recall takes a message back from one recipient, or from everybody when who
-// is null. Nobody who asks after it returned opens it.
-func (f *Flow) recall(ctx context.Context, id gateway.MessageID, who gateway.Address, actor string) (Recalled, error) {
+// is null. Nobody who asks after it returned opens it. by is the member of staff
+// who wants it, where the actor alone does not say that.
+func (f *Flow) recall(ctx context.Context, id gateway.MessageID, who gateway.Address, actor string, by ...gateway.PersonRef) (Recalled, error) {
 	ctx, cancel := recording(ctx)
 	defer cancel()
 	var r Recalled
 	err := store.ErrConflict
 	for try := 0; try < commitTries && errors.Is(err, store.ErrConflict); try++ {
-		r, err = f.lock(ctx, id, who, actor)
+		r, err = f.lock(ctx, id, who, actor, by...)
 	}
 	if err != nil || !r.did() {
 		return r, err
@@ -153,7 +154,7 @@ func (f *Flow) recall(ctx context.Context, id gateway.MessageID, who gateway.Add
 }
 
 // lock is the commit of a recall.
-func (f *Flow) lock(ctx context.Context, id gateway.MessageID, who gateway.Address, actor string) (Recalled, error) {
+func (f *Flow) lock(ctx context.Context, id gateway.MessageID, who gateway.Address, actor string, by ...gateway.PersonRef) (Recalled, error) {
 	now := f.Now()
 	r := Recalled{Message: id, All: who.IsNull(), Until: now.Add(f.set().RecallGrace)}
 	m, version, err := store.GetRecord[gateway.Message](ctx, f.Store, messageKey(id))
@@ -181,7 +182,7 @@ func (f *Flow) lock(ctx context.Context, id gateway.MessageID, who gateway.Addre
 		}
 		locks = true
 		b.RequireVersion(envelopeKey(e.ID), versions[i])
-		if err := f.stageLock(b, &m, e, now, actor); err != nil {
+		if err := f.stageLock(b, &m, e, now, actor, by...); err != nil {
 			return r, err
 		}
 	}
@@ -194,6 +195,7 @@ func (f *Flow) lock(ctx context.Context, id gateway.MessageID, who gateway.Addre
 	}
 	if ends {
 		m.Recalled = now
+		f.file(b, id)
 		b.RequireVersion(messageKey(id), version)
 		if err := b.PutRecord(messageKey(id), m); err != nil {
 			return r, err
@@ -203,6 +205,7 @@ func (f *Flow) lock(ctx context.Context, id gateway.MessageID, who gateway.Addre
 		return r, err
 	}
 	f.fresh.drop(id)
+	defer f.takings.Add(1) // whatever Write says: it may be there
 	return r, store.Write(ctx, f.Store, b)
 }
 
@@ -222,8 +225,9 @@ func reachOf(e *gateway.Envelope) Reach {
 }
 
 // stageLock stages that e is taken back. The queue keeps its own fields.
-func (f *Flow) stageLock(b *store.Batch, m *gateway.Message, e *gateway.Envelope, now time.Time, actor string) error {
+func (f *Flow) stageLock(b *store.Batch, m *gateway.Message, e *gateway.Envelope, now time.Time, actor string, by ...gateway.PersonRef) error {
 	e.Recalled = now
+	f.file(b, m.ID)
 	if err := b.PutRecord(envelopeKey(e.ID), e); err != nil {
 		return err
 	}
@@ -233,7 +237,7 @@ func (f *Flow) stageLock(b *store.Batch, m *gateway.Message, e *gateway.Envelope
 	}
 	return f.Audit.Stage(b, gateway.Record{
 		At: now, Event: gateway.EventRecalled, Actor: actor, Message: m.ID, Envelope: e.ID.String(), Thread: m.Thread, Link: e.Link,
-		Persons: []gateway.PersonRef{e.Person}, Detail: detail,
+		Persons: append(slices.Clone(by), e.Person), Detail: detail,
 	})
 }
 

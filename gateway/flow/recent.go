@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"sync"
 	"time"
 )
@@ -10,6 +11,9 @@ import (
 const (
 	recentFor = 5 * time.Minute
 	recentMax = 10_000
+	// readsMax is more than the largest folder that is fetched again and again
+	// has: each message of it is recorded once for each session.
+	readsMax = 200_000
 	// openedFor is how long a page that is loaded again, or asked for by a
 	// program in a loop, counts as the same reading.
 	openedFor = time.Minute
@@ -22,6 +26,7 @@ const (
 // when it is full: then more is recorded than needed.
 type recent struct {
 	span time.Duration // how long it remembers; 0: recentFor
+	max  int           // how much; 0: recentMax
 	mu   sync.Mutex
 	seen map[[32]byte]time.Time // guarded by mu
 }
@@ -42,7 +47,7 @@ func (r *recent) has(what [32]byte, now time.Time) bool {
 func (r *recent) add(what [32]byte, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.seen == nil || len(r.seen) >= recentMax {
+	if r.seen == nil || len(r.seen) >= cmp.Or(r.max, recentMax) {
 		r.seen = make(map[[32]byte]time.Time)
 	}
 	r.seen[what] = now

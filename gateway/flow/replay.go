@@ -29,6 +29,7 @@ type Replayed struct {
 	Recalled int `json:"recalled"` // envelopes that had been taken back after the backup
 	Erased   int `json:"erased"`   // persons who had been erased after the backup
 	Moved    int `json:"moved"`    // wraps whose key group was destroyed after the backup
+	Users    int `json:"users"`    // members of staff whose log-in, app password or role had been taken away after the backup
 	Consents int `json:"consents"` // words of telephones, STOP and START, that came after the backup
 }
 
@@ -39,7 +40,7 @@ type Replayed struct {
 func (f *Flow) Replay(ctx context.Context, visit func(func(seal.Entry) error) error) (Replayed, error) {
 	var done Replayed
 	frozen := make(map[freezeOf]string)
-	taken, chosen, said := make(takenBack), make(lastPINs), make(consent.Journalled)
+	taken, chosen, said, lost := make(takenBack), make(lastPINs), make(consent.Journalled), make(lostByUsers)
 	err := visit(func(e seal.Entry) error {
 		switch e.Kind {
 		case seal.JournalDelivered:
@@ -54,6 +55,8 @@ func (f *Flow) Replay(ctx context.Context, visit func(func(seal.Entry) error) er
 			return taken.note(e)
 		case seal.JournalStop:
 			return said.Note(e.ID, e.Data)
+		case seal.JournalUser:
+			lost.note(e)
 		case seal.JournalErased:
 			return f.replayErased(ctx, e, &done)
 		case seal.JournalWraps:
@@ -71,6 +74,9 @@ func (f *Flow) Replay(ctx context.Context, visit func(func(seal.Entry) error) er
 		return done, err
 	}
 	if err := f.replayRecalls(ctx, taken, &done); err != nil {
+		return done, err
+	}
+	if err := f.replayUsers(ctx, lost, &done); err != nil {
 		return done, err
 	}
 	done.Consents, err = f.consents.Replay(ctx, said)

@@ -63,6 +63,7 @@ func (f *Flow) replayRecall(ctx context.Context, id gateway.MessageID, which map
 			continue
 		}
 		n++
+		f.file(b, id)
 		if e.Recalled = (time.Time{}); is {
 			e.Recalled = now
 		}
@@ -72,6 +73,7 @@ func (f *Flow) replayRecall(ctx context.Context, id gateway.MessageID, which map
 		}
 	}
 	if is, told := which[all32]; told && is == m.Recalled.IsZero() {
+		f.file(b, id)
 		if m.Recalled = (time.Time{}); is {
 			m.Recalled = now
 		}

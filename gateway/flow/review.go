@@ -17,6 +17,27 @@ func (f *Flow) heldRelease(ctx context.Context, c Call) error {
 	if err != nil {
 		return err
 	}
+	return f.letOut(ctx, c, id, decision{reason: reason})
+}
+
+// decision is how somebody decides about a held envelope.
+type decision struct {
+	reason string // "": none
+	asked  bool   // the reason answers a question: it is for whoever reviews, not for the sender
+	// only stages what must still be so, or says why nothing is decided. It is
+	// called in each try of the commit. nil: nothing.
+	only func(*store.Batch) error
+}
+
+func (d *decision) stage(b *store.Batch) error {
+	if d.only == nil {
+		return nil
+	}
+	return d.only(b)
+}
+
+// letOut is heldRelease for one envelope.
+func (f *Flow) letOut(ctx context.Context, c Call, id gateway.EnvelopeID, d decision) error {
 	e, err := f.envelope(ctx, id)
 	if err != nil {
 		return err
@@ -26,17 +47,20 @@ func (f *Flow) heldRelease(ctx context.Context, c Call) error {
 		return err
 	}
 	if e.State == gateway.Held && (e.Hold == holdQuarantine || e.Hold == holdUnverified) && e.Recipient.Domain() == f.set().ReplyDomain {
-		return f.releaseAnswer(ctx, c, m, &e, reason)
+		return f.releaseAnswer(ctx, c, m, &e, d)
 	}
 	return operated(f.queue.Release(ctx, id, func(b *store.Batch, after *gateway.Envelope) error {
 		if !after.Recalled.IsZero() {
 			return &OperationError{Text: "the sender took that message back; message recall --undo comes first", Data: true}
 		}
-		after.Review = gateway.Sensitive(reason)
+		if err := d.stage(b); err != nil {
+			return err
+		}
+		after.Review = gateway.Sensitive(d.reason)
 		if err := f.released(ctx, b, m, &e, after); err != nil {
 			return err
 		}
-		return f.stage(c, gateway.EventReleased, reason)(b, *after)
+		return f.stage(c, gateway.EventReleased, d.reason)(b, *after)
 	}))
 }
 
@@ -100,21 +124,32 @@ func (f *Flow) heldRefuse(ctx context.Context, c Call) error {
 	if err != nil {
 		return err
 	}
+	return f.turnAway(ctx, c, id, decision{reason: reason})
+}
+
+// turnAway is heldRefuse for one envelope.
+func (f *Flow) turnAway(ctx context.Context, c Call, id gateway.EnvelopeID, d decision) error {
 	m, err := f.message(ctx, id.Message)
 	if err != nil {
 		return err
 	}
 	return operated(f.queue.Refuse(ctx, id, func(b *store.Batch, after *gateway.Envelope) error {
-		after.Review = gateway.Sensitive(reason)
+		if err := d.stage(b); err != nil {
+			return err
+		}
+		after.Review = gateway.Sensitive(d.reason)
 		after.Last = gateway.Outcome{
-			Result: gateway.Failed, At: f.Now(), Code: 550, Status: "5.7.1", Text: "Refused after review: " + gateway.Sensitive(reason),
+			Result: gateway.Failed, At: f.Now(), Code: 550, Status: "5.7.1", Text: "Refused after review",
+		}
+		if d.reason != "" && !d.asked {
+			after.Last.Text += ": " + gateway.Sensitive(d.reason)
 		}
 		if m.Direction == gateway.Outbound && after.Hold != holdQuarantine {
 			if err := f.reportTo(ctx, b, after, mailmsg.ActionFailed); err != nil {
 				return err
 			}
 		}
-		b.After(func() { f.finished(ctx, *after, false) })
-		return f.stage(c, gateway.EventReviewRefused, reason)(b, *after)
+		b.After(func() { done := *after; f.finished(ctx, &done, false) })
+		return f.stage(c, gateway.EventReviewRefused, d.reason)(b, *after)
 	}))
 }

@@ -23,6 +23,7 @@ type securing struct {
 	options gateway.Options
 	// automatic is the original's Auto-Submitted, which its notice repeats.
 	automatic string
+	hops      int  // of the original, which its notice counts on from
 	urgent    bool // the sender marked it so
 	// like is the short message whose way a notice to a telephone goes, beside
 	// its text; nil: as the record of the message says.
@@ -144,12 +145,21 @@ func (f *Flow) newLink(s securing, e *gateway.Envelope) (gateway.Link, gateway.L
 	}
 	link := gateway.Link{
 		ID: seal.LinkID(secret), Envelope: e.ID, Person: e.Person, Recipient: e.Recipient, Reference: reference, Brand: m.From.Domain(),
-		Created: now, Expires: expiry(now, s.options.Expires, f.set().LinkExpires, m.Retain), Wrap: wrap, Options: s.options,
+		Created: now, Expires: expiry(startOf(e, now), s.options.Expires, f.set().LinkExpires, m.Retain), Wrap: wrap, Options: s.options,
 	}
 	if s.options.PIN == "sender" {
 		link.PIN = m.PIN
 	}
 	return link, secret, nil
+}
+
+// startOf is when an envelope leaves that is made now: the time of its link,
+// and of what follows when nobody reads, begins then.
+func startOf(e *gateway.Envelope, now time.Time) time.Time {
+	if e.NotBefore.After(now) {
+		return e.NotBefore
+	}
+	return now
 }
 
 func linkKey(id gateway.LinkID) []byte { return store.Key(store.Links, id[:]) }

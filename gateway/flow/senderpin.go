@@ -42,6 +42,6 @@ func (t *taken) replace(ctx context.Context, f *Flow, raw []byte) error {
 	if err := t.reseal(ctx, f, bytes.NewReader(raw)); err != nil {
 		return err
 	}
-	t.raw = raw
+	t.raw, t.sum = raw, nil
 	return nil
 }

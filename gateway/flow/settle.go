@@ -30,12 +30,16 @@ func (f *Flow) Settle(ctx context.Context, b *store.Batch, before, after gateway
 			return err
 		}
 	}
+	if after.State == gateway.Held {
+		f.file(b, after.ID.Message)
+	}
 	if after.State == gateway.Bounced {
+		f.file(b, after.ID.Message)
 		if err := f.reportTo(ctx, b, &after, mailmsg.ActionFailed); err != nil {
 			return err
 		}
 	}
-	f.metrics.settled(after.State, o, f.Now().Sub(after.Accepted))
+	f.metrics.settled(after.State, o, max(0, f.Now().Sub(after.Ready())))
 	if !after.State.Final() {
 		// It will be a while: the clear text does not wait in memory.
 		b.After(func() { f.fresh.drop(after.ID.Message) })
@@ -48,7 +52,7 @@ func (f *Flow) Settle(ctx context.Context, b *store.Batch, before, after gateway
 	if err != nil {
 		return err
 	}
-	b.After(func() { f.finished(ctx, after, done) })
+	b.After(func() { f.finished(ctx, &after, done) })
 	return nil
 }
 
@@ -62,7 +66,7 @@ func (f *Flow) finishAlone(b *store.Batch, e *gateway.Envelope) (bool, error) {
 	f.Blobs.Delete(b, m.Body.Blob)
 	spent := *m
 	spent.Spool, spent.Body.Blob = gateway.Wrap{}, ""
-	return true, b.PutRecord(messageKey(m.ID), spent)
+	return true, b.PutAppended(messageKey(m.ID), &spent)
 }
 
 // attempt is the evidence of one attempt. The next hop's words stay out: they
@@ -99,6 +103,10 @@ func (f *Flow) attempt(event gateway.Event, e *gateway.Envelope, o gateway.Outco
 	}
 }
 
+// Parked implements queue.Ledger: the clear text does not wait in memory for a
+// next hop that is away.
+func (f *Flow) Parked(e gateway.Envelope) { f.fresh.drop(e.ID.Message) }
+
 // Delayed implements queue.Ledger: the sender hears once that it takes long.
 func (f *Flow) Delayed(ctx context.Context, b *store.Batch, e gateway.Envelope) error {
 	if err := f.Audit.Stage(b, f.attempt(gateway.EventDelayNotified, &e, e.Last)); err != nil {
@@ -108,9 +116,13 @@ func (f *Flow) Delayed(ctx context.Context, b *store.Batch, e gateway.Envelope) 
 }
 
 // finished begins what follows when an envelope's last settlement is durable.
-// It costs commits of its own, which the settlements of others do not wait for.
-// What a crash leaves here, housekeeping finds.
-func (f *Flow) finished(ctx context.Context, e gateway.Envelope, tidied bool) {
+// What costs commits of its own the settlements of others do not wait for. What
+// a crash leaves here, housekeeping finds.
+func (f *Flow) finished(ctx context.Context, e *gateway.Envelope, tidied bool) {
+	if tidied && e.Notice == nil {
+		f.finish(ctx, e, tidied)
+		return
+	}
 	f.after.Go(func() error {
 		f.finish(ctx, e, tidied)
 		return nil
@@ -119,7 +131,7 @@ func (f *Flow) finished(ctx context.Context, e gateway.Envelope, tidied bool) {
 
 // finish tells the journal beside the keyring, and when no envelope needs the
 // original any more, removes it or at least the courier's way to it.
-func (f *Flow) finish(ctx context.Context, e gateway.Envelope, tidied bool) {
+func (f *Flow) finish(ctx context.Context, e *gateway.Envelope, tidied bool) {
 	done := seal.Entry{Kind: seal.JournalDelivered, ID: e.ID.String(), Data: []byte(e.State)}
 	if err := f.Journal.Later(done); err != nil {
 		f.Log.Error("journal beside the keyring not written", "error", err)
@@ -135,7 +147,14 @@ func (f *Flow) finish(ctx context.Context, e gateway.Envelope, tidied bool) {
 	}
 	ctx, cancel := recording(ctx)
 	defer cancel()
-	if err := f.tidy(ctx, e.ID.Message); err != nil && !errors.Is(err, store.ErrConflict) {
+	err := f.tidy(ctx, e.ID.Message)
+	for try := 1; try < commitTries && errors.Is(err, store.ErrConflict); try++ {
+		err = f.tidy(ctx, e.ID.Message)
+	}
+	if err != nil {
+		f.scans.untidy.Store(true) // housekeeping does it
+	}
+	if err != nil && !errors.Is(err, store.ErrConflict) {
 		f.Log.Warn("body of a finished message not removed yet", "id", e.ID.Message, "error", err)
 	}
 }

@@ -73,6 +73,7 @@ func (f *Flow) shredWraps(ctx context.Context, b *store.Batch, t task) error {
 	if m.Recalled.Equal(t.At) && !m.Staff.IsZero() {
 		groups = append(groups, m.Staff.Group)
 		m.Staff = gateway.Wrap{}
+		dropLayout(b, m.ID)
 		f.fresh.drop(m.ID)
 		b.RequireVersion(messageKey(m.ID), version)
 		if err := b.PutRecord(messageKey(m.ID), m); err != nil {
@@ -101,7 +102,8 @@ func (f *Flow) endWithdrawn(ctx context.Context, t task) error {
 			if after.Notice != nil {
 				f.Blobs.Delete(b, after.Notice.Body.Blob)
 			}
-			b.After(func() { f.finished(ctx, after, false) })
+			f.file(b, after.ID.Message)
+			b.After(func() { f.finished(ctx, &after, false) })
 			return f.stageDeleted(ctx, b, &after)
 		})
 		if !errors.Is(one, queue.ErrNotFound) {
@@ -115,6 +117,7 @@ func (f *Flow) endWithdrawn(ctx context.Context, t task) error {
 // key groups of the wraps that it removed.
 func (f *Flow) shredEnvelope(ctx context.Context, b *store.Batch, m *gateway.Message, e *gateway.Envelope) (groups []string, err error) {
 	e.Shredded = f.Now()
+	f.file(b, m.ID)
 	if err := b.PutRecord(envelopeKey(e.ID), e); err != nil {
 		return nil, err
 	}

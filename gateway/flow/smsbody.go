@@ -23,6 +23,7 @@ func smsBody(text string, segments []gateway.Segment, at time.Time) ([]byte, err
 		return nil, fmt.Errorf("packing segments: %w", err)
 	}
 	var b bytes.Buffer
+	b.Grow(headOctets + foldedLen(len(packed)) + foldedLen(len(text)))
 	b.WriteString("Date: " + at.Format(time.RFC1123Z) + "\r\nMIME-Version: 1.0\r\n")
 	b.WriteString("Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n")
 	writeFolded(&b, segmentsField+":", packed)
@@ -31,8 +32,15 @@ func smsBody(text string, segments []gateway.Segment, at time.Time) ([]byte, err
 	return b.Bytes(), nil
 }
 
-// lineOctets is what one line of base64 holds (RFC 2045 section 6.8).
-const lineOctets = 57
+const (
+	lineOctets = 57  // of one line of base64 (RFC 2045 section 6.8)
+	headOctets = 256 // of the other fields, about
+)
+
+// foldedLen is about how long n octets are in lines.
+func foldedLen(n int) int {
+	return (n/lineOctets + 1) * (base64.StdEncoding.EncodedLen(lineOctets) + len(" \r\n"))
+}
 
 // writeFolded writes octets as base64 in lines, each but a first one without
 // name led by a space when they are the value of a field.
@@ -43,7 +51,7 @@ func writeFolded(b *bytes.Buffer, field string, octets []byte) {
 		if field != "" {
 			b.WriteByte(' ')
 		}
-		b.WriteString(base64.StdEncoding.EncodeToString(octets[:n]) + "\r\n")
+		b.Write(append(base64.StdEncoding.AppendEncode(b.AvailableBuffer(), octets[:n]), '\r', '\n'))
 		octets = octets[n:]
 	}
 }

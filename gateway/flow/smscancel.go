@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"gatepost/gateway"
@@ -103,10 +104,11 @@ func (f *Flow) stageTakenBack(ctx context.Context, b *store.Batch, m *gateway.Me
 	if e.Notice != nil {
 		f.Blobs.Delete(b, e.Notice.Body.Blob)
 	}
+	f.file(b, m.ID)
 	after := *e
 	b.After(func() {
 		f.fresh.drop(m.ID)
-		f.finished(ctx, after, false)
+		f.finished(ctx, &after, false)
 	})
 	if !e.Link.IsZero() {
 		if err := f.stageTask(b, task{Kind: taskShred, Due: now.Add(f.set().RecallGrace), Message: m.ID, At: e.Recalled}); err != nil {
@@ -159,7 +161,7 @@ func (f *Flow) waitingShort(ctx context.Context, account, serviceType string, so
 	fits := func(owner string, e *gateway.Ends) bool {
 		return owner == account && e != nil && e.ServiceType == serviceType && e.Source.Same(source) && e.Dest.Same(dest)
 	}
-	found, err := f.waitingParts(ctx, fits)
+	found, err := f.waitingParts(ctx, account, dest, fits)
 	if err != nil {
 		return nil, err
 	}
@@ -192,25 +194,38 @@ func partsOf(m *gateway.Message) []gateway.AcceptedPart {
 	return m.Ends.Parts
 }
 
-// waitingParts returns the parts that wait for others and fit.
-func (f *Flow) waitingParts(ctx context.Context, fits func(string, *gateway.Ends) bool) (found []foundShort, err error) {
+// waitingParts returns the parts of an account that wait for others and fit.
+// Only what waits is read: the ids that were given lately may be many.
+func (f *Flow) waitingParts(ctx context.Context, account string, dest gateway.Line, fits func(string, *gateway.Ends) bool) (found []foundShort, err error) {
+	var ids []gateway.MessageID
 	var bad error
-	r := store.Prefix(store.ShortIDs)
-	r.From = store.Key(store.ShortIDs, idsFrom(f.Now().Add(-2*f.set().SMS.partTimeout())))
-	err = f.Store.Scan(ctx, r, func(it store.Item) bool {
-		var s foundShort
-		if len(it.Key) != len(shortKey(s.id, s.id)) {
-			return true
+	err = f.Store.Scan(ctx, store.Prefix(store.SMSParts), func(it store.Item) bool {
+		if it.Key[len(it.Key)-1] == 0 {
+			return true // what became of a text
 		}
-		if bad = store.Decode(it.Value, &s.shortID); bad != nil {
-			return false
+		var p waitingPart
+		bad = store.Decode(it.Value, &p)
+		if p.Account == account && slices.ContainsFunc(p.To, dest.Same) {
+			ids = append(ids, p.Given.ID)
+		}
+		return bad == nil
+	})
+	if err = errors.Join(err, bad); err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		s := foundShort{id: id}
+		s.shortID, _, err = store.GetRecord[shortID](ctx, f.Store, shortKey(id, gateway.MessageID{}))
+		if errors.Is(err, store.ErrNotFound) {
+			continue // it may be of the text before: smsagain.go
+		}
+		if err != nil {
+			return nil, err
 		}
 		if s.Row != nil && s.State == "" && fits(s.Account, s.Ends) {
-			copy(s.id[:], it.Key[1:])
 			s.ends = s.Ends
 			found = append(found, s)
 		}
-		return true
-	})
-	return found, errors.Join(err, bad)
+	}
+	return found, nil
 }

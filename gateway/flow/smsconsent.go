@@ -7,6 +7,7 @@ import (
 
 	"gatepost/gateway"
 	"gatepost/gateway/consent"
+	"gatepost/gateway/mailmsg"
 	"gatepost/gateway/queue"
 	"gatepost/gateway/seal"
 	"gatepost/gateway/smsmsg"
@@ -52,6 +53,36 @@ func (f *Flow) journalStop(id string, data []byte) error {
 	return f.Journal.Append(seal.Entry{Kind: seal.JournalStop, ID: id, Data: data})
 }
 
+// errSaidMeanwhile: a telephone said something else while a mail to staff was
+// written that tells what its word comes to.
+var errSaidMeanwhile = errors.New("flow: the telephone said something meanwhile")
+
+// act is what the message's word does.
+func (r *received) act() consent.Act {
+	return consent.Act{Line: r.line, Phone: r.phone, Person: r.author.Ref, Word: r.word, Actor: "correspondent", Message: r.mail.id}
+}
+
+// foresee is what the mail to staff says about the message's word.
+func (r *received) foresee(ctx context.Context) (mailmsg.AnswerNote, error) {
+	if r.word.Means == consent.None {
+		return mailmsg.NoNote, nil
+	}
+	change, err := r.flow.consents.Foresee(ctx, r.act())
+	return r.note(change), err
+}
+
+// note tells staff what they would else have to know: which words end messages
+// and which bring them back. A STOP that was said before holds all the same.
+func (r *received) note(change consent.Change) mailmsg.AnswerNote {
+	switch {
+	case r.word.Means == consent.Stop:
+		return mailmsg.NoteStopped
+	case change.Changed:
+		return mailmsg.NoteResumed
+	}
+	return mailmsg.NoNote
+}
+
 // stageConsent does what a word about consent demands: the ledger, the one
 // answer that is due, and the end of what waits for the telephone.
 func (r *received) stageConsent(ctx context.Context, b *store.Batch) (consent.Change, error) {
@@ -59,9 +90,10 @@ func (r *received) stageConsent(ctx context.Context, b *store.Batch) (consent.Ch
 	if r.word.Means == consent.None {
 		return consent.Change{Ordinary: true}, nil
 	}
-	change, err := f.consents.Stage(ctx, b, consent.Act{
-		Line: r.line, Phone: r.phone, Person: r.author.Ref, Word: r.word, Actor: "correspondent", Message: r.mail.id,
-	})
+	change, err := f.consents.Stage(ctx, b, r.act())
+	if err == nil && r.note(change) != r.mail.data.Note {
+		err = errSaidMeanwhile
+	}
 	if err != nil || change.Ordinary {
 		return change, err
 	}

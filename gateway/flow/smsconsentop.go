@@ -28,22 +28,31 @@ func (f *Flow) personArg(c Call) (gateway.Address, error) {
 func (f *Flow) phoneArg(c Call) (gateway.Address, error) {
 	a, err := f.set().SMS.typed(c.Args.Get("name"))
 	if err != nil {
-		return a, usage("a telephone number with its country code is expected, such as +15551234567; one without it needs sms.country")
+		return a, usage("a whole telephone number is expected, such as +15551234567; one without its country code needs sms.country")
 	}
 	return a, nil
 }
 
-// lineArg is the line that an operator names; zero for every line.
-func lineArg(c Call) (gateway.Line, error) {
-	text := c.Args.Get("line")
+// lineArg is the line that an operator names, as the configuration spells it;
+// zero for every line. A stop of a line that no account has would stop nothing.
+func (f *Flow) lineArg(c Call, stops bool) (gateway.Line, error) {
+	text := strings.TrimSpace(c.Args.Get("line"))
 	if text == "" {
 		return gateway.Line{}, nil
 	}
+	set := f.set().SMS
 	l, err := gateway.ParseLine(text)
+	if digits := unmarked(text); strings.Trim(digits, "+0123456789") == "" {
+		l, err = gateway.ParseLine(digits)
+	}
 	if err != nil {
 		return l, usage("--line names a source address, such as 15550001111 or CLINIC")
 	}
-	return l, nil
+	own, ok := set.own(l)
+	if !ok && stops && !set.anySender() {
+		return l, usage("--line names none of the organization's source addresses: sms.accounts and sms.sender list them")
+	}
+	return own, nil
 }
 
 // consentLine is one word of the ledger as operators see it.
@@ -119,6 +128,40 @@ func (s *SMSSettings) lines() (all []gateway.Line) {
 	return slices.Clip(all)
 }
 
+// own is the line of the organization that l spells, in the configuration's
+// spelling; ok is false, and l as it is, where it is none.
+func (s *SMSSettings) own(l gateway.Line) (own gateway.Line, ok bool) {
+	lines := s.lines()
+	if i := slices.IndexFunc(lines, l.Same); i >= 0 {
+		return lines[i], true
+	}
+	number, err := s.number(l)
+	if err != nil {
+		return l, false
+	}
+	for _, x := range lines {
+		if a, err := s.number(x); err == nil && a == number {
+			return x, true
+		}
+	}
+	return l, false
+}
+
+// addressed is the line of ours that the carrier names: the configuration's,
+// where that is spelled with its country code and the carrier's is not. A STOP
+// to one must be a STOP of the other.
+func (s *SMSSettings) addressed(l gateway.Line) gateway.Line {
+	if own, ok := s.own(l); ok && !own.Same(l) {
+		return own
+	}
+	return l
+}
+
+// anySender reports whether an account may send from any source address.
+func (s *SMSSettings) anySender() bool {
+	return s != nil && slices.ContainsFunc(s.Accounts, func(a SMSAccount) bool { return a.AnySender })
+}
+
 func (f *Flow) consentStop(ctx context.Context, c Call) error {
 	return f.consentSet(ctx, c, consent.Stop)
 }
@@ -141,7 +184,7 @@ func (f *Flow) consentSet(ctx context.Context, c Call, what consent.Meaning) err
 	if err != nil {
 		return err
 	}
-	line, err := lineArg(c)
+	line, err := f.lineArg(c, what == consent.Stop)
 	if err != nil {
 		return err
 	}

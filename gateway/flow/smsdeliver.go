@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -41,8 +42,22 @@ func (f *Flow) deliverSMS(ctx context.Context, m *gateway.Message, envelopes []g
 	return outcomes
 }
 
-// sendSMS sends what of an envelope the carrier has not taken yet.
+// sendSMS sends what of an envelope the carrier has not taken yet, unless it is
+// stopped before anything of it left.
 func (f *Flow) sendSMS(ctx context.Context, m *gateway.Message, e *gateway.Envelope) gateway.Outcome {
+	ctx, begin, closed := f.departures.open(ctx, e.ID)
+	f.courtesy.wait(ctx, time.Now(), f.SMS.Limit()/2) // as many may gather meanwhile
+	o := f.sendNow(ctx, begin, m, e)
+	if closed() {
+		segments := o.Segments
+		o = notBegun(f.Now())
+		o.Segments = segments
+	}
+	return o
+}
+
+// sendNow sends it; begin is asked before anything leaves.
+func (f *Flow) sendNow(ctx context.Context, begin func() bool, m *gateway.Message, e *gateway.Envelope) gateway.Outcome {
 	done := e.Last.Segments
 	if !e.Until.IsZero() && !f.Now().Before(e.Until) {
 		return gateway.Outcome{Result: gateway.Failed, At: f.Now(), Status: "5.4.7", Text: "its validity is over", Phase: "prepare", Segments: done}
@@ -63,11 +78,7 @@ func (f *Flow) sendSMS(ctx context.Context, m *gateway.Message, e *gateway.Envel
 	if len(done) != len(segments) {
 		done = nil // of another text, that this one replaces
 	}
-	ctx, begin, closed := f.departures.open(ctx, e.ID)
 	results, o := f.SMS.Send(ctx, segments, done, begin)
-	if closed() {
-		o = notBegun(f.Now())
-	}
 	o.Segments = results
 	return o
 }
@@ -99,20 +110,32 @@ func (f *Flow) segments(ctx context.Context, m *gateway.Message, e *gateway.Enve
 	if e.Action != gateway.Pass {
 		return nil, errors.New("an envelope that does not pass has no notice")
 	}
-	raw, err := f.leaving(ctx, m)
-	if err != nil {
-		return nil, err
-	}
 	if m.Channel != gateway.SMS {
+		raw, err := f.leaving(ctx, m)
+		if err != nil {
+			return nil, err
+		}
 		return f.bridged(raw, m, e)
 	}
-	segments, err := smsSegments(raw)
+	segments, err := f.submittedAs(ctx, m)
 	for i := range segments {
 		if _, ok := gateway.ParseSMPPTime(segments[i].Schedule, m.Accepted); ok {
 			segments[i].Schedule = "" // it was waited for here
 		}
 	}
 	return segments, err
+}
+
+// submittedAs are the segments of a short message, for the caller to change.
+func (f *Flow) submittedAs(ctx context.Context, m *gateway.Message) ([]gateway.Segment, error) {
+	if segments, ok := f.fresh.parts(m.ID); ok {
+		return segments, nil
+	}
+	raw, err := f.leaving(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	return smsSegments(raw)
 }
 
 // leaving is the original of a message that passes.

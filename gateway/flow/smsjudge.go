@@ -3,8 +3,11 @@ package flow
 import (
 	"context"
 	"slices"
+	"unicode/utf8"
 
 	"gatepost/gateway"
+	"gatepost/gateway/policy"
+	"gatepost/gateway/thread"
 	"gatepost/store"
 )
 
@@ -27,30 +30,42 @@ func (a *arrival) judgeShort(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	phone, err := a.flow.People.EnsureIn(ctx, &a.once, a.sub.Recipients[0].Address)
+	phone, made, err := a.flow.People.EnsureIn(ctx, &a.once, a.sub.Recipients[0].Address)
 	if err != nil {
 		return err
 	}
-	a.persons = append(sender, phone)
-	if a.sms.dialog, err = a.flow.dialog(ctx, a.persons[1], a.sms.ends.Source); err != nil {
-		return err
-	}
-	if a.conversation, err = a.flow.conversationOf(ctx, &a.sms.dialog); err != nil {
+	a.persons, a.sms.unknown = append(sender, phone), made
+	if err := a.goOn(ctx); err != nil {
 		return err
 	}
 	j, err := a.flow.prepare(ctx, a)
 	if err != nil {
 		return err
 	}
+	defer j.done()
 	e := gateway.Envelope{
 		ID: gateway.EnvelopeID{Message: a.taken.id}, Sender: a.sub.From, Recipient: a.sub.Recipients[0].Address, Person: a.persons[1],
-		State: gateway.Queued, Accepted: a.leavesAt(), NotBefore: a.sms.from, Until: a.sms.until,
+		State: gateway.Queued, Accepted: a.now, NotBefore: a.sms.from, Until: a.sms.until,
 	}
 	if err := a.decide(ctx, &e, j); err != nil {
 		return err
 	}
 	a.envelopes = append(a.envelopes, e)
 	return nil
+}
+
+// goOn finds what the message goes on with. With a telephone that nothing is
+// known of, which the commit makes sure of, there is nothing.
+func (a *arrival) goOn(ctx context.Context) (err error) {
+	a.sms.dialog, a.conversation = dialog{}, thread.Thread{}
+	if a.sms.unknown {
+		return nil
+	}
+	if a.sms.dialog, err = a.flow.dialog(ctx, a.persons[1], a.sms.ends.Source); err != nil {
+		return err
+	}
+	a.conversation, err = a.flow.conversationOf(ctx, &a.sms.dialog)
+	return err
 }
 
 // telephone turns what no telephone can be reached by into what it can: there
@@ -73,6 +88,20 @@ func (s *shortMessage) declared() []string {
 		return []string{"campaign"}
 	}
 	return nil
+}
+
+// smppOf is what policy knows of a short message by its network.
+func smppOf(account string, ends *gateway.Ends) policy.SMPP {
+	return policy.SMPP{SystemID: account, ServiceType: ends.ServiceType, SourceAddress: gateway.Sensitive(ends.Source.Addr)}
+}
+
+// judgedShort is what the verdict of a short message rests on, but its text.
+func (a *arrival) judgedShort(declared []string) *gateway.JudgedShort {
+	r := a.reading
+	return &gateway.JudgedShort{
+		Length: utf8.RuneCountInString(spoken(r)), Aside: max(0, len(r.Parts)-1), Uncertain: r.Uncertain, Unreadable: r.Unreadable,
+		Declared: declared, At: a.sms.from,
+	}
 }
 
 // stageShort adds a short message with all that follows from it, or the

@@ -36,12 +36,17 @@ func (s *SMSSettings) number(l gateway.Line) (gateway.Address, error) {
 // understands: E.164 numbers that people write are longer.
 const maxShortCode = 6
 
+// unmarked is a number without the marks that people put between digits.
+func unmarked(text string) string {
+	return strings.NewReplacer(" ", "", "-", "", ".", "", "/", "", "(", "", ")", "").Replace(text)
+}
+
 // typed is the telephone that a person wrote, with the marks that people put
 // between digits. It is what number makes of it where a country is told:
 // by "+", by "00", or by the configuration. Anything else is refused, because a
 // guess would name the telephone of somebody else. gateway.ErrBadAddress.
 func (s *SMSSettings) typed(text string) (gateway.Address, error) {
-	line, err := gateway.ParseLine(strings.NewReplacer(" ", "", "-", "", ".", "", "/", "", "(", "", ")", "").Replace(text))
+	line, err := gateway.ParseLine(unmarked(text))
 	if err != nil {
 		return gateway.Address{}, err
 	}

@@ -199,6 +199,7 @@ func (f *Flow) stageUndelivered(ctx context.Context, b *store.Batch, m *gateway.
 		return nil
 	}
 	e.State = gateway.Bounced
+	f.file(b, e.ID.Message)
 	e.Last.Result, e.Last.Code, e.Last.Status = gateway.Failed, 550, "5.0.0"
 	e.Last.Text = "the carrier took it and later said: " + gateway.Sensitive(s)
 	return f.reportTo(ctx, b, e, mailmsg.ActionFailed)

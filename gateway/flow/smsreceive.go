@@ -61,7 +61,7 @@ func (f *Flow) receive(ctx context.Context, r *received, also func(*store.Batch)
 	defer cancel()
 	r.flow = f
 	r.set, r.policy = f.inForce()
-	r.reading, r.line = f.Texts.Read(r.segments), r.segments[0].Dest
+	r.reading = f.Texts.Read(r.segments)
 	if place, err := f.Texts.Place(&r.segments[0]); err == nil && place.Total > len(r.segments) {
 		r.missing = place.Total - len(r.segments)
 	}
@@ -74,15 +74,20 @@ func (f *Flow) receive(ctx context.Context, r *received, also func(*store.Batch)
 	if err := r.judge(ctx); err != nil {
 		return err
 	}
-	err := r.compose(ctx)
-	if err == nil {
-		err = r.commit(ctx, also)
+	err := errSaidMeanwhile
+	for try := 0; try < commitTries && errors.Is(err, errSaidMeanwhile); try++ {
+		if err = r.compose(ctx); err == nil {
+			err = r.commit(ctx, also)
+		}
+		if err != nil {
+			r.uncharge()
+			if r.mail != nil {
+				r.mail.discard(err)
+				r.mail = nil
+			}
+		}
 	}
 	if err != nil {
-		r.uncharge()
-		if r.mail != nil {
-			r.mail.discard(err)
-		}
 		return storage(err)
 	}
 	f.Log.Info("received", "id", r.mail.id, "listener", listenerUpstream, "count", len(r.segments), "size", r.mail.size)
@@ -95,6 +100,7 @@ const listenerUpstream = "upstream"
 // place finds out who wrote, to whom, and what it belongs to.
 func (r *received) place(ctx context.Context) (err error) {
 	f := r.flow
+	r.line = r.set.SMS.addressed(r.segments[0].Dest)
 	if r.phone, err = r.set.SMS.writer(r.segments[0].Source); err != nil {
 		return faultNoInbox.Because(err)
 	}
@@ -246,6 +252,10 @@ func (r *received) compose(ctx context.Context) error {
 	}
 	if d.Subject == "" {
 		d.Subject = smsSubject
+	}
+	d.Language, d.Line = r.set.Language, r.line.Key()
+	if d.Note, err = r.foresee(ctx); err != nil {
+		return err
 	}
 	return r.mail.compose(ctx)
 }

@@ -302,6 +302,80 @@ func TestStop(t *testing.T) {
 	}
 }
 
+// TestStaffHearOfConsent: the mail that brings a word about consent says what it
+// comes to, in the language of staff; a word that does nothing brings no more
+// than itself.
+func TestStaffHearOfConsent(t *testing.T) {
+	const stopped, resumed = "bekommt keine SMS von +15550001111 mehr", "bekommt wieder SMS von +15550001111"
+	w := newWorld(t)
+	_ = w.in(t, emptyStore(), func(ctx context.Context, f *Flow) error {
+		set := *f.set()
+		set.Language = "de"
+		f.Configure(set, testJudge())
+		for _, c := range []struct{ say, want string }{
+			{"yes", ""}, {"Start", ""}, {"stop", stopped}, {"STOP!", stopped}, {"help", ""}, {"Please stop by at 3", ""},
+			{"YES", resumed}, {"yes.", ""}, {"ARRET", stopped}, {"START", resumed},
+		} {
+			w.hop.forget()
+			if err := receiveAll(ctx, f, wrote(t, c.say, phonePass, "+15550001111")); err != nil {
+				t.Fatalf("%q: %v", c.say, err)
+			}
+			deliverAll(ctx, f, time.Minute)
+			all := w.hop.mail("desk@clinic.example")
+			if len(all) != 1 {
+				t.Fatalf("%q: staff got %d mails", c.say, len(all))
+			}
+			text, note, _ := strings.Cut(readMail(t, all[0]), "\n\n")
+			if note = strings.Join(strings.Fields(note), " "); text != c.say || (note == "") != (c.want == "") || !strings.Contains(note, c.want) {
+				t.Errorf("%q: staff read %q and %q", c.say, text, note)
+			}
+		}
+		return nil
+	})
+}
+
+// meddling does something once, just before the first commit that follows.
+type meddling struct {
+	store.Store
+	before func()
+}
+
+func (m *meddling) Commit(ctx context.Context, b *store.Batch) error {
+	if do := m.before; do != nil {
+		m.before = nil
+		do()
+	}
+	return m.Store.Commit(ctx, b)
+}
+
+// TestStaffHearWhatHolds: when a word is made void while the mail about it is
+// written, the mail does not say what no longer is so.
+func TestStaffHearWhatHolds(t *testing.T) {
+	w, kv := newWorld(t), &meddling{Store: storetest.NewMemory()}
+	_ = w.in(t, kv, func(ctx context.Context, f *Flow) error {
+		if err := receiveAll(ctx, f, wrote(t, "STOP", phonePass, "+15550001111")); err != nil {
+			t.Fatal(err)
+		}
+		deliverAll(ctx, f, time.Minute)
+		w.hop.forget()
+		kv.before = func() {
+			if _, err := operation(ctx, f, "consent.resume", url.Values{"name": {phonePass}, "line": {"+15550001111"}}, ""); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := receiveAll(ctx, f, wrote(t, "yes", phonePass, "+15550001111")); err != nil || kv.before != nil {
+			t.Fatal(err)
+		}
+		deliverAll(ctx, f, time.Minute)
+		return nil
+	})
+	all := w.hop.mail("desk@clinic.example")
+	if len(all) != 1 || readMail(t, all[0]) != "yes" {
+		t.Errorf("staff got %d mails: %q", len(all), all)
+	}
+	w.sound(t, kv)
+}
+
 // TestStopOfHalfAText: a part that says STOP by itself is no STOP when the
 // others never come.
 func TestStopOfHalfAText(t *testing.T) {

@@ -91,7 +91,7 @@ func (f *Flow) receivePart(ctx context.Context, key []byte, p waitingPart, s gat
 // account would get.
 func (f *Flow) deliverable(ctx context.Context, s gateway.Segment) error {
 	set, judge := f.inForce()
-	r := &received{flow: f, set: set, policy: judge, segments: []gateway.Segment{s}, missing: 1, line: s.Dest}
+	r := &received{flow: f, set: set, policy: judge, segments: []gateway.Segment{s}, missing: 1}
 	return r.place(ctx)
 }
 

@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"gatepost/gateway"
 	"gatepost/gateway/queue"
@@ -18,8 +19,8 @@ var (
 )
 
 // ReplaceSMS puts the text of s in the place of that of a message which waits
-// and was never attempted (SMPP v3.4 section 4.10): another message takes its
-// place, under the same id, and is judged as any other. One commit ends the old
+// and of which the carrier can have nothing (SMPP v3.4 section 4.10), also while
+// an attempt waits for a bind: another message takes its place, under the same id, and is judged as any other. One commit ends the old
 // one and accepts the new one, so that one of them leaves and never both. What
 // policy refuses changes nothing. A message of several parts, or with a user
 // data header, is not replaced.
@@ -38,7 +39,7 @@ func (f *Flow) ReplaceSMS(ctx context.Context, account, id string, s gateway.Seg
 	if err != nil {
 		return shortError(err)
 	}
-	err = f.queue.Withdraw(ctx, old.envelope.ID, func(b *store.Batch, e *gateway.Envelope) error {
+	err = f.withdrawShort(ctx, old.envelope.ID, func(b *store.Batch, e *gateway.Envelope) error {
 		if !old.replaceable(e) {
 			return faultNotReplaced
 		}
@@ -56,12 +57,14 @@ func (f *Flow) ReplaceSMS(ctx context.Context, account, id string, s gateway.Seg
 	return shortError(err)
 }
 
-// replaceable reports whether nothing of a message has left or is about to, and
-// its parts are those of the application. e may be younger than what was found.
+// replaceable reports whether nothing of a message can have left, in however
+// many attempts, and its parts are those of the application. e may be younger
+// than what was found.
 func (s *foundShort) replaceable(e *gateway.Envelope) bool {
 	return s.message != nil && len(s.ends.Parts) == 1 && s.ends.ESMClass&esmHeader == 0 &&
 		(s.envelope.State == gateway.Queued || s.envelope.State == gateway.Held) &&
-		e.Attempts == 0 && len(e.Last.Segments) == 0 && e.Recalled.IsZero()
+		e.Recalled.IsZero() && !e.Last.Unknown &&
+		!slices.ContainsFunc(e.Last.Segments, func(r gateway.SegmentResult) bool { return r.Sent || r.Unknown })
 }
 
 // replacing is the text that replaces another, sealed. What replace_sm does not

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gatepost/gateway"
+	"gatepost/store"
 )
 
 // TestScheduledMessagesWaitHere: a message for later is with the carrier when
@@ -107,4 +108,70 @@ func TestReplacedKeepsItsValidity(t *testing.T) {
 			return nil
 		})
 	}
+}
+
+// TestScheduledIsAcceptedNow: a message for later was accepted when it came, and
+// has all its time from when it may leave.
+func TestScheduledIsAcceptedNow(t *testing.T) {
+	w := newWorld(t)
+	_ = w.in(t, emptyStore(), func(ctx context.Context, f *Flow) error {
+		s, came := short(t, "Tomorrow at 10", phonePass)[0], f.Now()
+		s.Schedule = "000002000000000R"
+		id, err := submit(ctx, f, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found, err := f.findShort(ctx, "esme1", id, gateway.Line{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, leaves := &found[0].envelope, came.Add(48*time.Hour)
+		if !e.Accepted.Equal(came) || !e.NotBefore.Equal(leaves) || !e.Next.Equal(leaves) || !f.queue.End(e).Equal(leaves.Add(f.Parts.Queue.MaxAge)) {
+			t.Errorf("accepted %v, due %v, ends %v; came %v", e.Accepted, e.Next, f.queue.End(e), came)
+		}
+		return nil
+	})
+}
+
+// TestSecuredForLater: the link of a secured message lives from when its notice
+// leaves, and reminders count from then.
+func TestSecuredForLater(t *testing.T) {
+	w := newWorld(t)
+	_ = w.in(t, emptyStore(), func(ctx context.Context, f *Flow) error {
+		s, leaves := short(t, secretBody, phoneSecure)[0], f.Now().Add(60*24*time.Hour)
+		s.Schedule = leaves.UTC().Format("060102150405") + "000+"
+		id, err := submit(ctx, f, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found, err := f.findShort(ctx, "esme1", id, gateway.Line{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		link, _, err := store.GetRecord[gateway.Link](ctx, f.Store, linkKey(found[0].envelope.Link))
+		if err != nil || !link.Expires.Equal(leaves.Add(f.set().LinkExpires)) {
+			t.Errorf("the link ends at %v, %v", link.Expires, err)
+		}
+		pass := func(d time.Duration) int {
+			time.Sleep(d)
+			f.agendaOnce(ctx)
+			deliverAll(ctx, f, time.Minute)
+			return len(w.smsc.to(phoneSecure))
+		}
+		first := testReminders().After[0]
+		if n := pass(59 * 24 * time.Hour); n != 0 {
+			t.Errorf("%d segments before its time", n)
+		}
+		if n := pass(24 * time.Hour); n != 1 {
+			t.Errorf("%d segments at its time", n)
+		}
+		if n := pass(first); n != 2 {
+			t.Errorf("%d segments after the time of a reminder", n)
+		}
+		page, err := f.Visit(ctx, linkIn(t, w.smsc.told(phoneSecure)), gateway.Visitor{})
+		if err != nil || page.State != gateway.LinkActive {
+			t.Errorf("the link is %s, %v", page.State, err)
+		}
+		return nil
+	})
 }

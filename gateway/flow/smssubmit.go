@@ -171,10 +171,12 @@ type shortText struct {
 type shortMessage struct {
 	account *SMSAccount
 	ends    gateway.Ends
-	like    gateway.Segment // the first one
-	until   time.Time       // its validity_period ends; zero: none
-	from    time.Time       // schedule_delivery_time: it waits here until then; zero: no longer than it must
-	dialog  dialog          // that it goes on with
+	// segments are packed in its body; a notice is like the first.
+	segments []gateway.Segment
+	until    time.Time // its validity_period ends; zero: none
+	from     time.Time // schedule_delivery_time: it waits here until then; zero: no longer than it must
+	dialog   dialog    // that it goes on with
+	unknown  bool      // its telephone is no person yet
 }
 
 // text seals a text for each of its telephones. done must be called.
@@ -206,7 +208,7 @@ func (in *submitted) text(ctx context.Context, segments []gateway.Segment, parts
 		x.arrivals = append(x.arrivals, &arrival{
 			flow: in.flow, set: in.set, policy: in.policy, taken: t, reading: reading, now: in.now,
 			sub: gateway.Submission{Peer: in.peer, From: in.account.Inbox, Recipients: []gateway.Recipient{{Address: in.phones[i]}}},
-			sms: &shortMessage{account: in.account, like: mine[0], until: until, from: from, ends: gateway.Ends{
+			sms: &shortMessage{account: in.account, segments: mine, until: until, from: from, ends: gateway.Ends{
 				Source: segments[0].Source, Dest: line, ServiceType: segments[0].ServiceType, Parts: parts,
 				ESMClass: segments[0].ESMClass, ProtocolID: segments[0].ProtocolID, Priority: segments[0].Priority, DataCoding: segments[0].DataCoding,
 			}},
@@ -286,9 +288,10 @@ func (x *shortText) done(err error) {
 			f.discard(a.taken, err)
 		case a.allRefused():
 			f.discard(a.taken, nil)
-			f.Log.Info("refused", "id", a.taken.id, "listener", a.sub.Peer.Listener, "rules", strings.Join(a.envelopes[0].Rules, " "), "count", 1)
+			f.Log.Info("refused", append(a.logged(), "rules", strings.Join(a.envelopes[0].Rules, " "))...)
 		default:
 			a.letGo(nil)
+			f.courtesy.accepted(time.Now())
 			f.metrics.accepted(a.sub.Peer.Listener, a.taken.size, f.Now().Sub(a.now))
 			f.Log.Info("accepted", a.logged()...)
 		}

@@ -76,3 +76,49 @@ func TestStopReadsOnlyItsOwn(t *testing.T) {
 	}
 	w.sound(t, kv)
 }
+
+// idRows counts the rows of ids that are visited.
+type idRows struct {
+	store.Store
+	n atomic.Int64
+}
+
+func (s *idRows) Scan(ctx context.Context, r store.Range, visit func(store.Item) bool) error {
+	return s.Store.Scan(ctx, r, func(it store.Item) bool {
+		if store.Table(it.Key[0]) == store.ShortIDs {
+			s.n.Add(1)
+		}
+		return visit(it)
+	})
+}
+
+// TestCancelReadsNoOtherIDs: a cancellation without an id finds the parts that
+// wait, and does not walk through the ids of all texts that came lately.
+func TestCancelReadsNoOtherIDs(t *testing.T) {
+	w := newWorld(t)
+	rows := &idRows{Store: emptyStore()}
+	_ = w.in(t, rows, func(ctx context.Context, f *Flow) error {
+		for n := range 20 {
+			if _, err := submitAll(ctx, f, asked(t, longWords, fmt.Sprintf("+1555400%04d", n))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ids, err := submitAll(ctx, f, asked(t, longWords, phonePass)[:2])
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows.n.Store(0)
+		if err := f.CancelSMS(ctx, "esme1", "", "", destination(shortSource), destination(phonePass)); err != nil {
+			t.Fatal(err)
+		}
+		if n := rows.n.Load(); n != 0 {
+			t.Errorf("%d rows of ids are visited", n)
+		}
+		for _, id := range ids {
+			if got := queryState(ctx, t, f, id); got != gateway.StateDeleted {
+				t.Errorf("it is %s", got)
+			}
+		}
+		return nil
+	})
+}

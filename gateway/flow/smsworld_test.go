@@ -24,6 +24,7 @@ type smsc struct {
 	down   bool
 	away   bool // no bind: who sends waits a while for one
 	n      int
+	fault  *fault
 }
 
 // bound waits for a bind, as long as the real client does.
@@ -50,7 +51,7 @@ func (c *smsc) bind(there bool) {
 	c.away = !there
 }
 
-func newSMSC() *smsc { return &smsc{} }
+func newSMSC() *smsc { return &smsc{fault: &fault{}} }
 
 func (c *smsc) Limit() int { return 10 }
 
@@ -60,11 +61,19 @@ func (c *smsc) Send(ctx context.Context, segments []gateway.Segment, done []gate
 	if !c.bound(ctx) || !begin() {
 		return results, gateway.Outcome{Result: gateway.Deferred, At: time.Now(), Status: "4.4.1", Phase: "connect"}
 	}
+	reads, keeps, heard, well := c.fault.attempt(1)
+	if !well && !keeps && reads == 0 {
+		return results, heard[0]
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	o := gateway.Outcome{Result: gateway.Sent, At: time.Now(), Host: "smsc.example:2775"}
 	for i, s := range segments {
 		if results[i].Sent {
+			continue
+		}
+		if !well {
+			results[i], o.Result = c.unanswered(s, keeps), gateway.Deferred
 			continue
 		}
 		if c.down {
@@ -92,6 +101,15 @@ func (c *smsc) Send(ctx context.Context, segments []gateway.Segment, done []gate
 		}
 	}
 	return results, o
+}
+
+// unanswered is a segment whose answer is lost, or that is throttled.
+func (c *smsc) unanswered(s gateway.Segment, keeps bool) gateway.SegmentResult {
+	if keeps {
+		c.got = append(c.got, s)
+		return gateway.SegmentResult{Unknown: true}
+	}
+	return gateway.SegmentResult{Status: gateway.StatusThrottled, At: time.Now()}
 }
 
 // to are the segments that a telephone got.

@@ -25,6 +25,11 @@ func (f *Flow) stageStaffNotice(ctx context.Context, b *store.Batch, m *gateway.
 	if err != nil {
 		return false, err
 	}
+	if isProblem(d.Kind) {
+		if err := f.stageInInbox(ctx, b, d.To, raw); err != nil {
+			return false, err
+		}
+	}
 	return true, f.stageOwn(ctx, b, own{from: set.notices(), to: d.To, thread: m.Thread, raw: raw})
 }
 

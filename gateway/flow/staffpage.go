@@ -136,7 +136,7 @@ func (f *Flow) staffAccount(ctx context.Context, session string) (gateway.Addres
 		return account, gateway.ErrNotProven
 	}
 	u, err := f.People.FindUser(ctx, account)
-	if errors.Is(err, people.ErrUnknown) || err == nil && (u.Disabled || since.Before(u.Changed)) {
+	if errors.Is(err, people.ErrUnknown) || err == nil && !u.Current(since) {
 		return account, gateway.ErrNotProven
 	}
 	return account, err

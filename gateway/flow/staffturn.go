@@ -89,6 +89,9 @@ func (a *arrival) composeTurn(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reading the header of a staff turn: %w", err)
 	}
+	if a.needsStaff() {
+		a.layout = layoutOf(head, a.taken.raw[body:])
+	}
 	a.outward = []gateway.Edit{{Length: int64(len(head)), Text: gateway.Sensitive(original)}}
 	return a.taken.reseal(ctx, a.flow, bytes.NewReader(head), bytes.NewReader(a.taken.raw[body:]))
 }

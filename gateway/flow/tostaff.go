@@ -39,6 +39,8 @@ type toStaff struct {
 	eightBit bool
 	// parts must be committed with it: the body, and what its header names.
 	parts store.Batch
+	// layout is the outline of the body.
+	layout *gateway.Layout
 }
 
 // toStaff begins a mail to staff with a capability of its own as sender: what
@@ -121,7 +123,8 @@ func (t *toStaff) compose(ctx context.Context) error {
 		return err
 	}
 	sealed := f.Sealer.Encrypt(w, t.key, t.id)
-	counted := &counter{w: sealed}
+	outline := mailmsg.NewLayout()
+	counted := &counter{w: io.MultiWriter(sealed, outline)}
 	_, err = io.WriteString(counted, signature)
 	if err == nil {
 		err = write(counted)
@@ -130,7 +133,7 @@ func (t *toStaff) compose(ctx context.Context) error {
 		w.Abort()
 		return fmt.Errorf("composing an answer: %w", err)
 	}
-	t.size, t.eightBit = counted.n, counted.eightBit
+	t.size, t.eightBit, t.layout = counted.n, counted.eightBit, outline.Layout()
 	t.ref, err = w.Commit(ctx, &t.parts)
 	return err
 }
@@ -208,6 +211,10 @@ func (t *toStaff) stage(ctx context.Context, b *store.Batch, m *gateway.Message)
 		if err := f.Threads.Add(b, thread.Turn{Thread: m.Thread, Person: t.author.Ref, Message: m.ID, At: m.Accepted, Mine: true}); err != nil {
 			return err
 		}
+	}
+	f.file(b, m.ID)
+	if err := stageLayout(b, m.ID, t.layout); err != nil {
+		return err
 	}
 	b.RequireAbsent(messageKey(m.ID))
 	return b.PutRecord(messageKey(m.ID), m)

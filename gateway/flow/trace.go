@@ -45,9 +45,13 @@ func (f *Flow) received(m *gateway.Message) string {
 }
 
 // hashLeaving is over what follows our Received line when the message leaves.
-func hashLeaving(raw []byte, edits []gateway.Edit) ([]byte, error) {
+func hashLeaving(t *taken, edits []gateway.Edit) ([]byte, error) {
+	if len(edits) == 0 {
+		sum := t.octets()
+		return sum[:], nil
+	}
 	h := sha256.New()
-	if _, err := io.Copy(h, withEdits("", bytes.NewReader(raw), edits)); err != nil {
+	if _, err := io.Copy(h, withEdits("", bytes.NewReader(t.raw), edits)); err != nil {
 		return nil, fmt.Errorf("hashing a message: %w", err)
 	}
 	return h.Sum(nil), nil

@@ -161,7 +161,8 @@ func (f *Flow) stageOpened(ctx context.Context, b *store.Batch, id gateway.Envel
 	if err != nil || !e.Opened.IsZero() {
 		return err
 	}
-	e.Opened = link.Opened
+	e.Opened, e.OpenedBy, e.OpenedByMachine = link.Opened, s.how, s.machine
+	f.file(b, id.Message)
 	if err := b.PutRecord(envelopeKey(id), e); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"gatepost/gateway"
@@ -12,13 +13,13 @@ import (
 
 // undo takes a recall back while nothing is shredded, for one recipient or
 // for everybody when who is null. It returns how many envelopes it concerned.
-func (f *Flow) undo(ctx context.Context, id gateway.MessageID, who gateway.Address, actor string) (Recalled, error) {
+func (f *Flow) undo(ctx context.Context, id gateway.MessageID, who gateway.Address, actor string, by ...gateway.PersonRef) (Recalled, error) {
 	ctx, cancel := recording(ctx)
 	defer cancel()
 	var r Recalled
 	err := store.ErrConflict
 	for try := 0; try < commitTries && errors.Is(err, store.ErrConflict); try++ {
-		r, err = f.unlock(ctx, id, who, actor)
+		r, err = f.unlock(ctx, id, who, actor, by...)
 	}
 	if err != nil || len(r.Envelopes) == 0 && !r.All {
 		return r, err
@@ -55,7 +56,7 @@ const undone = "undone"
 
 // unlock is the commit of an undo. All of its result says that anything was
 // undone.
-func (f *Flow) unlock(ctx context.Context, id gateway.MessageID, who gateway.Address, actor string) (Recalled, error) {
+func (f *Flow) unlock(ctx context.Context, id gateway.MessageID, who gateway.Address, actor string, by ...gateway.PersonRef) (Recalled, error) {
 	r := Recalled{Message: id}
 	m, version, err := store.GetRecord[gateway.Message](ctx, f.Store, messageKey(id))
 	if err != nil {
@@ -73,7 +74,7 @@ func (f *Flow) unlock(ctx context.Context, id gateway.MessageID, who gateway.Add
 		}
 		r.Envelopes = append(r.Envelopes, RecalledEnvelope{e.ID, shownTo(e.Recipient), ReachLocked, e.Opened, e.Answered, e.Shredded})
 		b.RequireVersion(envelopeKey(e.ID), versions[i])
-		if err := f.stageUnlock(b, &m, e, actor); err != nil {
+		if err := f.stageUnlock(b, &m, e, actor, by...); err != nil {
 			return r, err
 		}
 	}
@@ -83,6 +84,7 @@ func (f *Flow) unlock(ctx context.Context, id gateway.MessageID, who gateway.Add
 	}
 	if staff { // whoever reads again, it is not taken back from all
 		m.Recalled = time.Time{}
+		f.file(b, id)
 		b.RequireVersion(messageKey(id), version)
 		if err := b.PutRecord(messageKey(id), m); err != nil {
 			return r, err
@@ -91,13 +93,14 @@ func (f *Flow) unlock(ctx context.Context, id gateway.MessageID, who gateway.Add
 	return r, store.Write(ctx, f.Store, b)
 }
 
-func (f *Flow) stageUnlock(b *store.Batch, m *gateway.Message, e *gateway.Envelope, actor string) error {
+func (f *Flow) stageUnlock(b *store.Batch, m *gateway.Message, e *gateway.Envelope, actor string, by ...gateway.PersonRef) error {
 	e.Recalled = time.Time{}
+	f.file(b, m.ID)
 	if err := b.PutRecord(envelopeKey(e.ID), e); err != nil {
 		return err
 	}
 	return f.Audit.Stage(b, gateway.Record{
 		At: f.Now(), Event: gateway.EventRecallUndone, Actor: actor, Message: m.ID, Envelope: e.ID.String(), Thread: m.Thread, Link: e.Link,
-		Persons: []gateway.PersonRef{e.Person},
+		Persons: append(slices.Clone(by), e.Person),
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 
 	"gatepost/gateway"
@@ -89,4 +90,42 @@ func (f *Flow) verdicts(ctx context.Context, m *gateway.Message) ([]gateway.Verd
 		all[i] = policy.Unpack(v, results)
 	}
 	return all, nil
+}
+
+// verdictsOnce returns a function that gives the verdict which a record of the
+// message tells of, each of them once: nil for other records, and when the
+// message is not kept.
+func (f *Flow) verdictsOnce(ctx context.Context, id gateway.MessageID) func(gateway.Record) (*gateway.Verdict, error) {
+	var whole []gateway.Verdict
+	var m *gateway.Message
+	shown := map[int]bool{}
+	return func(r gateway.Record) (*gateway.Verdict, error) {
+		if r.Event != gateway.EventJudged || r.Message != id {
+			return nil, nil
+		}
+		envelope, err := gateway.ParseEnvelopeID(r.Envelope)
+		if err != nil {
+			return nil, nil
+		}
+		if m == nil {
+			if m, err = f.message(ctx, id); errors.Is(err, store.ErrNotFound) {
+				m, err = &gateway.Message{}, nil
+			}
+			if err == nil {
+				whole, err = f.verdicts(ctx, m)
+			}
+		}
+		var e gateway.Envelope
+		if err == nil && len(whole) > 0 {
+			e, _, err = store.GetRecord[gateway.Envelope](ctx, f.Store, envelopeKey(envelope))
+		}
+		if errors.Is(err, store.ErrNotFound) {
+			return nil, nil
+		}
+		if err != nil || e.Judged < 1 || e.Judged > len(whole) || shown[e.Judged] {
+			return nil, err
+		}
+		shown[e.Judged] = true
+		return &whole[e.Judged-1], nil
+	}
 }

@@ -6,7 +6,10 @@ import (
 	"crypto/subtle"
 	"encoding/hex"
 	"errors"
+	"slices"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"gatepost/gateway"
 	"gatepost/gateway/mailmsg"
@@ -24,10 +27,12 @@ func (f *Flow) octetsSum(hash [sha256.Size]byte) []byte {
 	return sum[:sumSize]
 }
 
-// Kept is what a record says of the judgement of a mail: its verdicts, and what
-// they were made of.
+// Kept is what a record says of the judgement of a message: its verdicts, and
+// what they were made of.
 type Kept struct {
 	ID       string            `json:"id"`
+	Channel  gateway.Channel   `json:"channel"`
+	SMPP     policy.SMPP       `json:"smpp"`
 	Accepted time.Time         `json:"accepted"`
 	Sender   gateway.Address   `json:"sender"`
 	HeaderID string            `json:"message_id"`
@@ -58,12 +63,12 @@ func (c KeptCopy) to() policy.Recipient {
 	return r
 }
 
-// messageJudged tells what the verdicts of a mail rest on. The argument sum is
-// the SHA-256 (hex) of a canonical mail that may be this one.
+// messageJudged tells what the verdicts of a message rest on. The argument sum
+// is the SHA-256 (hex) of a canonical mail that may be this one.
 func (f *Flow) messageJudged(ctx context.Context, c Call) error {
-	id, err := gateway.ParseMessageID(c.Args.Get("id"))
+	id, err := f.messageArg(ctx, c)
 	if err != nil {
-		return usage("a message id is the 26 characters of the queue id")
+		return err
 	}
 	m, err := f.message(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
@@ -72,10 +77,13 @@ func (f *Flow) messageJudged(ctx context.Context, c Call) error {
 	if err != nil {
 		return err
 	}
-	if m.Channel != gateway.Email || len(m.Verdicts) == 0 {
-		return &OperationError{Text: "that is no mail that policy judged", Data: true}
+	if len(m.Verdicts) == 0 {
+		return &OperationError{Text: "that is no message that policy judged", Data: true}
 	}
-	k := Kept{ID: id.String(), Accepted: m.Accepted, Sender: m.Sender, HeaderID: m.HeaderID, Judged: m.Judged}
+	k := Kept{ID: id.String(), Channel: m.Channel, Accepted: m.Accepted, Sender: m.Sender, HeaderID: m.HeaderID, Judged: m.Judged}
+	if m.Ends != nil {
+		k.SMPP = smppOf(m.Peer.Account, m.Ends)
+	}
 	if k.Octets, err = f.octets(m, c.Args.Get("sum")); err != nil {
 		return err
 	}
@@ -117,11 +125,15 @@ func (f *Flow) octets(m *gateway.Message, sum string) (string, error) {
 
 // Verified is what came of judging a mail again.
 type Verified struct {
-	ID     string `json:"id"`
-	Octets string `json:"octets"` // of the file: same, other or unknown
+	ID      string `json:"id"`
+	Channel string `json:"channel"`
+	Octets  string `json:"octets"` // of the file: same, other or unknown
+	// Aside is in how many other ways the octets of a short message may be read,
+	// which its text does not tell.
+	Aside int `json:"aside,omitempty"`
 	// SameID says that the file has the Message-ID of the record.
 	SameID   bool `json:"same_message_id"`
-	Size     int  `json:"size"` // of the file, canonical
+	Size     int  `json:"size"` // of the file, octets; a mail is canonical
 	Verified bool `json:"verified"`
 	Verdicts int  `json:"verdicts"`
 	Rules    int  `json:"rules"`    // that are equal, in all verdicts together
@@ -136,30 +148,41 @@ type Deviation struct {
 	policy.Deviation
 }
 
-// ErrOtherPolicy: the verdicts were made by another policy file.
-var ErrOtherPolicy = errors.New("the verdict was made by another policy file")
+// ErrOtherPolicy: the verdicts were made by another policy file. ErrOtherWords:
+// by this one, with other files of words.
+var (
+	ErrOtherPolicy = errors.New("the verdict was made by another policy file")
+	ErrOtherWords  = errors.New("the verdict was made with other files of words")
+)
 
-// Verify judges raw, a canonical mail, as the mail of k was judged, and compares
-// what comes of it with what was kept. zone is the organization's. It returns
-// ErrOtherPolicy when the policy is not the one of k.
+// Verify judges raw, a canonical mail or the text of a short message, as the
+// message of k was judged, and compares what comes of it with what was kept.
+// zone is the organization's. It returns ErrOtherPolicy or ErrOtherWords when the
+// policy is not the one of k.
 func (j *Judge) Verify(k *Kept, raw []byte, zone *time.Location) (*Verified, error) {
 	for _, v := range k.Verdicts {
-		if v.Digest != j.policy.Digest() {
+		switch {
+		case v.Digest != j.policy.Digest():
 			return nil, ErrOtherPolicy
+		case v.Words != j.policy.WordsDigest():
+			return nil, ErrOtherWords
 		}
 	}
-	r := mailmsg.Read(raw)
+	was, unsure := k.basis(len(raw))
+	r := k.read(was.Short, raw)
 	v := &Verified{
-		ID: k.ID, Octets: k.Octets, SameID: k.HeaderID != "" && r.MessageID == k.HeaderID, Size: len(raw), Verdicts: len(k.Verdicts), Deviations: []Deviation{},
+		ID: k.ID, Channel: k.Channel.String(), Octets: k.Octets, SameID: k.HeaderID != "" && r.MessageID == k.HeaderID,
+		Size: len(raw), Verdicts: len(k.Verdicts), Deviations: []Deviation{},
 	}
-	unsure := []string{"recipient.known", "recipient.patient", "recipient.language", "recipient.consents", "recipient.sent_today"}
-	was := k.Judged
-	if was == nil { // as far as can be guessed
-		was = &gateway.Judged{Size: int64(len(raw)), Staff: true}
-		unsure = append(unsure, "thread.exists", "thread.secured", "sender.group", "size", "tag.secure", "tag.pin", "tag.urgent", "declared")
+	at, declared := k.Accepted, []string(nil)
+	if short := was.Short; short != nil {
+		v.Octets, v.Aside, declared = sameLength(short, r), short.Aside, short.Declared
+		if !short.At.IsZero() {
+			at = short.At
+		}
 	}
-	facts := j.facts(r, k.Sender, was.Size, k.Accepted.In(zone), was.Staff)
-	facts.Sender.Group = was.Group
+	facts := j.facts(r, k.Sender, was.Size, at.In(zone), was.Staff)
+	facts.SMPP, facts.Sender.Group, facts.Declared = k.SMPP, was.Group, declared
 	prepared, talk := j.policy.Prepare(facts), policy.Thread{Exists: was.Thread, Secured: was.Secured}
 	for i, kept := range k.Verdicts {
 		v.compare(j.policy, i+1, kept, k.again(prepared, i+1, talk), unsure)
@@ -169,6 +192,59 @@ func (j *Judge) Verify(k *Kept, raw []byte, zone *time.Location) (*Verified, err
 		v.Verified = v.Verified && d.Unknown
 	}
 	return v, nil
+}
+
+// basis is what the message was judged by, as far as it is known, and the words
+// of the vocabulary for what is not.
+func (k *Kept) basis(size int) (was gateway.Judged, unsure []string) {
+	unsure = []string{"recipient.known", "recipient.patient", "recipient.language", "recipient.consents", "recipient.sent_today"}
+	if k.Judged != nil {
+		was = *k.Judged
+	} else { // as far as can be guessed
+		was = gateway.Judged{Size: int64(size), Staff: true}
+		unsure = append(unsure, "thread.exists", "thread.secured", "sender.group", "size", "tag.secure", "tag.pin", "tag.urgent", "declared")
+	}
+	if k.Channel == gateway.SMS && was.Short == nil {
+		was.Short = &gateway.JudgedShort{Length: -1}
+		unsure = append(unsure, "local_time", "weekend")
+	}
+	if was.Short != nil && was.Short.Aside > 0 {
+		unsure = append(unsure, "found", "count", "topic", "kind", "addressed_to_reader")
+	}
+	return was, unsure
+}
+
+// read reads the file as the message was read.
+func (k *Kept) read(short *gateway.JudgedShort, raw []byte) *gateway.Reading {
+	if short == nil {
+		return mailmsg.Read(raw)
+	}
+	return &gateway.Reading{
+		Channel: gateway.SMS, Uncertain: short.Uncertain, Unreadable: short.Unreadable,
+		Parts: []gateway.Part{{Kind: gateway.PartText, Path: "1", Text: gateway.Sensitive(textOf(string(raw), short.Length))}},
+	}
+}
+
+// textOf is the text of a short message in a file. Who saves one ends it with a
+// line break, or writes those inside as two characters: the length that is kept
+// tells, else one at the end goes.
+func textOf(file string, length int) string {
+	without := func(s string) string { return strings.TrimSuffix(strings.TrimSuffix(s, "\n"), "\r") }
+	unix := strings.ReplaceAll(file, "\r\n", "\n")
+	for _, text := range []string{file, without(file), unix, without(unix)} {
+		if utf8.RuneCountInString(text) == length {
+			return text
+		}
+	}
+	return without(file)
+}
+
+// sameLength is all that can be said of a file with a text.
+func sameLength(short *gateway.JudgedShort, r *gateway.Reading) string {
+	if short.Length >= 0 && utf8.RuneCountInString(spoken(r)) != short.Length {
+		return "other"
+	}
+	return "unknown"
 }
 
 // again is what every recipient of verdict n gets now; who is forgotten is
@@ -203,6 +279,7 @@ func (v *Verified) compare(p *policy.Policy, n int, kept gateway.Verdict, all []
 		rules = min(rules, c.Rules)
 		v.Findings = c.Findings // the same for every verdict of the message
 		for _, d := range c.Deviations {
+			d.Unknown = d.Unknown || v.Aside > 0 && slices.Contains([]string{"finding", "topic", "kinds"}, d.What)
 			if d := (Deviation{n, d}); !seen[d] {
 				seen[d] = true
 				v.Deviations = append(v.Deviations, d)

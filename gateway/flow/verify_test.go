@@ -7,13 +7,14 @@ import (
 	"encoding/json"
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"gatepost/gateway"
+	"gatepost/gateway/detect"
 	"gatepost/gateway/policy"
-	"gatepost/store"
 )
 
 // keptOf is what the record of a mail says of its judgement; raw may be it.
@@ -64,8 +65,8 @@ func TestVerdictIsMadeAgain(t *testing.T) {
 	})
 }
 
-// TestVerdictOfAnother: another policy file, a message that nothing judged and
-// a number that is no hash are refused.
+// TestVerdictOfAnother: another policy file, and a number that is no hash
+// are refused.
 func TestVerdictOfAnother(t *testing.T) {
 	w := newWorld(t)
 	_ = w.in(t, emptyStore(), func(ctx context.Context, f *Flow) error {
@@ -81,16 +82,80 @@ func TestVerdictOfAnother(t *testing.T) {
 		if _, err := operation(ctx, f, "message.judged", url.Values{"id": {id.String()}, "sum": {"77"}}, ""); !errors.As(err, &wrong) || !wrong.Usage {
 			t.Errorf("no hash: %v", err)
 		}
-		if _, err := submitAll(ctx, f, short(t, "See you on Tuesday.", phonePass)); err != nil {
-			t.Fatal(err)
+		return nil
+	})
+}
+
+const shortProofs = `policy: short proofs
+default: pass
+detectors:
+  house: {words_file: words.txt}
+rules:
+  - {id: ids, reason: a number, when: 'found(["ssn"], MEDIUM)', then: secure}
+  - {id: night, reason: late, when: 'channel == "sms" && local_time >= 22', then: hold}
+  - {id: news, reason: news, when: 'declared("campaign") && system_id == "esme1" && service_type == "NEWS" && source_address == "15550001111"', then: tls}
+  - {id: house, reason: ours, when: 'found(["house"], LOW)', then: secure}
+`
+
+func shortJudge(t *testing.T, words string) *Judge {
+	t.Helper()
+	p, err := policy.LoadWith("p.yaml", []byte(shortProofs), policy.Options{ReadFile: func(string) ([]byte, error) { return []byte(words), nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := detect.New(detect.Config{Own: p.Detectors()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return NewJudge(p, d)
+}
+
+// TestVerdictOfShortIsMadeAgain: of a text of several parts, of one that is
+// declared by its service_type and leaves in the night, and of one whose octets
+// may be read in two ways; by the same words only.
+func TestVerdictOfShortIsMadeAgain(t *testing.T) {
+	long := strings.Repeat("Please read this. ", 20) + "\nHer social security number is 536-22-8145."
+	w := newWorld(t)
+	_ = w.in(t, emptyStore(), func(ctx context.Context, f *Flow) error {
+		f.Configure(*f.set(), shortJudge(t, "zebraquartz\n"))
+		told := short(t, "Zebraquartz is open", phonePass)[0]
+		told.ServiceType = "NEWS"
+		told.Schedule = f.Now().UTC().AddDate(0, 0, 2).Format("060102") + "230000000+"
+		twice := short(t, "See you on Tuesday", phonePass)[0]
+		twice.TLVs = []gateway.TLV{{Tag: 0x1400, Value: []byte("her social security number is 536-22-8145")}}
+		for name, c := range map[string]struct {
+			segments []gateway.Segment
+			text     string
+			aside    int
+			rules    []string
+		}{
+			"long":   {short(t, long, phonePass), strings.ReplaceAll(long, "\n", "\r\n") + "\r\n", 0, []string{"ids"}},
+			"told":   {[]gateway.Segment{told}, "Zebraquartz is open\n", 0, []string{"night"}},
+			"beside": {[]gateway.Segment{twice}, "See you on Tuesday", 1, []string{"ids"}},
+		} {
+			ids, err := submitAll(ctx, f, c.segments)
+			if err != nil {
+				t.Fatal(err)
+			}
+			id, _ := gateway.ParseMessageID(ids[0])
+			k := keptOf(ctx, t, f, id, "")
+			if !slices.Equal(k.Verdicts[0].Rules, c.rules) || k.Judged.Sum != nil || k.Judged.Short == nil {
+				t.Fatalf("%s: %v %+v", name, k.Verdicts[0].Rules, k.Judged)
+			}
+			v, err := f.rules().Verify(k, []byte(c.text), time.UTC)
+			if err != nil || !v.Verified || v.Octets != "unknown" || v.Aside != c.aside || (len(v.Deviations) > 0) != (c.aside > 0) || c.aside == 0 && v.Rules != 4 {
+				t.Errorf("%s: %+v, %v", name, v, err)
+			}
+			if _, err := shortJudge(t, "zebraquartz\nother\n").Verify(k, []byte(c.text), time.UTC); !errors.Is(err, ErrOtherWords) {
+				t.Errorf("%s: by other words: %v", name, err)
+			}
+			if name != "told" {
+				continue
+			}
+			if v, err := f.rules().Verify(k, []byte("Zebrafinch is open"), time.UTC); err != nil || v.Verified || v.Octets != "other" {
+				t.Errorf("another text: %+v, %v", v, err)
+			}
 		}
-		return each(ctx, f.Store, store.Prefix(store.Messages), func(m *gateway.Message) {
-			if m.Channel != gateway.SMS {
-				return
-			}
-			if _, err := operation(ctx, f, "message.judged", url.Values{"id": {m.ID.String()}}, ""); !errors.As(err, &wrong) || !wrong.Data {
-				t.Errorf("a short message: %v", err)
-			}
-		})
+		return nil
 	})
 }

@@ -16,6 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"gatepost/gateway"
@@ -48,6 +49,8 @@ rules:
   - {id: o, reason: strict, when: recipient.domain == "strict.example", then: {action: secure, pin: other_channel}}
   - {id: t, reason: forced TLS, when: recipient.domain == "tls.example" || recipient.domain == "plain.example", then: tls}
   - {id: h, reason: a person decides, when: recipient.domain == "hold.example", then: hold}
+  - {id: hw, reason: a person says why, when: recipient.domain == "why.example", then: {action: hold, reason: required}}
+  - {id: hn, reason: a person decides, when: recipient.domain == "tell.example", then: {action: hold, notify: sender}}
   - {id: hs, reason: secured below, when: recipient.domain == "both.example", then: secure}
   - {id: hb, reason: a person decides, when: recipient.domain == "both.example", then: hold}
   - {id: r, reason: never, when: recipient.domain == "reject.example", then: reject}
@@ -69,11 +72,13 @@ type world struct {
 	smsc   *smsc
 	mode   gateway.Mode
 	log    bytes.Buffer
+	fault  *fault // what is to fail beside the store
 }
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{keyDir: memoryDir(t), dir: memoryDir(t), hop: newHop(), smsc: newSMSC(), mode: gateway.Enforce}
+	w := &world{keyDir: memoryDir(t), dir: memoryDir(t), hop: newHop(), smsc: newSMSC(), mode: gateway.Enforce, fault: &fault{}}
+	w.hop.fault, w.smsc.fault = w.fault, w.fault
 	keys, err := seal.Create(w.keyDir, seal.Options{Now: time.Now, Rand: rand.Reader})
 	if err != nil {
 		t.Fatal(err)
@@ -98,28 +103,30 @@ func memoryDir(t testing.TB) string {
 
 // open wires a Flow over kv; close ends it.
 func (w *world) open(kv store.Store) (*Flow, func(), error) {
-	keys, err := seal.Open(w.keyDir, seal.Options{Now: time.Now, Rand: rand.Reader})
+	keys, err := seal.Open(w.keyDir, seal.Options{Now: w.fault.now, Rand: rand.Reader})
 	if err != nil {
 		return nil, nil, err
 	}
 	w.keys = keys
-	sealed := keys.SealedStore(kv)
+	sealed := audit.Packed(keys.SealedStore(kv))
 	reg := prometheus.NewRegistry()
 	log := slog.New(slog.NewJSONHandler(&w.log, nil))
-	blobs, err := blob.Open(w.dir, sealed, blob.Options{Logger: log, Metrics: reg})
+	blobs, err := blob.Open(w.dir, sealed, blob.Options{FS: faultFS{vfs.Default, w.fault}, Logger: log, Metrics: reg})
 	if err != nil {
 		return nil, nil, errors.Join(err, keys.Close())
 	}
-	evidence, err := audit.New(sealed, w.keys.Signer(), audit.Options{Now: time.Now, Rand: rand.Reader, Logger: log, Metrics: reg})
+	evidence, err := audit.New(sealed, w.keys.Signer(), audit.Options{Now: w.fault.now, Rand: rand.Reader, Logger: log, Metrics: reg})
 	if err != nil {
 		return nil, nil, errors.Join(err, blobs.Close(), keys.Close())
 	}
+	directory := people.New(sealed, w.keys.MAC, evidence, w.fault.now, rand.Reader)
+	directory.Cost = people.Cost{Time: 1, Memory: 8, Threads: 1} // thousands of runs hash; what it costs is no business of theirs
 	f := New(Parts{
 		Store: sealed, Blobs: blobs, Sealer: w.keys.Sealer(), Spool: w.keys.Spool(), Wraps: w.keys.Rewrapper(), MAC: w.keys.MAC, Journal: w.keys.Journal(),
-		Keys: w.keys, Audit: evidence, People: people.New(sealed, w.keys.MAC, evidence, time.Now, rand.Reader),
-		Threads: thread.New(sealed, w.keys.MAC, rand.Reader), Proof: proof.New(sealed, proof.Config{}, w.keys.MAC, evidence, time.Now, rand.Reader),
+		Keys: w.keys, Audit: evidence, People: directory,
+		Threads: thread.New(sealed, w.keys.MAC, rand.Reader), Proof: proof.New(sealed, proof.Config{}, w.keys.MAC, evidence, w.fault.now, rand.Reader),
 		Carrier: w.hop, SMS: w.smsc, Texts: text.Texts{}, Verifier: signatures{}, Queue: queue.Config{FirstRetry: time.Second, MaxAge: time.Hour, DelayNotice: -1},
-		Now: time.Now, Random: rand.Reader, Log: log, Metrics: reg, MemoryBytes: 64 << 20,
+		Now: w.fault.now, Random: rand.Reader, Log: log, Metrics: reg, MemoryBytes: 64 << 20,
 	}, w.settings(), testJudge())
 	return f, func() {
 		f.Settled()
@@ -132,7 +139,7 @@ func (w *world) settings() Settings {
 	return Settings{
 		Mode: w.mode, Organization: "Example Clinic", Domains: []string{"clinic.example"}, Hostname: "gate.clinic.example",
 		ReplyDomain: "reply.clinic.example", ViewerURL: "https://secure.clinic.example", LinkExpires: 30 * 24 * time.Hour,
-		Retain: 180 * 24 * time.Hour, RecallGrace: time.Minute, Reminders: testReminders(), MaxHops: 50, SMS: testSMS(), Signer: func(string) *mailauth.Signer { return nil },
+		Retain: 180 * 24 * time.Hour, RecallGrace: time.Minute, RecallBulk: 5, MailQuota: 1 << 20, Reminders: testReminders(), MaxHops: 50, SMS: testSMS(), Signer: func(string) *mailauth.Signer { return nil },
 	}
 }
 
@@ -188,13 +195,14 @@ type hop struct {
 	limit    map[string]int64 // domains whose server refuses what is larger
 	refuse   map[string]gateway.Outcome
 	tooLarge int // its code for that; 0: it said so with EHLO
+	fault    *fault
 }
 
 func newHop() *hop {
 	return &hop{
 		got: make(map[string][]string), from: make(map[string]string), eightBit: make(map[string]bool), verified: map[string]bool{"tls.example": true},
 		loopback: map[string]bool{"clinic.example": true},
-		refuse:   make(map[string]gateway.Outcome),
+		refuse:   make(map[string]gateway.Outcome), fault: &fault{},
 	}
 }
 
@@ -209,6 +217,11 @@ func (h *hop) Deliver(_ context.Context, domain string, d Demand, prepare func(g
 	out, err := prepare(state, d == AnyConnection || state.Verified || d == SafeHop && state.Loopback)
 	if err != nil {
 		return []gateway.Outcome{{Result: gateway.Deferred, At: time.Now(), Code: 451, Status: "4.3.0", Phase: "prepare", Text: gateway.Sensitive(err.Error())}}
+	}
+	reads, keeps, heard, well := h.fault.attempt(len(out.Recipients))
+	if !well && !keeps {
+		h.half(out, reads)
+		return heard
 	}
 	outcome := gateway.Outcome{Result: gateway.Sent, At: time.Now(), Code: 250, Status: "2.0.0", Host: "hop." + domain, TLS: state}
 	h.mu.Lock()
@@ -239,7 +252,20 @@ func (h *hop) Deliver(_ context.Context, domain string, d Demand, prepare func(g
 		h.got[r.Address.Wire()] = append(h.got[r.Address.Wire()], string(raw))
 		h.from[r.Address.Wire()], h.eightBit[r.Address.Wire()] = out.From.Wire(), out.EightBit
 	}
+	if !well {
+		return heard
+	}
 	return outcomes
+}
+
+// half reads so much of a mail that is not taken.
+func (h *hop) half(out *Outgoing, octets int64) {
+	body, err := out.Open()
+	if err != nil {
+		return
+	}
+	_, _ = io.CopyN(io.Discard, body, octets)
+	_ = body.Close()
 }
 
 func (h *hop) mail(to string) []string {
@@ -318,6 +344,12 @@ func (w *world) sound(t *testing.T, kv store.Store) {
 		}
 		if !report.OK() {
 			t.Errorf("evidence does not verify: %+v", report.Problems)
+		}
+		for range 3 {
+			f.fileOnce(ctx)
+		}
+		if n := rowsOf(ctx, t, f, store.Filings); n > 0 {
+			t.Errorf("%d messages are not filed", n)
 		}
 		waiting := 0
 		err = each(ctx, f.Store, store.Prefix(store.Envelopes), func(e *gateway.Envelope) {

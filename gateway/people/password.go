@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,19 +17,21 @@ import (
 // Password is a password or PIN as it is stored.
 type Password = gateway.Hashed
 
-// Parameters of new hashes: some 50 ms and 19 MiB on one core, OWASP's first
+// Cost is what a new hash takes: passes, KiB and threads of argon2id.
+type Cost struct {
+	Time, Memory uint32
+	Threads      uint8
+}
+
+// DefaultCost is some 50 ms and 19 MiB on one core, OWASP's first
 // recommendation for argon2id.
-const (
-	hashTime    = 2
-	hashMemory  = 19 * 1024
-	hashThreads = 1
-)
+var DefaultCost = Cost{Time: 2, Memory: 19 * 1024, Threads: 1}
 
 // Hashing takes 19 MiB for some 50 ms, so that guesses are dear. What guesses
 // cost us is bounded: as many at once as there are places, few that wait and
 // not for long, and the rest is turned away. Logins and PINs have queues of
-// their own, and nobody at whom all guess fills one: whoever is flooded, the
-// others come through.
+// their own, which are served by turns, and nobody at whom all guess fills one:
+// whoever is flooded, the others come through.
 const (
 	maxHashing = 2
 	maxWaiting = 32 // of each kind, those that hash included
@@ -39,56 +42,109 @@ const (
 // ErrBusy: too many at once. Trying later may help.
 var ErrBusy = gateway.ErrBusy
 
+// What is hashed for: each kind has a queue.
+const (
+	forLogin = iota // a password is compared
+	forPIN          // a PIN is compared or chosen
+	forNew          // a password or PIN is set by whoever may
+	kinds
+)
+
 // turns bounds who hashes and who waits to.
 type turns struct {
-	places chan struct{}
-
-	mu    sync.Mutex
-	kinds map[string]int // who waits or hashes, by kind
-	about map[string]int // and by whom it is about
+	mu      sync.Mutex // guards what follows
+	hashing int
+	queues  [kinds][]chan struct{} // who waits for a place, oldest first
+	served  int                    // the kind that had the last place
+	kinds   [kinds]int             // who waits or hashes
+	about   map[about]int          // and by whom it is about
 }
 
-func newTurns() *turns {
-	return &turns{places: make(chan struct{}, maxHashing), kinds: make(map[string]int), about: make(map[string]int)}
+// about is an account or person at whom one kind of guess goes.
+type about struct {
+	kind int
+	name string
 }
+
+func newTurns() *turns { return &turns{about: make(map[about]int)} }
 
 // take waits for a place. leave gives it back.
-func (t *turns) take(ctx context.Context, kind, about string) (leave func(), err error) {
-	about = kind + about
-	if !t.queue(kind, about) {
+func (t *turns) take(ctx context.Context, kind int, name string) (leave func(), err error) {
+	key := about{kind, name}
+	if !t.queue(key) {
 		return nil, ErrBusy
 	}
-	wait := time.NewTimer(maxWait)
-	defer wait.Stop()
-	select {
-	case t.places <- struct{}{}:
-		return func() { <-t.places; t.unqueue(kind, about) }, nil
-	case <-ctx.Done():
-		err = ctx.Err()
-	case <-wait.C:
-		err = ErrBusy
+	ctx, cancel := context.WithTimeoutCause(ctx, maxWait, ErrBusy)
+	defer cancel()
+	if err := t.enter(ctx, kind); err != nil {
+		t.unqueue(key)
+		return nil, err
 	}
-	t.unqueue(kind, about)
-	return nil, err
+	return func() { t.leave(); t.unqueue(key) }, nil
 }
 
-func (t *turns) queue(kind, about string) bool {
+// enter waits for a place as long as ctx allows.
+func (t *turns) enter(ctx context.Context, kind int) error {
+	t.mu.Lock()
+	if t.hashing < maxHashing {
+		t.hashing++
+		t.served = kind
+		t.mu.Unlock()
+		return nil
+	}
+	place := make(chan struct{})
+	t.queues[kind] = append(t.queues[kind], place)
+	t.mu.Unlock()
+	select {
+	case <-place:
+		return nil
+	case <-ctx.Done():
+	}
+	t.mu.Lock()
+	i := slices.Index(t.queues[kind], place)
+	if i >= 0 {
+		t.queues[kind] = slices.Delete(t.queues[kind], i, i+1)
+	}
+	t.mu.Unlock()
+	if i < 0 { // given at this very moment
+		t.leave()
+	}
+	return context.Cause(ctx)
+}
+
+// leave hands a place to who waits longest of the kind whose turn it is: a
+// flood of one kind takes every second place at most while another waits.
+func (t *turns) leave() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.kinds[kind] >= maxWaiting || t.about[about] >= maxAbout {
+	for i := range kinds {
+		kind := (t.served + 1 + i) % kinds
+		if q := t.queues[kind]; len(q) > 0 {
+			close(q[0])
+			t.queues[kind], t.served = slices.Delete(q, 0, 1), kind
+			return
+		}
+	}
+	t.hashing--
+}
+
+func (t *turns) queue(key about) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.kinds[key.kind] >= maxWaiting || t.about[key] >= maxAbout {
 		return false
 	}
-	t.kinds[kind]++
-	t.about[about]++
+	t.kinds[key.kind]++
+	t.about[key]++
 	return true
 }
 
-func (t *turns) unqueue(kind, about string) {
+func (t *turns) unqueue(key about) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.kinds[kind]--
-	if t.about[about]--; t.about[about] == 0 {
-		delete(t.about, about)
+	t.kinds[key.kind]--
+	if t.about[key]--; t.about[key] == 0 {
+		delete(t.about, key)
 	}
 }
 
@@ -99,19 +155,17 @@ func (d *Directory) hash(ctx context.Context, secret string) (*Password, error) 
 	if err != nil {
 		return nil, err
 	}
-	select {
-	case d.turns.places <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	if err := d.turns.enter(ctx, forNew); err != nil {
+		return nil, err
 	}
-	defer func() { <-d.turns.places }()
+	defer d.turns.leave()
 	p.Hash = d.derive(p, secret)
 	return p, nil
 }
 
 // newHash is a hash to be filled in, with the present parameters.
 func (d *Directory) newHash() (*Password, error) {
-	p := &Password{Time: hashTime, Memory: hashMemory, Threads: hashThreads, Salt: make([]byte, 16)}
+	p := &Password{Time: d.Cost.Time, Memory: d.Cost.Memory, Threads: d.Cost.Threads, Salt: make([]byte, 16)}
 	if _, err := io.ReadFull(d.random, p.Salt); err != nil {
 		return nil, fmt.Errorf("making a salt: %w", err)
 	}
@@ -125,8 +179,8 @@ func (d *Directory) derive(p *Password, secret string) []byte {
 }
 
 // nobody stands in for a password that does not exist.
-func nobody() *Password {
-	return &Password{Time: hashTime, Memory: hashMemory, Threads: hashThreads, Salt: make([]byte, 16), Hash: make([]byte, 32)}
+func (d *Directory) nobody() *Password {
+	return &Password{Time: d.Cost.Time, Memory: d.Cost.Memory, Threads: d.Cost.Threads, Salt: make([]byte, 16), Hash: make([]byte, 32)}
 }
 
 // compare takes the same time for a nil Password, so that a user who does not
@@ -134,7 +188,7 @@ func nobody() *Password {
 func (d *Directory) compare(p *Password, secret string) bool {
 	known := p != nil
 	if !known {
-		p = nobody()
+		p = d.nobody()
 	}
 	return subtle.ConstantTimeCompare(d.derive(p, secret), p.Hash) == 1 && known
 }
@@ -142,7 +196,7 @@ func (d *Directory) compare(p *Password, secret string) bool {
 // matches compares with the password of the account that about names. ErrBusy
 // when too many wait already.
 func (d *Directory) matches(ctx context.Context, about string, p *Password, secret string) (bool, error) {
-	leave, err := d.turns.take(ctx, "login ", about)
+	leave, err := d.turns.take(ctx, forLogin, about)
 	if err != nil {
 		return false, err
 	}
@@ -163,7 +217,7 @@ func (d *Directory) HashChosenPIN(ctx context.Context, about, digits string) (*g
 	if err != nil {
 		return nil, err
 	}
-	leave, err := d.turns.take(ctx, "pin ", about)
+	leave, err := d.turns.take(ctx, forPIN, about)
 	if err != nil {
 		return nil, err
 	}
@@ -177,7 +231,7 @@ func (d *Directory) HashChosenPIN(ctx context.Context, about, digits string) (*g
 // when too many are at it. right takes as long for wrong digits as for right
 // ones; leave must be called.
 func (d *Directory) EnterPIN(ctx context.Context, about string, p *gateway.Hashed) (right func(digits string) bool, leave func(), err error) {
-	if leave, err = d.turns.take(ctx, "pin ", about); err != nil {
+	if leave, err = d.turns.take(ctx, forPIN, about); err != nil {
 		return nil, nil, err
 	}
 	return func(digits string) bool { return d.compare(p, digits) }, leave, nil

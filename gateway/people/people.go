@@ -60,12 +60,15 @@ var ErrUnknown = errors.New("people: unknown")
 
 // Directory finds and makes persons and users. It is safe for concurrent use.
 type Directory struct {
+	Cost Cost // of new hashes; New sets DefaultCost
+
 	store    store.Store
 	mac      MAC
 	evidence Evidence
 	now      func() time.Time
 	random   io.Reader
 	turns    *turns
+	again    *again
 
 	mu       sync.Mutex
 	cache    map[string]gateway.PersonRef // by Address.Key; only refs, which change by an erasure alone
@@ -78,8 +81,8 @@ const cacheSize = 20000
 // New makes a Directory over a sealed store.
 func New(s store.Store, mac MAC, ev Evidence, now func() time.Time, random io.Reader) *Directory {
 	return &Directory{
-		store: s, mac: mac, evidence: ev, now: now, random: random,
-		turns: newTurns(), cache: make(map[string]gateway.PersonRef),
+		Cost: DefaultCost, store: s, mac: mac, evidence: ev, now: now, random: random,
+		turns: newTurns(), again: newAgain(), cache: make(map[string]gateway.PersonRef),
 	}
 }
 
@@ -129,11 +132,11 @@ func (d *Directory) ensure(ctx context.Context, a gateway.Address) (gateway.Pers
 
 // EnsureIn is Ensure for one address, with a person that does not exist yet
 // made in b, which fails with store.ErrConflict when somebody else makes it
-// meanwhile. Only evidence of the same batch may speak of the ref before b is
-// durable.
-func (d *Directory) EnsureIn(ctx context.Context, b *store.Batch, a gateway.Address) (gateway.PersonRef, error) {
+// meanwhile: made says so, and that nothing is known of the address. Only
+// evidence of the same batch may speak of the ref before b is durable.
+func (d *Directory) EnsureIn(ctx context.Context, b *store.Batch, a gateway.Address) (ref gateway.PersonRef, made bool, err error) {
 	if ref, ok := d.cached(a); ok || a.IsNull() {
-		return ref, nil
+		return ref, false, nil
 	}
 	before := d.erased()
 	p, _, err := d.get(ctx, a)
@@ -141,12 +144,12 @@ func (d *Directory) EnsureIn(ctx context.Context, b *store.Batch, a gateway.Addr
 		if p, err = d.stage(b, a); err == nil {
 			b.After(func() { d.remember(a, p.Ref, before) })
 		}
-		return p.Ref, err
+		return p.Ref, true, err
 	}
 	if err == nil {
 		d.remember(a, p.Ref, before)
 	}
-	return p.Ref, err
+	return p.Ref, false, err
 }
 
 func (d *Directory) create(ctx context.Context, a gateway.Address) (Person, error) {

@@ -37,17 +37,25 @@ type User struct {
 	Password *Password
 	Disabled bool `json:",omitempty"`
 	Created  time.Time
-	Changed  time.Time `json:",omitzero"` // the password, last
+	Changed  time.Time `json:",omitzero"` // the password, the role, or one of an app removed, last
+	// Weak says that the password is shorter than it should be: it counts from
+	// this machine alone.
+	Weak bool          `json:",omitempty"`
+	Apps []AppPassword `json:",omitempty"`
 }
+
+// Current reports whether a log-in at since still counts.
+func (u *User) Current(since time.Time) bool { return !u.Disabled && !since.Before(u.Changed) }
 
 // Errors of user management.
 var (
-	ErrUserExists   = errors.New("people: that user exists")
-	ErrBadLogin     = errors.New("people: wrong user name or password")
-	ErrWeakPassword = errors.New("people: a password has at least 12 characters and at most 512 octets")
+	ErrUserExists  = errors.New("people: that user exists")
+	ErrBadLogin    = errors.New("people: wrong user name or password")
+	ErrBadPassword = errors.New("people: a password is not empty and has at most 512 octets")
 )
 
-// The shortest password that is taken, in characters, and the longest, in octets.
+// The shortest password that is not weak, in characters, and the longest that
+// is taken, in octets.
 const (
 	minPassword = 12
 	maxPassword = 512
@@ -58,49 +66,96 @@ func (d *Directory) userKey(name gateway.Address) []byte {
 	return store.Key(store.Users, h[:16])
 }
 
-// AddUser makes a user. ErrUserExists when there is one, ErrWeakPassword for a
-// password that is too short or too long.
+// WeakPassword reports whether a password is too short to be guessed at from
+// elsewhere: it counts from this machine alone.
+func WeakPassword(password string) bool { return utf8.RuneCountInString(password) < minPassword }
+
+// AddUser makes a user. ErrUserExists when there is one, ErrBadPassword for a
+// password that is empty or too long.
 func (d *Directory) AddUser(ctx context.Context, name gateway.Address, password string, role Role, actor string) error {
 	hash, err := d.newPassword(ctx, password)
 	if err != nil {
 		return err
 	}
-	key := d.userKey(name)
+	key, weak := d.userKey(name), WeakPassword(password)
 	var b store.Batch
 	b.RequireAbsent(key)
-	if err := b.PutRecord(key, User{Name: name, Role: role, Password: hash, Created: d.now()}); err != nil {
+	if err := b.PutRecord(key, User{Name: name, Role: role, Password: hash, Weak: weak, Created: d.now()}); err != nil {
 		return err
 	}
-	err = d.commitUser(ctx, &b, name, actor, map[string]string{"act": "add", "role": string(role)})
+	err = d.commitUser(ctx, &b, name, actor, strength(map[string]string{"act": "add", "role": string(role)}, weak))
 	if errors.Is(err, store.ErrConflict) {
 		return ErrUserExists
 	}
 	return err
 }
 
+// strength tells of a weak password in evidence.
+func strength(detail map[string]string, weak bool) map[string]string {
+	if weak {
+		detail["password"] = "weak"
+	}
+	return detail
+}
+
 func (d *Directory) newPassword(ctx context.Context, password string) (*Password, error) {
-	if utf8.RuneCountInString(password) < minPassword || len(password) > maxPassword {
-		return nil, ErrWeakPassword
+	if password == "" || len(password) > maxPassword {
+		return nil, ErrBadPassword
 	}
 	return d.hash(ctx, password)
 }
 
-// SetPassword replaces a user's password; ErrWeakPassword as in AddUser.
+// SetPassword replaces a user's password; ErrBadPassword as in AddUser. Those
+// of apps stay.
 func (d *Directory) SetPassword(ctx context.Context, name gateway.Address, password, actor string) error {
 	hash, err := d.newPassword(ctx, password)
 	if err != nil {
 		return err
 	}
-	return d.changeUser(ctx, name, actor, "password", func(u *User) { u.Password, u.Changed = hash, d.now() })
+	return d.changeUser(ctx, name, actor, func(u *User) (map[string]string, error) {
+		u.Password, u.Weak, u.Changed = hash, WeakPassword(password), d.now()
+		return strength(map[string]string{"act": "password"}, u.Weak), nil
+	})
 }
 
-// DisableUser ends a user's logins; the record stays, as evidence names it.
+// DisableUser ends a user's logins, those of apps for good; the record stays,
+// as evidence names it.
 func (d *Directory) DisableUser(ctx context.Context, name gateway.Address, actor string) error {
-	return d.changeUser(ctx, name, actor, "disable", func(u *User) { u.Disabled = true })
+	return d.changeUser(ctx, name, actor, func(u *User) (map[string]string, error) {
+		u.Disabled, u.Apps = true, nil
+		return map[string]string{"act": "disable"}, nil
+	})
 }
 
-func (d *Directory) changeUser(ctx context.Context, name gateway.Address, actor, act string, change func(*User)) error {
-	key := d.userKey(name)
+// SetRole gives a user another role. Whoever is logged in under that name has to
+// log in again: no session keeps rights that its user lost. The role that they
+// have already changes nothing. ErrUnknown.
+func (d *Directory) SetRole(ctx context.Context, name gateway.Address, role Role, actor string) error {
+	same := errors.New("people: they have that role")
+	err := d.changeUser(ctx, name, actor, func(u *User) (map[string]string, error) {
+		switch {
+		case u.Disabled:
+			return nil, ErrUnknown
+		case u.Role == role:
+			return nil, same
+		}
+		detail := map[string]string{"act": "role", "was": string(u.Role), "role": string(role)}
+		u.Role, u.Changed = role, d.now()
+		return detail, nil
+	})
+	if errors.Is(err, same) {
+		return nil
+	}
+	return err
+}
+
+// changeUser changes a user with evidence of what change returns. change may
+// run more than once, each time with the newest record; its error ends it all.
+func (d *Directory) changeUser(ctx context.Context, name gateway.Address, actor string, change func(*User) (detail map[string]string, err error)) error {
+	return d.changeAt(ctx, d.userKey(name), actor, change)
+}
+
+func (d *Directory) changeAt(ctx context.Context, key []byte, actor string, change func(*User) (detail map[string]string, err error)) error {
 	for {
 		u, v, err := store.GetRecord[User](ctx, d.store, key)
 		if errors.Is(err, store.ErrNotFound) {
@@ -109,13 +164,16 @@ func (d *Directory) changeUser(ctx context.Context, name gateway.Address, actor,
 		if err != nil {
 			return err
 		}
-		change(&u)
+		detail, err := change(&u)
+		if err != nil {
+			return err
+		}
 		var b store.Batch
 		b.RequireVersion(key, v)
 		if err := b.PutRecord(key, u); err != nil {
 			return err
 		}
-		if err := d.commitUser(ctx, &b, name, actor, map[string]string{"act": act}); !errors.Is(err, store.ErrConflict) {
+		if err := d.commitUser(ctx, &b, u.Name, actor, detail); !errors.Is(err, store.ErrConflict) {
 			return err
 		}
 	}
@@ -142,6 +200,18 @@ func (d *Directory) FindUser(ctx context.Context, name gateway.Address) (User, e
 	return u, err
 }
 
+// RequireUser is FindUser, and stages that the user's record is the same when b is
+// committed: what they may do is then what it says.
+func (d *Directory) RequireUser(ctx context.Context, b *store.Batch, name gateway.Address) (User, error) {
+	key := d.userKey(name)
+	u, version, err := store.GetRecord[User](ctx, d.store, key)
+	if errors.Is(err, store.ErrNotFound) {
+		return User{}, ErrUnknown
+	}
+	b.RequireVersion(key, version)
+	return u, err
+}
+
 // ListUsers returns all users in no particular order.
 func (d *Directory) ListUsers(ctx context.Context) ([]User, error) {
 	var users []User
@@ -154,42 +224,4 @@ func (d *Directory) ListUsers(ctx context.Context) ([]User, error) {
 		return bad == nil
 	})
 	return users, errors.Join(err, bad)
-}
-
-// Login checks a name and password and leaves evidence of the outcome.
-// ErrBadLogin says nothing about which of the two was wrong, also in time.
-// ErrBusy when too many others are at it.
-func (d *Directory) Login(ctx context.Context, name gateway.Address, password, actor string) (User, error) {
-	u, _, err := store.GetRecord[User](ctx, d.store, d.userKey(name))
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return User{}, err
-	}
-	ok, err := d.matches(ctx, name.Key(), u.Password, password[:min(len(password), maxPassword+1)])
-	if err != nil {
-		return User{}, err
-	}
-	ok = ok && !u.Disabled
-	event := gateway.EventLoginPassed
-	if !ok {
-		event = gateway.EventLoginFailed
-	}
-	r := gateway.Record{At: d.now(), Event: event, Actor: actor}
-	if u.Password != nil { // strangers' guesses make no person
-		ref, err := d.ensure(ctx, name)
-		if err != nil {
-			return User{}, err
-		}
-		r.Persons = []gateway.PersonRef{ref}
-	}
-	var b store.Batch
-	if err := d.evidence.Stage(&b, r); err != nil {
-		return User{}, err
-	}
-	if err := store.Write(ctx, d.store, &b); err != nil {
-		return User{}, err
-	}
-	if !ok {
-		return User{}, ErrBadLogin
-	}
-	return u, nil
 }

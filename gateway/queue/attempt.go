@@ -2,7 +2,6 @@ package queue
 
 import (
 	"context"
-	"time"
 
 	"gatepost/gateway"
 )
@@ -42,11 +41,51 @@ func (q *Queue) launchLocked(d *destination, entries []*entry) {
 	d.running++
 	q.running++
 	q.metrics.inFlight.Add(float64(len(entries)))
-	q.attempts.Go(func() { q.attempt(d, entries) })
+	q.attempts.Add(1)
+	next := launch{d, entries}
+	if n := len(q.idle) - 1; n >= 0 {
+		q.idle[n] <- next
+		q.idle = q.idle[:n]
+		return
+	}
+	go q.work(next)
 }
 
-// attempt delivers and hands the outcomes to the settler.
-func (q *Queue) attempt(d *destination, entries []*entry) {
+// launch is an attempt to be made.
+type launch struct {
+	destination *destination
+	entries     []*entry
+}
+
+// maxIdle is how many goroutines wait for their next attempt. One that ends
+// takes its grown stack with it, and the next must grow its own.
+const maxIdle = 64
+
+// work makes one attempt after the other.
+func (q *Queue) work(l launch) {
+	more := make(chan launch, 1)
+	for goOn := true; goOn; l, goOn = <-more {
+		idle := q.attempt(l.destination, l.entries, more)
+		q.attempts.Done()
+		if !idle {
+			return
+		}
+	}
+}
+
+// dismiss ends the goroutines that wait for attempts. None may start any more.
+func (q *Queue) dismiss() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, more := range q.idle {
+		close(more)
+	}
+	q.idle = nil
+}
+
+// attempt delivers and hands the outcomes to the settler. It reports whether
+// the next launch may come by more: the caller must wait for it then.
+func (q *Queue) attempt(d *destination, entries []*entry, more chan launch) (idle bool) {
 	envelopes := make([]gateway.Envelope, len(entries))
 	for i, e := range entries {
 		envelopes[i] = *e.envelope
@@ -61,23 +100,29 @@ func (q *Queue) attempt(d *destination, entries []*entry) {
 		if outcomes[i].At.IsZero() {
 			outcomes[i].At = now
 		}
-		q.metrics.attempted(outcomes[i].Result, now.Sub(e.envelope.Accepted))
-		work[i] = &settlement{entry: e, outcome: outcomes[i]}
+		q.metrics.attempted(outcomes[i].Result, now.Sub(e.envelope.Ready()))
+		work[i] = &settlement{entry: e, outcome: outcomes[i], from: d}
 	}
 	q.mu.Lock()
 	for _, e := range entries {
 		e.where = landing
 	}
 	d.running--
+	d.risky += len(entries)
 	q.running--
-	if d.learn(heard(outcomes), &q.config, now) {
-		work = append(work, q.postponeLocked(d)...)
-	}
+	work = append(work, q.learnLocked(d, heard(outcomes), now)...)
 	q.settling.add(work) // before others start: the settler must know the backlog
+	if d.waitsForStore() {
+		signal(q.settling.full)
+	}
+	if idle = !q.draining && len(q.idle) < maxIdle; idle {
+		q.idle = append(q.idle, more)
+	}
 	q.listLocked(d)
 	q.startLocked()
 	q.mu.Unlock()
 	q.poke()
+	return idle
 }
 
 // heard is the outcome that says most about the destination: one that it
@@ -89,24 +134,6 @@ func heard(outcomes []gateway.Outcome) gateway.Outcome {
 		}
 	}
 	return outcomes[0]
-}
-
-// postponeLocked moves everything that waits for a paused destination to the
-// end of the pause, without an attempt.
-func (q *Queue) postponeLocked(d *destination) []*settlement {
-	var work []*settlement
-	for _, e := range d.all() {
-		work = append(work, q.postponedLocked(d, e))
-	}
-	return work
-}
-
-// postponedLocked is the move of one entry. The moves are spread a little, so
-// that they do not come due in one instant.
-func (q *Queue) postponedLocked(d *destination, e *entry) *settlement {
-	e.where = landing
-	spread := time.Duration(q.random.draw() * 0.25 * float64(q.config.pause(1, d.known)))
-	return &settlement{entry: e, until: d.until.Add(spread), outcome: d.last}
 }
 
 // deliver calls the courier and makes sense of whatever it returns: a panic, or

@@ -31,6 +31,7 @@ func (j *jitter) draw() float64 {
 // decide is what an envelope becomes after an attempt with outcome o. Only the
 // fields of the schedule and State change. chance is in [0, 1).
 func (c *Config) decide(e gateway.Envelope, o gateway.Outcome, now time.Time, chance float64) gateway.Envelope {
+	e = inThePast(e, now)
 	after := e
 	after.Last = o
 	if o.Segments == nil {
@@ -39,7 +40,7 @@ func (c *Config) decide(e gateway.Envelope, o gateway.Outcome, now time.Time, ch
 	switch o.Result {
 	case gateway.Unroutable:
 		// Not an attempt, and no reason to bounce: the route is ours to add.
-		after.Next = now.Add(clamp(now.Sub(e.Accepted)/2, c.FirstRetry, c.MaxRetry))
+		after.Next = now.Add(clamp(now.Sub(e.Ready())/2, c.FirstRetry, c.MaxRetry))
 		return after
 	case gateway.Sent:
 		after.State = gateway.Delivered
@@ -88,10 +89,14 @@ func doubled(first, most time.Duration, n int, chance float64) time.Duration {
 	return delay - time.Duration(float64(delay)*0.2*chance)
 }
 
+// maxPause is the longest pause of a destination, where FirstRetry is not longer:
+// to find out whether it is back costs one attempt, however many wait for it.
+const maxPause = 5 * time.Minute
+
 // pause is the n-th pause in a row of a destination.
 func (c *Config) pause(n int, known bool) time.Duration {
 	if !known {
-		return c.backoff(n, 0)
+		return doubled(c.FirstRetry, max(c.FirstRetry, min(c.MaxRetry, maxPause)), n, 0)
 	}
 	return doubled(min(c.FirstKnown, c.FirstRetry), min(c.MaxKnown, c.MaxRetry), n, 0)
 }
@@ -108,9 +113,12 @@ func (c *Config) sooner(e *gateway.Envelope, o gateway.Outcome, now time.Time, c
 	return c.within(e, now.Add(doubled(min(c.FirstKnown, c.FirstRetry), most, e.Attempts, chance)))
 }
 
+// End is when an envelope is given up that cannot be delivered.
+func (q *Queue) End(e *gateway.Envelope) time.Time { return q.config.end(e) }
+
 // end is when e has waited long enough to bounce.
 func (c *Config) end(e *gateway.Envelope) time.Time {
-	end := e.Accepted.Add(c.MaxAge)
+	end := e.Ready().Add(c.MaxAge)
 	if !e.Until.IsZero() && e.Until.Before(end) {
 		return e.Until
 	}
@@ -122,7 +130,7 @@ func (c *Config) expired(e *gateway.Envelope, now time.Time) bool { return !now.
 
 // late reports whether the sender is to hear of the delay.
 func (c *Config) late(e *gateway.Envelope, now time.Time) bool {
-	return c.DelayNotice >= 0 && !now.Before(e.Accepted.Add(c.DelayNotice))
+	return c.DelayNotice >= 0 && !now.Before(e.Ready().Add(c.DelayNotice))
 }
 
 // within brings a next attempt forward to the end of an envelope's time, so
@@ -146,10 +154,29 @@ func expire(e gateway.Envelope) gateway.Envelope {
 
 func clamp(d, low, high time.Duration) time.Duration { return min(max(d, low), high) }
 
-// postpone is what an envelope becomes when its destination is paused: due
-// after the pause, unless its time is over. It counts as no attempt. why is
+// parkedFor is how long an envelope is parked whose destination does not return,
+// where MaxRetry is not longer.
+const parkedFor = time.Hour
+
+// longest is the longest wait of an envelope that may leave.
+func (c *Config) longest() time.Duration { return max(c.MaxRetry, parkedFor) }
+
+// park is what an envelope becomes that waits for its destination's return: due
+// after the longest wait, when that has not come about before, or when its
+// sender is to hear of the delay. chance is in [0, 1).
+func (c *Config) park(e gateway.Envelope, why gateway.Outcome, now time.Time, chance float64) gateway.Envelope {
+	after := c.postpone(e, now.Add(c.longest()-time.Duration(float64(c.longest())*0.2*chance)), why, now)
+	if told := e.Ready().Add(c.DelayNotice); c.DelayNotice >= 0 && !after.Delayed && told.Before(after.Next) {
+		after.Next = told
+	}
+	return after
+}
+
+// postpone is what an envelope becomes when it is moved without an attempt: due
+// at until, unless its time is over. It counts as no attempt. why is
 // what the destination last said; the envelope keeps its own last outcome.
 func (c *Config) postpone(e gateway.Envelope, until time.Time, why gateway.Outcome, now time.Time) gateway.Envelope {
+	e = inThePast(e, now)
 	after := e
 	if e.Attempts == 0 {
 		after.Last = why

@@ -16,21 +16,24 @@ const firstWindow = 5
 // It starts slowly and learns: each answered attempt widens its window by one
 // up to its limit, each failure to get as far as MAIL narrows it. One whose
 // limit is known begins there. A whole
-// window of such failures without a success between means dead: it is paused,
-// what waits for it moves to the end of the pause, and then a single attempt
-// finds out whether it lives again.
+// window of such failures without a success between means that it is away: it
+// is paused, what waits for it is parked in the store, and after the pause a
+// single attempt finds out whether it lives again.
 type destination struct {
 	name   string
+	mark   uint64   // of the rows that are parked for it
 	groups []*group // in order of arrival
 	byKey  map[groupKey]*group
 	size   int // entries in groups
 
 	running int
+	risky   int  // results that are not stored
 	limit   int  // of window
 	known   bool // the courier knows the limit
 	window  int
-	fails   int // to get as far as MAIL, since the last success
-	pauses  int // in a row
+	fails   int  // to get as far as MAIL, since the last success
+	pauses  int  // in a row
+	away    bool // since it was paused nothing was heard of it
 	until   time.Time
 	last    gateway.Outcome // why it is paused
 	listed  bool            // in Queue.ready
@@ -45,7 +48,7 @@ type group struct {
 // newDestination makes a destination; known is its limit, 0 when it has to be
 // found out.
 func newDestination(name string, known int, c *Config) *destination {
-	d := &destination{name: name, byKey: map[groupKey]*group{}, limit: known, known: known > 0, window: known}
+	d := &destination{name: name, mark: markOf(name), byKey: map[groupKey]*group{}, limit: known, known: known > 0, window: known}
 	if known <= 0 {
 		d.limit, d.window = c.PerDestination, min(firstWindow, c.PerDestination)
 	}
@@ -114,18 +117,29 @@ func (d *destination) all() []*entry {
 
 func (d *destination) pausedAt(now time.Time) bool { return now.Before(d.until) }
 
-func (d *destination) startable(now time.Time) bool {
-	return len(d.groups) > 0 && d.running < d.window && !d.pausedAt(now)
+// shut reports whether what comes for the destination is parked: it is paused,
+// or an attempt finds out whether it lives again.
+func (d *destination) shut(now time.Time) bool {
+	return d.pausedAt(now) || d.away && (d.running > 0 || len(d.groups) > 0)
 }
+
+func (d *destination) startable(now time.Time) bool {
+	return len(d.groups) > 0 && d.running < d.window && !d.pausedAt(now) && !d.waitsForStore()
+}
+
+// waitsForStore reports whether a destination whose limit is known has given as
+// many answers that are not stored yet: what a crash repeats there is no more
+// than that, and what is under way. Others are bounded all together (stalled).
+func (d *destination) waitsForStore() bool { return d.known && d.risky >= d.limit }
 
 // learn takes note of what an attempt came to, and reports whether the
 // destination is dead for now.
 func (d *destination) learn(o gateway.Outcome, c *Config, now time.Time) (dead bool) {
-	if o.Result == gateway.Unroutable {
+	if o.Result == gateway.Unroutable || o.Phase == preparing {
 		return false
 	}
 	if !unreachable(o) {
-		d.fails, d.pauses = 0, 0
+		d.fails, d.pauses, d.away = 0, 0, false
 		d.window = min(d.window+1, d.limit)
 		return false
 	}
@@ -138,7 +152,7 @@ func (d *destination) learn(o gateway.Outcome, c *Config, now time.Time) (dead b
 		return false
 	}
 	d.pauses++
-	d.window = 1
+	d.window, d.away = 1, true
 	d.last = o
 	d.last.Segments = nil // how far one message came says nothing of the others
 	d.until = now.Add(c.pause(d.pauses, d.known))
@@ -149,9 +163,13 @@ func (d *destination) learn(o gateway.Outcome, c *Config, now time.Time) (dead b
 func (d *destination) reopen() {
 	d.until = time.Time{}
 	if d.known {
-		d.fails, d.window = 0, d.limit
+		d.fails, d.window, d.away = 0, d.limit, false
 	}
 }
+
+// preparing is the phase of an outcome that was found before anything was tried:
+// it says nothing of the destination.
+const preparing = "prepare"
 
 // ofTheLink reports whether an outcome speaks of the way there rather than of
 // the message: the destination was not reached, or lost before it answered.
@@ -175,5 +193,5 @@ func unreachable(o gateway.Outcome) bool {
 // idle reports whether the destination can be forgotten: nothing waits, and
 // what was learnt of it is good or old.
 func (d *destination) idle(c *Config, now time.Time) bool {
-	return len(d.groups) == 0 && d.running == 0 && (d.fails == 0 || now.After(d.until.Add(c.MaxRetry)))
+	return len(d.groups) == 0 && d.running == 0 && d.risky == 0 && (d.fails == 0 || now.After(d.until.Add(c.MaxRetry)))
 }

@@ -11,6 +11,9 @@
 //   - Memory is only a faster copy of the schedule. What does not fit, or is
 //     not due soon, is read from the store when its time comes; a lost wake-up
 //     costs at most RescanEvery.
+//   - What waits for a destination that is away is parked: its row bears the
+//     destination's mark, nobody attempts or rewrites it, and it is read back
+//     before its time when the destination is heard of.
 //   - At most one attempt runs for an envelope. An envelope whose attempt has
 //     ended is not attempted again before that end is stored: while the store
 //     fails the result stays in memory and nothing new is started.

@@ -24,9 +24,13 @@ const (
 type entry struct {
 	id       gateway.EnvelopeID
 	envelope *gateway.Envelope // nil while loading and claimed
+	// record is the value of the store that envelope was read from or written
+	// as; nil where nobody kept it.
+	record []byte
 	// destination is the courier's name for where it goes.
 	destination string
 	due         time.Time
+	mark        uint64 // that its row is parked under; 0: it is not
 	size        int64
 	counted     bool // size is part of Queue.bytes
 	loaded      bool // came out of the store, not by Stage

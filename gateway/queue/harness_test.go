@@ -169,6 +169,8 @@ func (l *fakeLedger) Delayed(_ context.Context, b *store.Batch, e gateway.Envelo
 	return l.record(b, "delayed", e)
 }
 
+func (l *fakeLedger) Parked(gateway.Envelope) {}
+
 // bench is a queue with everything around it.
 type bench struct {
 	t       *testing.T
@@ -179,6 +181,7 @@ type bench struct {
 	q       *Queue
 	config  Config
 	n       int
+	clock   func() time.Time // nil: time.Now
 	stop    func() error
 	logs    logbook
 }
@@ -197,7 +200,10 @@ func newBench(t *testing.T) *bench {
 // start runs a queue over the store; a second start is a restart.
 func (b *bench) start() {
 	b.config.Logger = slog.New(slog.NewTextHandler(&b.logs, nil))
-	b.q = New(b.store, b.courier, b.ledger, b.config, time.Now, rand.Reader, nil)
+	if b.clock == nil {
+		b.clock = time.Now
+	}
+	b.q = New(b.store, b.courier, b.ledger, b.config, b.clock, rand.Reader, nil)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	q := b.q

@@ -164,10 +164,10 @@ func (l *lease) adopt(ctx context.Context, node string) error {
 // same moment may come back; load finds it out of date and nothing is sent.
 func (l *lease) relabel(ctx context.Context, node string) (n int, err error) {
 	b := new(store.Batch)
-	err = l.q.store.Scan(ctx, store.Prefix(store.Schedule), func(it store.Item) bool {
-		if string(it.Value) == node {
+	_, err = l.q.scan(ctx, store.Prefix(store.Schedule), func(it store.Item) bool {
+		if nodeOf(it.Value) == node {
 			b.RequireVersion(append([]byte(nil), it.Key...), it.Version)
-			b.Put(append([]byte(nil), it.Key...), []byte(l.q.config.Node))
+			b.Put(append([]byte(nil), it.Key...), append([]byte(l.q.config.Node), it.Value[len(node):]...))
 			n++
 		}
 		return n < 500

@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"gatepost/gateway"
 	"gatepost/store"
@@ -14,9 +15,15 @@ type Filter struct {
 	// state in order of acceptance; "" is everything not final. Final states
 	// are found by reading all envelopes.
 	State gateway.State
-	Limit int // 0: 100
+	Rule  string // only those that this rule decided; "": all
+	Limit int    // 0: 100
 	// After is the last envelope of the page before; nil: the first page.
 	After *gateway.Envelope
+}
+
+// has reports whether the filter's rule decided an envelope.
+func (f *Filter) has(e *gateway.Envelope) bool {
+	return f.Rule == "" || slices.Contains(e.Rules, f.Rule)
 }
 
 // List returns a page of envelopes; fewer than Limit means that there are no
@@ -41,7 +48,7 @@ func (q *Queue) listRows(ctx context.Context, f Filter, r store.Range, key func(
 	for len(page) < f.Limit {
 		r.Limit = f.Limit - len(page)
 		var ids []gateway.EnvelopeID
-		err := q.store.Scan(ctx, r, func(it store.Item) bool {
+		_, err := q.scan(ctx, r, func(it store.Item) bool {
 			if id, ok := idOf(it.Key); ok {
 				ids = append(ids, id)
 			}
@@ -56,10 +63,16 @@ func (q *Queue) listRows(ctx context.Context, f Filter, r store.Range, key func(
 			if errors.Is(err, ErrNotFound) || (err == nil && e.State != f.State) {
 				continue // it has moved on since the scan
 			}
+			if unreadable(err) {
+				q.nameDamage(envelopeKey(id))
+				continue
+			}
 			if err != nil {
 				return nil, err
 			}
-			page = append(page, e)
+			if f.has(&e) {
+				page = append(page, e)
+			}
 		}
 	}
 	return page, nil
@@ -77,7 +90,7 @@ func (q *Queue) listEnvelopes(ctx context.Context, f Filter) ([]gateway.Envelope
 		if bad = store.Decode(it.Value, &e); bad != nil {
 			return false
 		}
-		if e.State == f.State || (f.State == "" && !e.State.Final()) {
+		if f.has(&e) && (e.State == f.State || f.State == "" && !e.State.Final()) {
 			page = append(page, e)
 		}
 		return len(page) < f.Limit

@@ -34,7 +34,7 @@ func (q *Queue) Retry(ctx context.Context, id gateway.EnvelopeID, stage func(b *
 // were; those in flight are left out, and those that may not leave yet.
 func (q *Queue) RetryAll(ctx context.Context, stage func(b *store.Batch, after gateway.Envelope) error) (int, error) {
 	var ids []gateway.EnvelopeID
-	err := q.store.Scan(ctx, store.Prefix(store.Schedule), func(it store.Item) bool {
+	_, err := q.scan(ctx, store.Prefix(store.Schedule), func(it store.Item) bool {
 		if id, ok := idOf(it.Key); ok {
 			ids = append(ids, id)
 		}
@@ -87,9 +87,9 @@ func (q *Queue) Hold(ctx context.Context, id gateway.EnvelopeID, reason string, 
 // change what leaves and to whom.
 func (q *Queue) Release(ctx context.Context, id gateway.EnvelopeID, stage func(b *store.Batch, after *gateway.Envelope) error) error {
 	return q.act(ctx, id, gateway.Held, func(b *store.Batch, e *gateway.Envelope) error {
-		at := earliest(e, q.now())
+		now := q.now()
 		e.State, e.Hold = gateway.Queued, ""
-		e.Accepted, e.Next, e.Attempts, e.Delayed = at, at, 0, false
+		e.Accepted, e.Next, e.Attempts, e.Delayed = now, earliest(e, now), 0, false
 		return stage(b, e)
 	})
 }
@@ -189,7 +189,7 @@ func (q *Queue) rewriteOnce(ctx context.Context, id gateway.EnvelopeID, from gat
 		return nil, err
 	}
 	dropState(b, &before, &after)
-	if _, err := q.putState(b, &after); err != nil {
+	if _, err := q.putState(b, &after, 0); err != nil {
 		return nil, err
 	}
 	if err := q.store.Commit(ctx, b); err != nil && !q.stored(ctx, err, &after) {
@@ -275,7 +275,7 @@ func (q *Queue) unclaim(e *entry, after *gateway.Envelope) {
 	case after.State != gateway.Queued:
 		q.forgetLocked(e)
 	default:
-		e.envelope, e.due = after, after.Next
+		e.envelope, e.record, e.due, e.mark = after, nil, after.Next, 0
 		q.admitLocked(e, name)
 	}
 }

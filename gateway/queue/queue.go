@@ -42,13 +42,16 @@ type Courier interface {
 }
 
 // Ledger stages what follows from a delivery into the batch that settles it.
-// When a commit fails both methods are called again with another batch: they
+// When a commit fails Settle and Delayed are called again with another batch: they
 // must have no effect but through b.
 type Ledger interface {
 	Settle(ctx context.Context, b *store.Batch, before, after gateway.Envelope, o gateway.Outcome) error
 	// Delayed is called once per envelope, when it is older than DelayNotice
 	// and still queued. e is the envelope as it will be stored.
 	Delayed(ctx context.Context, b *store.Batch, e gateway.Envelope) error
+	// Parked is called when e, which was in memory, waits in the store for a
+	// destination that is away. It must be quick.
+	Parked(e gateway.Envelope)
 }
 
 // Config of a Queue. Zero values get the defaults named.
@@ -73,7 +76,7 @@ type Config struct {
 	MaxEntries  int   // envelopes in memory: 20,000
 	MemoryBytes int64 // of envelopes in memory: 32 MiB
 
-	SettleWindow  time.Duration // how long a settlement waits for others: 10 ms
+	SettleWindow  time.Duration // how long settlements wait for others, where few come a fifth of it: 10 ms
 	SettleEntries int           // settlements in one commit: 256
 	RescanEvery   time.Duration // 1 min
 
@@ -141,14 +144,21 @@ type Queue struct {
 	bytes        int64                         // of known
 	waiting      waitHeap                      // not due yet
 	destinations map[string]*destination
-	ready        []*destination // may start an attempt, in turn
-	running      int            // attempts
-	missing      time.Time      // when the store holds the next row that memory may lack
-	rescan       time.Time      // when the next full scan is due
+	ready        []*destination  // may start an attempt, in turn
+	running      int             // attempts
+	idle         []chan launch   // goroutines that wait for their next attempt, the last one first
+	missing      time.Time       // when the store holds the next row that memory may lack
+	scanned      time.Time       // when the last one was
+	rescan       time.Time       // when the next full scan is due
+	parked       map[uint64]bool // marks that the store may hold rows under; true: since the last lap began
+	probes       probeHeap       // ends of pauses
+	back         lap
 	touched      map[gateway.EnvelopeID]time.Time
 	paused       bool
 	unread       bool // whether it is paused has not been read from the store yet
 	draining     bool
+	damaged      map[string]bool // keys of records that the log named
+	owed         bool            // what a clock that was ahead has put off was not brought forward
 	attemptCtx   context.Context // of attempts: outlives Run's until Drain gives up
 }
 
@@ -161,6 +171,9 @@ func New(s store.Store, courier Courier, ledger Ledger, config Config, now func(
 		known:        map[gateway.EnvelopeID]*entry{},
 		destinations: map[string]*destination{},
 		touched:      map[gateway.EnvelopeID]time.Time{},
+		parked:       map[uint64]bool{},
+		damaged:      map[string]bool{},
+		back:         lap{wanted: map[uint64]*want{}},
 	}
 	q.attemptCtx, q.cut = context.WithCancel(context.Background())
 	q.settling = newSettler(q)

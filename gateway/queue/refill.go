@@ -27,10 +27,18 @@ func (q *Queue) roomLocked() int {
 type row struct {
 	entry *entry
 	due   time.Time
+	mark  uint64 // that it is parked under, where it was read before its time
 }
 
 // refill reads what is due and not in memory.
 func (q *Queue) refill(ctx context.Context) error {
+	if err := q.refillDue(ctx); err != nil {
+		return err
+	}
+	return q.refillParked(ctx)
+}
+
+func (q *Queue) refillDue(ctx context.Context) error {
 	now := q.now()
 	q.mu.Lock()
 	room := q.roomLocked()
@@ -56,9 +64,9 @@ func (q *Queue) refill(ctx context.Context) error {
 // as being loaded, so that nobody else works on them. Where it stops is
 // remembered as missing.
 func (q *Queue) reserve(ctx context.Context, now time.Time, room int) (rows []row, err error) {
-	err = q.store.Scan(ctx, store.Prefix(store.Schedule), func(it store.Item) bool {
+	_, err = q.scan(ctx, store.Prefix(store.Schedule), func(it store.Item) bool {
 		id, ok := idOf(it.Key)
-		if !ok || string(it.Value) != q.config.Node {
+		if !ok || nodeOf(it.Value) != q.config.Node {
 			return true
 		}
 		r, more := q.reserveRow(id, dueOf(it.Key), now, len(rows) < room)
@@ -82,7 +90,7 @@ func (q *Queue) reserveRow(id gateway.EnvelopeID, due, now time.Time, room bool)
 	}
 	e := &entry{id: id, due: due, where: loading, loaded: true}
 	q.known[id] = e
-	return &row{e, due}, true
+	return &row{entry: e, due: due}, true
 }
 
 // load reads one reserved envelope and lets the queue work on it. One that
@@ -94,7 +102,9 @@ func (q *Queue) load(ctx context.Context, r row) {
 	if err == nil {
 		err = store.Decode(item.Value, &e)
 	}
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	if unreadable(err) {
+		q.nameDamage(envelopeKey(r.entry.id))
+	} else if err != nil && !errors.Is(err, store.ErrNotFound) {
 		q.log.Error("envelope not read", "envelope", r.entry.id, "error", err)
 	}
 	name := ""
@@ -106,10 +116,18 @@ func (q *Queue) load(ctx context.Context, r row) {
 	defer q.mu.Unlock()
 	switch {
 	case usable:
-		r.entry.envelope, r.entry.size = &e, int64(len(item.Value))
+		if r.mark != 0 && r.mark != markOf(name) { // the routes have changed
+			q.wantLocked(r.mark, everything)
+		}
+		r.entry.mark = r.mark
+		r.entry.envelope, r.entry.record, r.entry.size = &e, item.Value, int64(2*len(item.Value))
 		q.admitLocked(r.entry, name)
 		return
-	case err != nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrBadRecord):
+	case unreadable(err):
+		if r.mark != 0 && q.damagedLocked(r.entry.id) { // another one finds out instead
+			q.wantLocked(r.mark, 1)
+		}
+	case err != nil && !errors.Is(err, store.ErrNotFound):
 		q.missLocked(q.now().Add(storeRetry))
 	}
 	q.forgetLocked(r.entry) // settled since the scan, or not readable now
@@ -118,28 +136,39 @@ func (q *Queue) load(ctx context.Context, r row) {
 // census is what a full scan of the schedule finds.
 type census struct {
 	queued, held int
-	oldest       time.Time
-	nodes        map[string]bool // other nodes that have rows
+	damaged      map[store.Table]int // rows that cannot be read
+	oldest       time.Time           // when the oldest of the queued was ready
+	nodes        map[string]bool     // other nodes that have rows
+	marks        map[uint64]bool     // that rows are parked under and not in memory
 }
 
 // scanAll walks the whole schedule now and then: to count, to find what memory
 // should have and lacks, to take over from nodes that are gone, and to hear of
 // a pause from another node. It returns when it is due again.
 func (q *Queue) scanAll(ctx context.Context) (next time.Time, err error) {
+	now := q.now()
 	q.mu.Lock()
 	next = q.rescan
+	back := q.clockBackLocked(now)
+	owed := q.owed
 	q.mu.Unlock()
-	now := q.now()
-	if next.After(now) {
+	if next.After(now) && !back {
 		return next, nil
 	}
 	began := time.Now()
+	var failed error
+	if back || owed {
+		failed = q.catchUp(ctx, now)
+	}
 	c, err := q.count(ctx)
 	if err == nil {
 		err = q.loadPaused(ctx)
 	}
 	if err != nil {
 		return now, err
+	}
+	if failed != nil { // what is due leaves all the same, and the next full scan tries again
+		q.log.Error("what a wrong clock put off was not all brought forward", "error", failed)
 	}
 	q.metrics.counted(c)
 	for node := range c.nodes {
@@ -150,29 +179,52 @@ func (q *Queue) scanAll(ctx context.Context) (next time.Time, err error) {
 	next = now.Add(max(q.config.RescanEvery, 100*time.Since(began))) // at most a hundredth of the time
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.rescan = next
+	q.rescan, q.scanned, q.owed = next, now, failed != nil
 	q.missLocked(now)
+	q.probeLeftLocked(c.marks)
 	q.tidyLocked(now)
 	return next, nil
 }
 
 func (q *Queue) count(ctx context.Context) (census, error) {
-	c := census{nodes: map[string]bool{}}
-	err := q.store.Scan(ctx, store.Prefix(store.Schedule), func(it store.Item) bool {
+	c, now := census{nodes: map[string]bool{}, marks: map[uint64]bool{}, damaged: map[store.Table]int{}}, q.now()
+	n, err := q.scan(ctx, store.Prefix(store.Schedule), func(it store.Item) bool {
 		c.queued++
-		if id, ok := idOf(it.Key); ok && (c.oldest.IsZero() || id.Message.Time().Before(c.oldest)) {
-			c.oldest = id.Message.Time()
+		node := nodeOf(it.Value)
+		if node == "" { // damaged
+			return true
 		}
-		if node := string(it.Value); node != q.config.Node {
+		if ready, ok := q.readyAt(it, now); ok && (c.oldest.IsZero() || ready.Before(c.oldest)) {
+			c.oldest = ready
+		}
+		if node != q.config.Node {
 			c.nodes[node] = true
+		} else if mark := markIn(it.Value); mark != 0 && !c.marks[mark] && len(c.marks) < maxMarks && !q.holds(it.Key) {
+			c.marks[mark] = true
 		}
 		return true
 	})
 	if err != nil {
 		return c, err
 	}
-	err = q.store.Scan(ctx, store.Prefix(store.HeldBy), func(store.Item) bool { c.held++; return true })
+	c.damaged[store.Schedule] = n
+	c.damaged[store.HeldBy], err = q.scan(ctx, store.Prefix(store.HeldBy), func(store.Item) bool { c.held++; return true })
 	return c, err
+}
+
+// readyAt is when the envelope of a row of the schedule could first leave. Rows of
+// older versions do not tell; in one that is due later than any retry the
+// envelope is for later.
+func (q *Queue) readyAt(row store.Item, now time.Time) (ready time.Time, ok bool) {
+	id, ok := idOf(row.Key)
+	if !ok {
+		return ready, false
+	}
+	ready, known := readyOf(row.Value, id)
+	if due := dueOf(row.Key); !known && due.After(now.Add(2*q.config.MaxRetry)) {
+		return due, true
+	}
+	return ready, true
 }
 
 // tidyLocked forgets what is no longer needed.

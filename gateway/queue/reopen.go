@@ -13,6 +13,7 @@ func (q *Queue) Reopen(destination string) {
 		d.reopen()
 		q.listLocked(d)
 	}
+	q.wantLocked(markOf(destination), everything)
 	now := q.now()
 	for _, e := range q.waiting {
 		if e.destination == destination && ofTheLink(e.envelope.Last) && e.due.After(now) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gatepost/gateway"
+	"gatepost/store"
 )
 
 // waitForLink accepts messages for a destination whose link has failed, and
@@ -113,6 +114,39 @@ func TestUnknownIsNotRepeatedOften(t *testing.T) {
 		sleep(time.Hour)
 		if n := b.courier.tried(id); n < 5 || n > 11 {
 			t.Errorf("%d attempts in an hour", n)
+		}
+	})
+}
+
+// slowCommits is a store whose commits take their time.
+type slowCommits struct{ store.Store }
+
+func (s slowCommits) Commit(ctx context.Context, b *store.Batch) error {
+	time.Sleep(time.Second)
+	return s.Store.Commit(ctx, b)
+}
+
+// A crash repeats what was answered and is not stored: with a partner whose
+// limit is known, no more than that limit, beside what is under way.
+func TestFewUnstoredAnswersOfAKnownDestination(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		b.store = slowCommits{b.inner}
+		b.courier.took = time.Millisecond
+		b.courier.limits = map[string]int{"out.example": 10}
+		b.start()
+		for range 200 {
+			b.one("pat@out.example")
+		}
+		for range 20 {
+			sleep(500 * time.Millisecond)
+			stored := len(b.staged("delivered"))
+			if most := len(b.courier.served()) - stored; most > 20 {
+				t.Fatalf("%d answers are not stored", most)
+			}
+		}
+		sleep(time.Minute)
+		if n := len(b.courier.served()); n != 200 {
+			t.Errorf("%d of 200 delivered", n)
 		}
 	})
 }

@@ -36,6 +36,7 @@ func (q *Queue) Run(ctx context.Context) error {
 	q.halt()
 	q.cut()
 	q.attempts.Wait()
+	q.dismiss()
 	stop()
 	<-settled
 	q.lease.release()
@@ -104,6 +105,9 @@ func (q *Queue) step(ctx context.Context) (next time.Time, err error) {
 	if err != nil {
 		return next, err
 	}
+	if at := q.probe(); !at.IsZero() && at.Before(next) {
+		next = at
+	}
 	if at, err := q.scanAll(ctx); err != nil {
 		return next, err
 	} else if at.Before(next) {
@@ -121,6 +125,9 @@ func (q *Queue) step(ctx context.Context) (next time.Time, err error) {
 	}
 	if !q.missing.IsZero() && q.missing.Before(next) && q.roomLocked() > 0 {
 		next = q.missing
+	}
+	if len(q.back.wanted) > 0 && q.parkedRoomLocked() > 0 {
+		next = q.now()
 	}
 	return next, nil
 }

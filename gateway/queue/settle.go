@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -21,12 +22,14 @@ const (
 	maxAtRisk    = 4               // commits full of results: what a crash may make us repeat
 )
 
-// settlement is the end of an attempt, or a move without one, on its way into
+// settlement is the end of an attempt, or a parking without one, on its way into
 // the store.
 type settlement struct {
 	entry   *entry
 	outcome gateway.Outcome
-	until   time.Time // set: no attempt was made, the envelope is due then
+	mark    uint64 // not 0: no attempt was made, the envelope is parked under it
+
+	from *destination // that the attempt was for; nil: none was made
 
 	plan   *gateway.Envelope // what it becomes; fixed at the first try, so that tries can be told apart
 	doubt  []*store.Batch    // tries of which nobody knows whether they were committed
@@ -65,7 +68,7 @@ func (s *settler) add(work []*settlement) {
 		if st.tries > 0 {
 			s.failing++
 		}
-		if st.until.IsZero() && !st.counted {
+		if st.mark == 0 && !st.counted {
 			st.counted = true
 			s.atRisk++
 		}
@@ -119,8 +122,16 @@ func (s *settler) run(ctx context.Context) {
 	}
 }
 
-// rest waits until there is something to store, and then a window longer for
-// others to join.
+// A window is worth its length where many results come in it: then they share
+// a commit. Where few come it only makes more mails of those that are sent
+// again after a power cut, so it ends early.
+const (
+	earlyPart = 5 // of the window, after which it may end
+	earlyFew  = 4 // pending results, fewer than which end it then
+)
+
+// rest waits until there is something to store, and then a window longer, or a
+// part of it, for others to join.
 func (s *settler) rest(ctx context.Context) {
 	wait := s.q.config.RescanEvery
 	if next, ok := s.next(); ok {
@@ -133,10 +144,23 @@ func (s *settler) rest(ctx context.Context) {
 	case <-time.After(wait):
 		return
 	}
+	early := s.q.config.SettleWindow / earlyPart
+	if s.fullWithin(ctx, early) || s.backlog() < earlyFew {
+		return
+	}
+	s.fullWithin(ctx, s.q.config.SettleWindow-early)
+}
+
+// fullWithin waits for a whole commit of results, at most for d, and reports
+// whether there is no more to wait for.
+func (s *settler) fullWithin(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-ctx.Done():
+		return true
 	case <-s.full:
-	case <-time.After(s.q.config.SettleWindow):
+		return true
+	case <-time.After(d):
+		return false
 	}
 }
 
@@ -273,7 +297,7 @@ func (s *settler) judge(err error) {
 // stage adds one settlement to b. false means that there is nothing to commit
 // for it: it is stored already, has nothing left to settle, or must wait.
 func (s *settler) stage(ctx context.Context, b *store.Batch, st *settlement) bool {
-	before, version, err := store.GetRecord[gateway.Envelope](ctx, s.q.store, envelopeKey(st.entry.id))
+	before, version, err := s.read(ctx, st.entry)
 	if errors.Is(err, store.ErrNotFound) { // erased meanwhile, with its row
 		s.judge(nil)
 		s.q.landed(st, nil)
@@ -298,6 +322,20 @@ func (s *settler) stage(ctx context.Context, b *store.Batch, st *settlement) boo
 	return true
 }
 
+// read returns an envelope as it is stored: mostly as memory holds it, which is
+// seen without decoding it again.
+func (s *settler) read(ctx context.Context, e *entry) (stored gateway.Envelope, version store.Version, err error) {
+	item, err := s.q.store.Get(ctx, envelopeKey(e.id))
+	switch {
+	case err != nil:
+	case bytes.Equal(item.Value, e.record):
+		stored = *e.envelope
+	default:
+		err = store.Decode(item.Value, &stored)
+	}
+	return stored, item.Version, err
+}
+
 // write stages what the envelope becomes and all that follows from it.
 func (s *settler) write(ctx context.Context, b *store.Batch, st *settlement, before gateway.Envelope) (err error) {
 	defer func() {
@@ -306,7 +344,7 @@ func (s *settler) write(ctx context.Context, b *store.Batch, st *settlement, bef
 		}
 	}()
 	after := s.q.plan(st, before)
-	told := st.until.IsZero() && (after.Last.Result != gateway.Unroutable || before.Last.Result != gateway.Unroutable)
+	told := st.mark == 0 && (after.Last.Result != gateway.Unroutable || before.Last.Result != gateway.Unroutable)
 	if told || after.State.Final() || after.State != before.State {
 		if err := s.q.ledger.Settle(ctx, b, before, after, after.Last); err != nil {
 			return fmt.Errorf("settling envelope %v: %w", before.ID, err)
@@ -318,7 +356,7 @@ func (s *settler) write(ctx context.Context, b *store.Batch, st *settlement, bef
 		}
 	}
 	dropState(b, &before, &after)
-	_, err = s.q.putState(b, &after)
+	_, err = s.q.putState(b, &after, st.mark)
 	return err
 }
 
@@ -333,8 +371,8 @@ func (q *Queue) plan(st *settlement, before gateway.Envelope) gateway.Envelope {
 		if p.State == gateway.Held {
 			after.Hold = p.Hold
 		}
-	case !st.until.IsZero():
-		after = q.config.postpone(before, st.until, st.outcome, q.now())
+	case st.mark != 0:
+		after = q.config.park(before, st.outcome, q.now(), q.random.draw())
 	default:
 		now, chance := q.now(), q.random.draw()
 		after = q.config.decide(before, st.outcome, now, chance)
@@ -411,9 +449,16 @@ func (q *Queue) landed(st *settlement, after *gateway.Envelope) {
 	if after != nil {
 		q.metrics.moved(gateway.Queued, after.State)
 		name = q.destinationOf(after)
+		if st.mark != 0 {
+			q.ledger.Parked(*after)
+		}
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if st.from != nil {
+		st.from.risky--
+		q.listLocked(st.from)
+	}
 	e := st.entry
 	if e.loaded && q.now().Sub(e.envelope.Accepted) <= fresh {
 		q.touched[e.id] = q.now() // take may still come
@@ -422,6 +467,6 @@ func (q *Queue) landed(st *settlement, after *gateway.Envelope) {
 		q.forgetLocked(e)
 		return
 	}
-	e.envelope, e.due = after, after.Next
+	e.envelope, e.record, e.due, e.mark = after, nil, after.Next, st.mark
 	q.admitLocked(e, name)
 }

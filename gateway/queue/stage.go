@@ -10,7 +10,8 @@ import (
 )
 
 // Stage adds a new envelope, Queued or Held or already final, to the batch
-// that accepts it. Accepted and Next are set where they are zero. Once the
+// that accepts it. Accepted and Next are set where they are zero: what goes to
+// a destination that is away waits from the start for its return. Once the
 // batch is durable the queue takes a Queued envelope over in memory, as it was
 // at this call.
 func (q *Queue) Stage(b *store.Batch, e *gateway.Envelope) error {
@@ -18,15 +19,21 @@ func (q *Queue) Stage(b *store.Batch, e *gateway.Envelope) error {
 	if e.Accepted.IsZero() {
 		e.Accepted = now
 	}
-	if e.Next.IsZero() && e.State == gateway.Queued {
-		e.Next = earliest(e, now)
+	name, mark := "", uint64(0)
+	if e.State == gateway.Queued {
+		name = q.destinationOf(e)
+		if e.Next.IsZero() {
+			e.Next = earliest(e, now)
+			mark = q.parkNew(e, name, now)
+		}
 	}
-	size, err := q.putState(b, e)
+	record, err := q.putState(b, e, mark)
 	if err != nil {
 		return fmt.Errorf("staging envelope %v: %w", e.ID, err)
 	}
 	taken := *e
-	b.After(func() { q.take(&taken, size, now) })
+	in := &entry{id: e.ID, envelope: &taken, record: record, due: e.Next, mark: mark, size: int64(2 * len(record))}
+	b.After(func() { q.take(in, name, now) })
 	return nil
 }
 
@@ -46,29 +53,34 @@ const fresh = 30 * time.Second
 
 // take begins to work on an envelope that was staged at the time given and
 // whose commit is durable.
-func (q *Queue) take(e *gateway.Envelope, size int, staged time.Time) {
-	q.metrics.moved("", e.State)
-	if e.State != gateway.Queued {
+func (q *Queue) take(e *entry, name string, staged time.Time) {
+	q.metrics.moved("", e.envelope.State)
+	if e.envelope.State != gateway.Queued {
 		return
 	}
-	name := q.destinationOf(e)
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	defer q.poke()
-	if q.known[e.ID] != nil { // a scan was faster
+	if q.known[e.id] != nil { // a scan was faster
 		return
 	}
-	if _, ok := q.touched[e.ID]; ok || q.now().Sub(staged) > fresh { // the record may differ by now
-		q.missLocked(e.Next)
+	if _, ok := q.touched[e.id]; ok || q.now().Sub(staged) > fresh { // the record may differ by now
+		q.missLocked(e.due)
+		q.poke()
 		return
 	}
-	q.admitLocked(&entry{id: e.ID, envelope: e, due: e.Next, size: int64(size)}, name)
+	q.admitLocked(e, name)
+	if e.mark == 0 || q.known[e.id] != nil || len(q.back.wanted) > 0 {
+		q.poke()
+	}
 }
 
 // admitLocked places an entry by its time, or leaves it to the store when
 // there is no room or no haste. The entry may be in known already.
 func (q *Queue) admitLocked(e *entry, name string) {
 	now := q.now()
+	if e.mark != 0 && q.parkedLocked(e, name, now) {
+		return
+	}
 	soon := !e.due.After(now.Add(2 * q.config.RescanEvery))
 	later := e.due.After(now)
 	if !soon || q.fullLocked(e, later) {
@@ -89,8 +101,8 @@ func (q *Queue) admitLocked(e *entry, name string) {
 // fullLocked reports whether there is no room for e. What rests may fill half
 // of memory: the other half is for what can be done now.
 func (q *Queue) fullLocked(e *entry, resting bool) bool {
-	if q.known[e.id] == e && !resting {
-		return false // it has its place already
+	if q.known[e.id] == e && !resting { // it has its place already, and not its octets
+		return q.bytes > q.config.MemoryBytes/4*3 && q.bytes+e.size > q.config.MemoryBytes
 	}
 	if resting && len(q.waiting) >= q.config.MaxEntries/2 {
 		return true
@@ -134,8 +146,8 @@ func (q *Queue) enqueueLocked(e *entry, name string) {
 		q.destinations[name] = d
 	}
 	e.destination = name
-	if d.pausedAt(q.now()) {
-		q.settling.add([]*settlement{q.postponedLocked(d, e)})
+	if d.shut(q.now()) {
+		q.settling.add([]*settlement{parking(d, e)})
 		return
 	}
 	e.where = queued

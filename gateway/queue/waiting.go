@@ -61,7 +61,7 @@ func (q *Queue) eachIn(ctx context.Context, r store.Range, visit func(*gateway.E
 		}
 		for _, id := range ids {
 			e, err := q.Show(ctx, id)
-			if errors.Is(err, ErrNotFound) || errors.Is(err, store.ErrBadRecord) || err == nil && e.State.Final() {
+			if errors.Is(err, ErrNotFound) || unreadable(err) || err == nil && e.State.Final() {
 				continue
 			}
 			if err == nil {
@@ -77,7 +77,7 @@ func (q *Queue) eachIn(ctx context.Context, r store.Range, visit func(*gateway.E
 // page reads the ids of the next rows of r, and moves r behind them.
 func (q *Queue) page(ctx context.Context, r *store.Range) (ids []gateway.EnvelopeID, err error) {
 	r.Limit = indexPage
-	err = q.store.Scan(ctx, *r, func(it store.Item) bool {
+	_, err = q.scan(ctx, *r, func(it store.Item) bool {
 		if id, ok := idOf(it.Key); ok {
 			ids = append(ids, id)
 		}
@@ -137,7 +137,7 @@ func (q *Queue) indexAll(ctx context.Context, ids []gateway.EnvelopeID) error {
 		b := new(store.Batch)
 		for _, id := range ids {
 			e, version, err := store.GetRecord[gateway.Envelope](ctx, q.store, envelopeKey(id))
-			if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrBadRecord) || err == nil && (e.State.Final() || !byPerson(&e)) {
+			if errors.Is(err, store.ErrNotFound) || unreadable(err) || err == nil && (e.State.Final() || !byPerson(&e)) {
 				continue
 			}
 			if err != nil {
