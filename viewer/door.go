@@ -128,7 +128,7 @@ func tooMany(w http.ResponseWriter) {
 
 // plain answers outside of the pages, which may cost nothing here.
 func plain(w http.ResponseWriter, status int, text string) {
-	w.Header().Set("Cache-Control", "no-store")
+	inert(w.Header())
 	http.Error(w, text, status)
 }
 

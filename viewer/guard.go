@@ -36,6 +36,14 @@ func (v *viewer) guard(next http.Handler) http.Handler {
 }
 
 func (v *viewer) headers(h http.Header) {
+	inert(h)
+	if v.config.TLS {
+		h.Set("Strict-Transport-Security", "max-age=63072000")
+	}
+}
+
+// inert are the headers of an answer that do not depend on the configuration.
+func inert(h http.Header) {
 	for name, value := range map[string]string{
 		"Cache-Control":                "no-store",
 		"Content-Security-Policy":      strings.Replace(pagePolicy, "%s", "", 1),
@@ -48,9 +56,6 @@ func (v *viewer) headers(h http.Header) {
 		"X-Robots-Tag":                 "noindex, nofollow, noarchive, nosnippet, noimageindex",
 	} {
 		h.Set(name, value)
-	}
-	if v.config.TLS {
-		h.Set("Strict-Transport-Security", "max-age=63072000")
 	}
 }
 

@@ -89,6 +89,35 @@ func TestHostNames(t *testing.T) {
 	}
 }
 
+// TestForwardedHeadersAreNotBelieved: what a client says about proxies changes
+// neither where forms and links lead nor who is said to have come.
+func TestForwardedHeadersAreNotBelieved(t *testing.T) {
+	c := newClinic(t)
+	const evil = "evil.example\r\nX-Injected: 1"
+	for _, value := range []string{"evil.example", "203.0.113.9", "\u202e", strings.Repeat("1.2.3.4, ", 500), strings.TrimSuffix(evil, "\r\nX-Injected: 1") + "%0d%0aX-Injected:%201"} {
+		header := http.Header{}
+		for _, name := range []string{"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Prefix", "Forwarded", "X-Real-IP", "True-Client-IP", "X-Original-URL", "X-Rewrite-URL", "X-Host", "X-HTTP-Method-Override"} {
+			header.Set(name, value)
+		}
+		b := c.visit(true)
+		plain, forged := b.get(c.path()), b.do("GET", c.path(), nil, header)
+		if forged.StatusCode != plain.StatusCode || strings.Contains(forged.body, "evil.example") || strings.Contains(forged.body, "203.0.113.9") || forged.Header.Get("X-Injected") != "" {
+			t.Errorf("%.40q: %d instead of %d\n%s", value, forged.StatusCode, plain.StatusCode, forged.body)
+		}
+		if strings.Contains(c.log.String(), "evil.example") || strings.Contains(c.log.String(), "203.0.113.9") {
+			t.Errorf("%.40q stands in the log", value)
+		}
+		r, err := http.NewRequest("GET", "https://secure.clinic.example/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header, r.RemoteAddr = header, "192.0.2.7:4000"
+		if got := visitorOf(r); got.Remote != "192.0.2.7" {
+			t.Errorf("%.40q: the visitor is said to be %s", value, got.Remote)
+		}
+	}
+}
+
 func TestForgedForms(t *testing.T) {
 	c := newClinic(t)
 	b := c.visit(true)

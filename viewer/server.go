@@ -47,6 +47,8 @@ func NewServer(c ServerConfig, h http.Handler) *http.Server {
 		MaxHeaderBytes:    maxHeaders,
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: streams, MaxReceiveBufferPerConnection: ahead, MaxReceiveBufferPerStream: ahead},
 		ErrorLog:          log.New(quiet{c.Logger}, "", 0),
+		// OPTIONS * is answered as everything else is: with our headers.
+		DisableGeneralOptionsHandler: true,
 	}
 	return s
 }

@@ -130,8 +130,23 @@ func (l *Library) Files(ctx context.Context, g gateway.Grant, s gateway.LinkSecr
 	return &Reading{Files: files(mail.Files), blob: blob}, nil
 }
 
-// open opens the body that g grants. The caller closes the blob.
-func (l *Library) open(ctx context.Context, g gateway.Grant, s gateway.LinkSecret) (*gateway.Mail, Blob, error) {
+// Octets opens the message that g grants as it was sealed, for a reader that
+// takes it apart by itself: a mail client of the staff. Only the names of fields
+// that pretend to be Gatepost's are others (gateway.Supplied). ctx is that of all
+// reading. The caller closes.
+func (l *Library) Octets(ctx context.Context, g gateway.Grant) (gateway.Content, io.Closer, error) {
+	if !g.Staff {
+		return nil, nil, errors.New("octets are for the staff: a link shows pages")
+	}
+	content, closer, err := l.content(ctx, g, gateway.LinkSecret{})
+	if err != nil {
+		return nil, nil, err
+	}
+	return &renamed{Content: content}, closer, nil
+}
+
+// content opens the body that g grants. The caller closes the blob.
+func (l *Library) content(ctx context.Context, g gateway.Grant, s gateway.LinkSecret) (gateway.Content, Blob, error) {
 	blob, err := l.blobs(ctx, g.Body.Blob)
 	if err != nil {
 		return nil, nil, fmt.Errorf("opening the body of a message: %w", err)
@@ -142,6 +157,15 @@ func (l *Library) open(ctx context.Context, g gateway.Grant, s gateway.LinkSecre
 	content, err := l.unseal(g, s, blob)
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("unsealing a message: %w", err), blob.Close())
+	}
+	return content, blob, nil
+}
+
+// open takes apart the message that g grants. The caller closes the blob.
+func (l *Library) open(ctx context.Context, g gateway.Grant, s gateway.LinkSecret) (*gateway.Mail, Blob, error) {
+	content, blob, err := l.content(ctx, g, s)
+	if err != nil {
+		return nil, nil, err
 	}
 	mail, err := l.view(content)
 	if err != nil {

@@ -22,7 +22,7 @@ func FileName(raw, mediaType string, n int) string {
 	if i := strings.LastIndexAny(name, `/\`); i >= 0 {
 		name = name[i+1:]
 	}
-	name = strings.Map(func(r rune) rune {
+	name = norm.NFC.String(strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):
 			return ' '
@@ -32,7 +32,7 @@ func FileName(raw, mediaType string, n int) string {
 			return '_'
 		}
 		return r
-	}, name)
+	}, name)) // marks that what went had kept apart stand in order
 	name = strings.Trim(strings.Join(strings.Fields(name), " "), ". ")
 	name = shorten(name)
 	if name == "" || strings.Trim(name, "_") == "" {

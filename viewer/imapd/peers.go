@@ -1,0 +1,176 @@
+package imapd
+
+import (
+	"net"
+	"net/netip"
+	"runtime"
+	"sync"
+
+	"gatepost/gateway"
+)
+
+// peers counts what is open: from one address, of one user, and of those who
+// have not logged in. It is safe for concurrent use.
+type peers struct {
+	limits Limits
+
+	mu        sync.Mutex // guards what follows
+	open      int
+	strangers map[*conn]struct{} // have not logged in, and have not given way
+	hosts     map[netip.Addr]int
+	users     map[gateway.Address]*sessions
+}
+
+// sessions are those of one user.
+type sessions struct {
+	n     int
+	turns chan struct{} // holds a value for each of their messages that is worked on
+}
+
+func newPeers(l Limits) *peers {
+	return &peers{limits: l, strangers: make(map[*conn]struct{}), hosts: make(map[netip.Addr]int), users: make(map[gateway.Address]*sessions)}
+}
+
+// peerKey is the address that limits count under: of IPv6 the /64 that one
+// customer is given.
+func peerKey(a netip.Addr) netip.Addr {
+	if a.Is6() && !a.Is4In6() {
+		if p, err := a.Prefix(64); err == nil {
+			return p.Addr()
+		}
+	}
+	return a.Unmap()
+}
+
+// admit counts a connection in as that of a stranger, or says why not. Where there
+// are too many, another stranger gives way, whom the caller cuts: who connects and
+// says nothing keeps nobody out.
+func (p *peers) admit(c *conn) (crowded *conn, why string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !c.local && p.hosts[c.key] >= p.limits.PerHost {
+		return nil, "host"
+	}
+	if p.open >= p.limits.Connections || len(p.strangers) >= p.limits.Strangers {
+		crowded = p.oldestLocked()
+		if crowded == nil || p.open >= p.limits.Connections+p.limits.Strangers { // so many are leaving
+			return nil, "connections"
+		}
+		delete(p.strangers, crowded)
+	}
+	p.open++
+	p.strangers[c] = struct{}{}
+	p.hosts[c.key]++
+	return crowded, ""
+}
+
+// hostShare is how many strangers of one host are no flood: as many as log in at the
+// same time behind one address of an office.
+const hostShare = 16
+
+// oldestLocked is the stranger who came first from the host that has most of them:
+// a flood of one host pushes out its own before anybody who is about to log in. Of
+// hosts that have no more than their share none is worse than another: who came first
+// of all has had the longest time. What comes from this machine gives way only where
+// nothing else is there. It needs the lock.
+func (p *peers) oldestLocked() (oldest *conn) {
+	from := make(map[netip.Addr]int)
+	for c := range p.strangers {
+		from[c.key]++
+	}
+	weight := func(c *conn) int {
+		if c.local {
+			return 0
+		}
+		return max(from[c.key], hostShare)
+	}
+	for c := range p.strangers {
+		if oldest == nil || weight(c) > weight(oldest) || weight(c) == weight(oldest) && c.started.Before(oldest.started) {
+			oldest = c
+		}
+	}
+	return oldest
+}
+
+// leave counts a connection out, after logout if it had a user.
+func (p *peers) leave(c *conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.open--
+	delete(p.strangers, c)
+	if p.hosts[c.key]--; p.hosts[c.key] <= 0 {
+		delete(p.hosts, c.key)
+	}
+}
+
+// login makes a stranger a user, and returns what the user's sessions take turns
+// by; nil when the user has too many, or the stranger had to give way.
+func (p *peers) login(c *conn, name gateway.Address) (turns chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, ok := p.strangers[c]; !ok {
+		return nil
+	}
+	u := p.users[name]
+	if u == nil {
+		u = &sessions{turns: make(chan struct{}, runtime.GOMAXPROCS(0))}
+		p.users[name] = u
+	}
+	if u.n >= p.limits.PerUser {
+		return nil
+	}
+	u.n++
+	delete(p.strangers, c)
+	return u.turns
+}
+
+// logout ends a session of a user, whose connection leaves next.
+func (p *peers) logout(name gateway.Address) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if u := p.users[name]; u.n > 1 {
+		u.n--
+	} else {
+		delete(p.users, name)
+	}
+}
+
+// feed hands connections to go-imap, as a listener.
+type feed struct {
+	conns chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+}
+
+func newFeed() *feed { return &feed{conns: make(chan net.Conn), done: make(chan struct{})} }
+
+// give hands over c, unless the feed is closed.
+func (f *feed) give(c net.Conn) bool {
+	select {
+	case f.conns <- c:
+		return true
+	case <-f.done:
+		return false
+	}
+}
+
+// Accept implements net.Listener.
+func (f *feed) Accept() (net.Conn, error) {
+	select {
+	case c := <-f.conns:
+		return c, nil
+	case <-f.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (f *feed) close() { f.once.Do(func() { close(f.done) }) }
+
+// Close implements net.Listener.
+func (f *feed) Close() error {
+	f.close()
+	return nil
+}
+
+// Addr implements net.Listener.
+func (f *feed) Addr() net.Addr { return &net.TCPAddr{} }
