@@ -59,7 +59,8 @@ func (k *certificate) config(clientCAs *x509.CertPool) *tls.Config {
 }
 
 // makeCertificate writes a self-signed certificate for the names under which
-// this installation is reached, when there is none yet.
+// this installation is reached, when there is none yet. It holds since two days
+// ago: the clock that it is made by may be a day ahead.
 func makeCertificate(c *config.Config) error {
 	cert, key, own := certPaths(c)
 	if !own {
@@ -79,7 +80,7 @@ func makeCertificate(c *config.Config) error {
 	now := time.Now()
 	template := x509.Certificate{
 		SerialNumber: serial, Subject: pkix.Name{CommonName: "gatepost (self-signed)"},
-		NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(5, 0, 0),
+		NotBefore: now.AddDate(0, 0, -2), NotAfter: now.AddDate(5, 0, 0),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		BasicConstraintsValid: true, DNSNames: certNames(c), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
 	}

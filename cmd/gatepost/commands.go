@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"gatepost/gateway/people"
 )
 
 type queueCmd struct {
@@ -25,6 +27,7 @@ type queueCmd struct {
 
 type queueListCmd struct {
 	State string `help:"Only this state: queued, held, delivered, bounced, refused, dropped, recorded, withdrawn." enum:",queued,held,delivered,bounced,refused,dropped,recorded,withdrawn" default:""`
+	Rule  string `placeholder:"ID" help:"Only what this rule of the policy decided."`
 	Limit int    `help:"At most so many." default:"10000"`
 }
 
@@ -32,8 +35,8 @@ func (q queueListCmd) Run(ctx context.Context, env environment) error {
 	if err := sayPaused(ctx, env); err != nil {
 		return err
 	}
-	return operate(ctx, env, "queue.list", url.Values{"state": {q.State}, "limit": {strconv.Itoa(q.Limit)}}, nil, false,
-		table("ID=id", "STATE=state", "ACTION=action", "DECIDED=decided", "CONTENT=content", "SENDER=sender", "RECIPIENT=recipient", "TRIES=attempts", "NEXT=next", "REPLY=reply"))
+	return operate(ctx, env, "queue.list", url.Values{"state": {q.State}, "rule": {q.Rule}, "limit": {strconv.Itoa(q.Limit)}}, nil, false,
+		table("ID=id", "STATE=state", "ACTION=action", "DECIDED=decided", "RULES=rules", "CONTENT=content", "SENDER=sender", "RECIPIENT=recipient", "TRIES=attempts", "NEXT=next", "REPLY=reply"))
 }
 
 // envelopeArg is the argument of the commands about one envelope.
@@ -100,7 +103,7 @@ type heldListCmd struct{}
 
 func (heldListCmd) Run(ctx context.Context, env environment) error {
 	return operate(ctx, env, "held.list", nil, nil, false,
-		table("ID=id", "WHY=hold", "RULES=rules", "SENDER=sender", "RECIPIENT=recipient", "SINCE=accepted"))
+		table("ID=id", "WHY=hold", "RULES=rules", "SENDER=sender", "RECIPIENT=recipient", "SINCE=accepted", "ASKED=asked"))
 }
 
 type heldShowCmd struct{ envelopeArg }
@@ -159,13 +162,15 @@ func (l linkThawCmd) Run(ctx context.Context, env environment) error {
 type userCmd struct {
 	Add     userAddCmd     `cmd:"" help:"Add a user."`
 	Passwd  userPasswdCmd  `cmd:"" help:"Set a user's password."`
+	Role    userRoleCmd    `cmd:"" help:"Give a user another role. They have to log in again."`
 	List    userListCmd    `cmd:"" help:"List users."`
 	Disable userDisableCmd `cmd:"" help:"End a user's log-ins."`
+	App     userAppCmd     `cmd:"" name:"app-password" help:"Passwords of a user's mail clients, one for each."`
 }
 
 type userAddCmd struct {
 	Name         string `arg:"" help:"Mail address in one of the organization's domains."`
-	PasswordFile string `required:"" placeholder:"FILE" help:"File with the password, 12 characters at least; one final newline is dropped. - is standard input."`
+	PasswordFile string `required:"" placeholder:"FILE" help:"File with the password; one final newline is dropped. Shorter than 12 characters, it counts from this machine only. - is standard input."`
 	Role         string `enum:"staff,compliance,admin" default:"staff" help:"staff, compliance or admin."`
 }
 
@@ -174,30 +179,37 @@ func (u userAddCmd) Run(ctx context.Context, env environment) error {
 	if err != nil {
 		return err
 	}
-	return did(env, operate(ctx, env, "user.add", url.Values{"name": {u.Name}, "role": {u.Role}}, password, true, nil), "User "+u.Name+" is added")
+	warnWeak(env, password)
+	return did(env, operate(ctx, env, "user.add", url.Values{"name": {u.Name}, "role": {u.Role}}, strings.NewReader(password), true, nil), "User "+u.Name+" is added")
 }
 
-func passwordFrom(env environment, path string) (io.Reader, error) {
+// warnWeak says what a short password is good for.
+func warnWeak(env environment, password string) {
+	if people.WeakPassword(password) {
+		fmt.Fprintln(env.err, "gatepost: warning: a password of less than 12 characters counts from mail clients on this machine only, and is wrong everywhere else")
+	}
+}
+
+func passwordFrom(env environment, path string) (string, error) {
 	in := env.in
 	if path != "-" {
 		f, err := os.Open(path)
 		if err != nil {
-			return nil, exit{exitNoInput, err}
+			return "", exit{exitNoInput, err}
 		}
 		defer f.Close()
 		in = f
 	}
 	raw, err := io.ReadAll(io.LimitReader(in, 4096))
 	if err != nil {
-		return nil, exit{exitNoInput, err}
+		return "", exit{exitNoInput, err}
 	}
-	text := strings.TrimSuffix(strings.TrimSuffix(string(raw), "\n"), "\r")
-	return strings.NewReader(text), nil
+	return strings.TrimSuffix(strings.TrimSuffix(string(raw), "\n"), "\r"), nil
 }
 
 type userPasswdCmd struct {
 	Name         string `arg:"" help:"The user's address."`
-	PasswordFile string `required:"" placeholder:"FILE" help:"File with the password, 12 characters at least; one final newline is dropped. - is standard input."`
+	PasswordFile string `required:"" placeholder:"FILE" help:"File with the password; one final newline is dropped. Shorter than 12 characters, it counts from this machine only. - is standard input."`
 }
 
 func (u userPasswdCmd) Run(ctx context.Context, env environment) error {
@@ -205,13 +217,24 @@ func (u userPasswdCmd) Run(ctx context.Context, env environment) error {
 	if err != nil {
 		return err
 	}
-	return did(env, operate(ctx, env, "user.passwd", url.Values{"name": {u.Name}}, password, true, nil), "The password of "+u.Name+" is set")
+	warnWeak(env, password)
+	return did(env, operate(ctx, env, "user.passwd", url.Values{"name": {u.Name}}, strings.NewReader(password), true, nil), "The password of "+u.Name+" is set")
+}
+
+type userRoleCmd struct {
+	Name string `arg:"" help:"The user's address."`
+	Role string `arg:"" enum:"staff,compliance,admin" help:"staff, compliance (reviews held mail) or admin."`
+}
+
+func (u userRoleCmd) Run(ctx context.Context, env environment) error {
+	args := url.Values{"name": {u.Name}, "role": {u.Role}}
+	return did(env, operate(ctx, env, "user.role", args, nil, true, nil), "User "+u.Name+" is "+u.Role+" from the next log-in; if that is another role than before, IMAP and viewer sessions under that name are ended")
 }
 
 type userListCmd struct{}
 
 func (userListCmd) Run(ctx context.Context, env environment) error {
-	return operate(ctx, env, "user.list", nil, nil, true, table("NAME=name", "ROLE=role", "DISABLED=disabled", "CREATED=created"))
+	return operate(ctx, env, "user.list", nil, nil, true, table("NAME=name", "ROLE=role", "DISABLED=disabled", "WEAK=weak", "APPS=app_passwords", "CREATED=created"))
 }
 
 type userDisableCmd struct {

@@ -8,7 +8,7 @@ import (
 // smsSection configures an application and a carrier that nobody is.
 const smsSection = `sms:
   country: US
-  accounts: [{system_id: esme1, password: {file: secret}, senders: ["+12025550100"], inbox: desk@clinic.example}]
+  accounts: [{system_id: esme1, password: {file: secret}, senders: ["+12025550100", CLINIC], inbox: desk@clinic.example}]
   upstream: {addr: "127.0.0.1:1", system_id: gw, password: {file: secret}}
 `
 
@@ -23,12 +23,15 @@ func TestConsentSaysWhatItDid(t *testing.T) {
 		{"consent stop 2025550143", "+12025550143: no more messages from any source address\n"},
 		{"consent stop +12025550143", "+12025550143: no more messages from any source address, as before\n"},
 		{"consent resume 12025550143", "+12025550143: messages again from any source address\n"},
-		{"consent stop 2025550143 --line CLINIC", "+12025550143: no more messages from CLINIC\n"},
+		{"consent stop 2025550143 --line clinic", "+12025550143: no more messages from CLINIC\n"},
 		{"consent stop 2025550143 --line CLINIC --json", `{"phone":"+12025550143","line":"CLINIC","changed":false}` + "\n"},
 	} {
 		if out, errs, code := r.run(strings.Fields(c.args)...); code != 0 || out != c.out {
 			t.Errorf("%s: %d %q %s", c.args, code, out, errs)
 		}
+	}
+	if _, errs, code := r.run("consent", "stop", "2025550143", "--line", "CLINC"); code != exitUsage || !strings.Contains(errs, "source addresses") {
+		t.Errorf("a line of nobody: %d %s", code, errs)
 	}
 	if _, errs, code := r.run("consent", "stop", "5550146"); code != exitUsage || !strings.Contains(errs, "country code") {
 		t.Errorf("a number of no country: %d %s", code, errs)

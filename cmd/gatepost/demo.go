@@ -49,11 +49,12 @@ func (d demoCmd) Run(ctx context.Context, env environment) error {
 	if err != nil {
 		return err
 	}
-	return w.run(ctx, env, d.Once)
+	w.once, w.kept = d.Once, d.Dir != ""
+	return w.run(ctx, env)
 }
 
 // run serves until ctx ends, or once until the samples have been dealt with.
-func (w *demo) run(ctx context.Context, env environment, once bool) error {
+func (w *demo) run(ctx context.Context, env environment) error {
 	go w.box.serve(ctx, w.smtp, w.web)
 	go w.box.network.serve(ctx, w.sms)
 	done := make(chan error, 1)
@@ -63,7 +64,7 @@ func (w *demo) run(ctx context.Context, env environment, once bool) error {
 		go func() {
 			played := w.play(ctx)
 			switch {
-			case once:
+			case w.once:
 				done <- played
 				end()
 			case played != nil && ctx.Err() == nil:
@@ -90,6 +91,8 @@ type demo struct {
 	out       io.Writer
 	dir       string
 	patience  time.Duration // until what can leave has left
+	once      bool          // it ends with what it plays
+	kept      bool          // its data stays
 }
 
 func newDemo(dir string, env environment) (*demo, error) {
@@ -102,11 +105,11 @@ func newDemo(dir string, env environment) (*demo, error) {
 	}
 	_, err := os.Stat(filepath.Join(dir, "data"))
 	d.pat, d.kim = telephones(err == nil)
-	ports, err := freePorts(5)
+	ports, err := freePorts(6)
 	if err != nil {
 		return nil, err
 	}
-	text := fmt.Sprintf(demoConfig, dir, dir, dir, ports[0], ports[1], ports[2], ports[3], ports[4], d.smtp.Addr(), d.smtp.Addr(), d.smtp.Addr(), ports[2],
+	text := fmt.Sprintf(demoConfig, dir, dir, dir, ports[0], ports[1], ports[2], ports[3], ports[4], ports[5], d.smtp.Addr(), d.smtp.Addr(), d.smtp.Addr(), ports[2],
 		demoEsme, dir, demoLine, demoDesk, d.sms.Addr(), dir)
 	d.env = env
 	d.env.config = filepath.Join(dir, "gatepost.yaml")
@@ -170,14 +173,28 @@ func (d *demo) play(ctx context.Context) error {
 	if err != nil {
 		wrong = append(wrong, err.Error())
 	}
-	fmt.Fprintf(d.out, demoNext, d.web.Addr(), d.config.Viewer.URL, d.pat,
-		d.commands("held list", "queue list --state delivered", "explain "+filepath.Join(d.dir, "mail.eml"), "message show "+ids[1], "audit verify"),
-		d.commands("audit show "+story.secured, "consent list", "audit show "+story.refused),
-		d.config.Listen.Relay, d.config.Listen.Admin, d.config.Listen.SMPP, demoEsme, demoEsmePass)
+	d.sayNext(ids[1], story.secured, story.refused)
 	if len(wrong) > 0 {
 		return exit{exitSoftware, fmt.Errorf("the demo did not go as told: %s (log: %s)", strings.Join(wrong, "; "), filepath.Join(d.dir, "gatepost.log"))}
 	}
 	return nil
+}
+
+// sayNext says what to look at: the second mail, and of the short messages the
+// one that became a link and the one that was refused.
+func (d *demo) sayNext(mail, secured, refused string) {
+	explain := "explain " + filepath.Join(d.dir, "mail.eml")
+	if d.once {
+		fmt.Fprint(d.out, demoOver)
+		if d.kept {
+			fmt.Fprintf(d.out, demoKept, d.commands(explain, "audit show "+mail, "audit show "+secured, "audit verify"))
+		}
+		return
+	}
+	fmt.Fprintf(d.out, demoNext, d.web.Addr(), d.config.Viewer.URL, d.pat,
+		d.commands("held list", "queue list --state delivered", explain, "message show "+mail, "audit verify"),
+		d.commands("audit show "+secured, "consent list", "audit show "+refused),
+		d.config.Listen.IMAP, demoPassword, d.config.Listen.Relay, d.config.Listen.Admin, d.config.Listen.SMPP, demoEsme, demoEsmePass)
 }
 
 // commands spells commands as they are typed, a line each.

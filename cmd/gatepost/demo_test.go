@@ -51,6 +51,13 @@ func TestDemo(t *testing.T) {
 		t.Errorf("the page does not say that the code goes to another address than the link:\n%s", gate)
 	}
 	checkPhones(t, page, box)
+	mail := regexp.MustCompile(`IMAP (\S+) without TLS, as\n(\S+) with the password (\S+)\. `).FindStringSubmatch(text)
+	if mail == nil {
+		t.Fatalf("no word of the mail client:\n%s", text)
+	}
+	client := imapDial(t, mail[1], false)
+	client.ok("LOGIN " + mail[2] + " " + mail[3])
+	eventually(t, "Ann's folders are filled", func() bool { return !strings.Contains(client.ok("STATUS Secured/Unopened (MESSAGES)"), "MESSAGES 0") })
 	tried, said := 0, ""
 	for _, m := range regexp.MustCompile(`(?m)--config (\S+) (.+)$`).FindAllStringSubmatch(text, -1) {
 		tried++
@@ -75,8 +82,29 @@ func TestDemo(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "data")); err != nil {
 		t.Error("the data is not where --dir said")
 	}
-	if code := run(t.Context(), []string{"demo", "--once", "--dir", dir}, environment{out: out, err: errs}); code != 0 {
+	again := new(buffer)
+	if code := run(t.Context(), []string{"demo", "--once", "--dir", dir}, environment{out: again, err: errs}); code != 0 {
 		t.Errorf("the demo again over its own data: %d\n%s", code, errs)
+	}
+	checkOver(t, again.String())
+}
+
+// checkOver runs the commands that are told when the demo has ended, and finds
+// no word of what only a running one has.
+func checkOver(t *testing.T, text string) {
+	t.Helper()
+	if strings.Contains(text, "Ctrl-C") || strings.Contains(text, "Look at what") || !strings.Contains(text, "ends here (--once)") {
+		t.Errorf("the demo has ended and says:\n%s", text)
+	}
+	told := regexp.MustCompile(`(?m)--config (\S+) (.+)$`).FindAllStringSubmatch(text, -1)
+	for _, m := range told {
+		var o, e bytes.Buffer
+		if code := run(t.Context(), append([]string{"--config", m[1]}, strings.Fields(m[2])...), environment{out: &o, err: &e}); code != 0 || o.Len() == 0 || o.String() == "none\n" {
+			t.Errorf("%s: exit %d\n%s%s", m[2], code, o.String(), e.String())
+		}
+	}
+	if len(told) != 4 {
+		t.Errorf("%d commands were told, not 4", len(told))
 	}
 }
 
@@ -101,10 +129,10 @@ func TestDemoNeedsItsListeners(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d.patience = 500 * time.Millisecond
+		d.patience, d.once = 500*time.Millisecond, true
 		spoil(d)
 		var e exit
-		if err := d.run(t.Context(), environment{out: io.Discard, err: io.Discard}, true); !errors.As(err, &e) || e.code != exitSoftware || !strings.Contains(err.Error(), "did not go as told") {
+		if err := d.run(t.Context(), environment{out: io.Discard, err: io.Discard}); !errors.As(err, &e) || e.code != exitSoftware || !strings.Contains(err.Error(), "did not go as told") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

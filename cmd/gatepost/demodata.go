@@ -22,7 +22,8 @@ organization: {name: Example Clinic, domains: [clinic.example], help: "+1 555 01
 data_dir: %s/data
 key_dir: %s/keys
 policy: %s/policy.yaml
-listen: {relay: "127.0.0.1:%d", submission: "127.0.0.1:%d", viewer: "127.0.0.1:%d", admin: "127.0.0.1:%d", smpp: "127.0.0.1:%d"}
+listen: {relay: "127.0.0.1:%d", submission: "127.0.0.1:%d", viewer: "127.0.0.1:%d", admin: "127.0.0.1:%d", smpp: "127.0.0.1:%d", imap: "127.0.0.1:%d"}
+imap: {plaintext_loopback: true}
 tls: {viewer: false}
 relay: {trusted: [127.0.0.0/8]}
 routes:
@@ -219,8 +220,22 @@ TLS (enforces_tls) and the demo's mailbox has none.
 Then, in another terminal, of the mails:
 %sand of the short messages the one that became a link, who said STOP, and what was
 refused after that:
-%sFor your own tries: SMTP %s, metrics http://%s/metrics,
+%sWhat Ann sees in her mail client: IMAP %s without TLS, as
+ann@clinic.example with the password %s. What was secured lies under
+Secured; moving it to Recall takes it back.
+
+For your own tries: SMTP %s, metrics http://%s/metrics,
 SMPP %s as %s with the password %s
 
 Ctrl-C ends the demo.
 `
+
+// demoOver takes the place of demoNext where nothing goes on running.
+const demoOver = `
+The demo ends here (--once). Without --once it goes on, shows what arrived outside, and tells what to try.
+`
+
+// demoKept goes with it where --dir keeps the data. These commands need no server.
+const demoKept = `
+Its data is kept. Of the mails, and of the short message that became a link:
+%s`

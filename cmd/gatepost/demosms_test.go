@@ -24,8 +24,8 @@ func TestDemoShortMessages(t *testing.T) {
 		t.Fatal(err)
 	}
 	wire := &tap{Listener: d.sms}
-	d.sms = wire
-	if err := d.run(t.Context(), environment{out: out, err: io.Discard}, true); err != nil {
+	d.sms, d.once = wire, true
+	if err := d.run(t.Context(), environment{out: out, err: io.Discard}); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	text := out.String()
@@ -77,10 +77,11 @@ func TestDemoMissesTheCarrier(t *testing.T) {
 				t.Fatal(err)
 			}
 			d.patience, d.config.SMS.Timers.Response = 3*time.Second, time.Second
+			d.once = true
 			c.spoil(d)
 			begin := time.Now()
 			var e exit
-			err = d.run(t.Context(), environment{out: io.Discard, err: io.Discard}, true)
+			err = d.run(t.Context(), environment{out: io.Discard, err: io.Discard})
 			if !errors.As(err, &e) || e.code != exitSoftware || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("%v, not %q", err, c.says)
 			}

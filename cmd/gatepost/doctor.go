@@ -62,6 +62,7 @@ func (doctorCmd) Run(ctx context.Context, env environment) error {
 		return err
 	}}
 	d.configuration()
+	d.policy()
 	d.certificate()
 	d.listeners(ctx)
 	d.ready(ctx)
@@ -296,6 +297,7 @@ func printRecords(w io.Writer, c *config.Config) error {
 		}
 		fmt.Fprintf(&b, "  %s._domainkey.%s.  TXT  %s\n", dkimSelector, domain, mailauth.ZoneText(text))
 	}
+	printMailClients(&b, c)
 	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -27,7 +27,8 @@ func (d *doctor) listeners(ctx context.Context) {
 		ask        func(context.Context, string) (string, error)
 	}{
 		{"relay", l.Relay, d.greeting(false)}, {"inbound", l.Inbound, d.greeting(false)}, {"submission", l.Submission, d.greeting(false)},
-		{"submissions", l.Submissions, d.greeting(true)}, {"smpp", l.SMPP, enquires(false)}, {"smpps", l.SMPPS, enquires(true)}, {"viewer", l.Viewer, d.viewer}, {"admin", l.Admin, d.admin},
+		{"submissions", l.Submissions, d.greeting(true)}, {"smpp", l.SMPP, enquires(false)}, {"smpps", l.SMPPS, enquires(true)},
+		{"imap", l.IMAP, d.mailGreeting(false)}, {"imaps", l.IMAPS, d.mailGreeting(true)}, {"viewer", l.Viewer, d.viewer}, {"admin", l.Admin, d.admin},
 	} {
 		if x.addr == "" {
 			continue
@@ -65,6 +66,22 @@ func (d *doctor) greeting(tls bool) func(context.Context, string) (string, error
 		default:
 			return "", fmt.Errorf("is answered by another server (%q, not %q): it holds the port, or runs with another hostname", line, own)
 		}
+	}
+}
+
+// mailGreeting returns a question to one of our IMAP listeners.
+func (d *doctor) mailGreeting(tls bool) func(context.Context, string) (string, error) {
+	return func(ctx context.Context, addr string) (string, error) {
+		line, err := knock(ctx, addr, visit{tls: tls})
+		switch {
+		case err != nil:
+			return "", err
+		case strings.HasPrefix(line, "* OK") && strings.HasSuffix(line, d.c.Hostname+" Gatepost"):
+			return "to mail clients", nil
+		case strings.HasPrefix(line, "* BYE"):
+			return "", fmt.Errorf("turns connections away: %q", line)
+		}
+		return "", errForeign
 	}
 }
 

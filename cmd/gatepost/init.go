@@ -135,8 +135,23 @@ func (i initCmd) configuration() string {
 	if i.URL != "" {
 		line("viewer: {url: %q}", i.URL)
 	}
+	l := config.Defaults().Listen
+	line(smsExample, l.Relay, l.Inbound, l.Submission, l.Viewer, l.Admin, strings.ToLower(i.Domain[0]))
 	return b.String()
 }
+
+// smsExample shows what SMS need, with the other listeners and a domain in its
+// gaps. Without its "# " it loads, once the files of the passwords are there.
+const smsExample = `# SMS: applications bind to listen.smpp, Gatepost binds to the carrier. Take the "# " away, and put what is yours:
+# listen: {relay: %q, inbound: %q, submission: %q, smpp: "127.0.0.1:2775", viewer: %q, admin: %q}   # what is not named here is not listened for
+# sms:
+#   country: US                                   # of numbers without a country code
+#   accounts:
+#     - system_id: appointments
+#       password: {file: appointments.password}   # one line in a file beside this one, mode 0600
+#       senders: ["+15550100200"]                 # its source addresses; the first stands in where it names none
+#       inbox: frontdesk@%s                       # who gets reports and answers
+#   upstream: {addr: "smpp.carrier.example:3550", system_id: clinic, password: {file: carrier.password}, tls: verify}`
 
 // quoted makes a list of words that YAML takes for nothing but words.
 func quoted(words []string) string {

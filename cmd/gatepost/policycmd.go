@@ -49,6 +49,9 @@ func (k checkCmd) Run(_ context.Context, env environment) error {
 	for _, w := range c.Warnings() {
 		fmt.Fprintln(env.err, "warning:", w)
 	}
+	for _, w := range judge.Policy().Warnings() {
+		fmt.Fprintln(env.err, "warning:", w)
+	}
 	fmt.Fprintf(env.out, "%s: ok, mode %s\n", env.config, c.Mode)
 	return nil
 }
@@ -58,21 +61,25 @@ func checked(env environment, c *config.Config, p *policy.Policy) error {
 	for _, w := range c.Warnings() {
 		warnings = append(warnings, w.String())
 	}
+	for _, w := range p.Warnings() {
+		warnings = append(warnings, w.String())
+	}
 	return json.NewEncoder(env.out).Encode(struct {
 		File     string   `json:"file"`
 		Mode     string   `json:"mode"`
 		Policy   string   `json:"policy"`
 		Digest   string   `json:"digest"`
+		Words    string   `json:"words,omitempty"`
 		Warnings []string `json:"warnings"`
-	}{env.config, c.Mode.String(), p.Name(), p.Digest(), warnings})
+	}{env.config, c.Mode.String(), p.Name(), p.Digest(), p.WordsDigest(), warnings})
 }
 
 type explainCmd struct {
-	File   string `arg:"" help:"A mail as a file; - is standard input."`
+	File   string `arg:"" help:"A mail as a file, or with --verify the text of an SMS; - is standard input."`
 	From   string `help:"Judge as sent by this address." default:""`
 	To     string `help:"Judge as sent to this address." default:"someone@outside.example"`
 	Policy string `placeholder:"FILE" help:"Judge by this policy file; - is the built-in one. Absent: the configuration's."`
-	Verify string `placeholder:"ID" help:"Judge the file as this message was judged, and compare with the verdict that was kept. Exit code 1 when they differ."`
+	Verify string `placeholder:"ID" help:"Judge the file as this message was judged, and compare with the verdict that was kept. Exit code 1 when they differ, 65 when they cannot be compared (another policy or file of words than then)."`
 }
 
 // Run prints the verdict and its proof. It needs no server and no key, but to

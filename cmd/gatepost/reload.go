@@ -21,6 +21,7 @@ func (s *server) waitForEnd(ctx context.Context, hup <-chan os.Signal) {
 				s.log.Error("reload refused, the running configuration stays", "error", err)
 				continue
 			}
+			s.warn()
 			s.log.Info("reloaded", "mode", s.config.Mode.String())
 		}
 	}
@@ -54,7 +55,7 @@ func (s *server) reload(ctx context.Context) error {
 		return err
 	}
 	if err := s.record(ctx, gateway.Record{Event: gateway.EventConfigLoaded, Actor: "system", Detail: map[string]string{
-		"mode": next.Mode.String(), "policy": judge.Policy().Digest(),
+		"mode": next.Mode.String(), "policy": judge.Policy().Digest(), "words": judge.Policy().WordsDigest(),
 	}}); err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 
 	"gatepost/gateway"
 	"gatepost/gateway/config"
+	folders "gatepost/gateway/mailbox"
 	"gatepost/gateway/seal"
 )
 
@@ -54,6 +55,9 @@ func (r restoreCmd) Run(ctx context.Context, env environment) error {
 	if err != nil {
 		return fmt.Errorf("replaying the journal: %w", err)
 	}
+	if _, err := folders.New(s.store, s.keyring.MAC, time.Now).RaiseValidity(ctx); err != nil {
+		return fmt.Errorf("raising the UIDVALIDITY: %w", err)
+	}
 	if err := s.record(ctx, gateway.Record{Event: gateway.EventRestored, Actor: fmt.Sprintf("uid:%d", os.Getuid())}); err != nil {
 		return err
 	}
@@ -84,9 +88,16 @@ func (restoreCmd) report(env environment, done any) error {
 	if err := record(env.out, strings.NewReader(string(raw))); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(env.out, "\nThe queue is paused. Look at it (gatepost queue list), then: gatepost queue resume")
+	_, err = fmt.Fprint(env.out, restoreNext)
 	return err
 }
+
+// restoreNext is what people have to look at: no journal holds passwords.
+const restoreNext = `
+Passwords of users are as in the backup, also those changed since because somebody knew them; what users were given since
+is missing. Look at both before the server starts: gatepost user list, gatepost user passwd NAME
+The queue is paused. Look at it (gatepost queue list), then: gatepost queue resume
+`
 
 // unfinished marks a data_dir whose restore has not come to its end: the
 // queue may not be paused yet and the journal not replayed, so that a server

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -8,9 +9,12 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+
+	folders "gatepost/gateway/mailbox"
 )
 
 const secretMail = "Subject: Results\nDate: Sat, 21 Nov 2026 10:00:00 +0000\nMessage-ID: <r@clinic.example>\n\nIt is benign, says the quillwort.\n"
@@ -62,7 +66,7 @@ func TestBackupAndRestore(t *testing.T) {
 
 	r.replaceData()
 	out := r.must("restore", backup)
-	if !strings.Contains(out, "paused") || !strings.Contains(out, "finished: 2") || !strings.Contains(out, "frozen: 1") {
+	if !strings.Contains(out, "paused") || !strings.Contains(out, "finished: 2") || !strings.Contains(out, "frozen: 1") || !strings.Contains(out, "gatepost user passwd NAME") {
 		t.Errorf("restore says:\n%s", out)
 	}
 	r.start()
@@ -88,6 +92,48 @@ func TestBackupAndRestore(t *testing.T) {
 	if report := r.must("audit", "verify"); !strings.Contains(report, "problems") && !strings.Contains(report, "records") {
 		t.Errorf("audit verify:\n%s", report)
 	}
+}
+
+// TestRestoreRaisesTheValidity: the UIDs that were given after the backup are
+// given again, so mail clients must forget what they kept.
+func TestRestoreRaisesTheValidity(t *testing.T) {
+	_, next := outside(t)
+	r := newRig(t, next)
+	before := r.validity()
+	backup := filepath.Join(r.dir, "backup")
+	r.start()
+	r.must("backup", backup)
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if same := r.validity(); same != before {
+		t.Errorf("the UIDVALIDITY went from %d to %d without a restore", before, same)
+	}
+	r.replaceData()
+	r.must("restore", backup)
+	if after := r.validity(); after <= before {
+		t.Errorf("the UIDVALIDITY went from %d to %d", before, after)
+	}
+}
+
+// validity is the UIDVALIDITY of all folders; no server runs.
+func (r *rig) validity() uint32 {
+	r.t.Helper()
+	env := environment{in: strings.NewReader(""), out: io.Discard, err: io.Discard, config: r.config}
+	c, err := loadConfig(env)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	s, err := openSystem(r.t.Context(), c, env, forOperator)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer s.close()
+	st, err := folders.New(s.store, s.keyring.MAC, time.Now).Validity(r.t.Context())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return st
 }
 
 // freeze spends all tries on a link.

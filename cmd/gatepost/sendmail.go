@@ -169,6 +169,13 @@ func (s sendmailCmd) prepare(raw []byte, from string) ([]byte, []string, error) 
 	if err != nil && len(head) > 0 {
 		return nil, nil, errors.New("the mail has no valid header")
 	}
+	for name, values := range fields { // RFC 5322 section 4.5: white space before the colon
+		if bare := strings.TrimRight(name, " \t"); bare != name {
+			delete(fields, name)
+			bare = textproto.CanonicalMIMEHeaderKey(bare)
+			fields[bare] = append(fields[bare], values...)
+		}
+	}
 	to := s.Recipients
 	if s.Header {
 		for _, name := range []string{"To", "Cc", "Bcc"} {
@@ -209,7 +216,8 @@ func withoutBcc(head []byte) []byte {
 			continue
 		}
 		if line[0] != ' ' && line[0] != '\t' {
-			skip = len(line) >= 4 && strings.EqualFold(string(line[:4]), "bcc:")
+			name, _, _ := bytes.Cut(line, []byte(":"))
+			skip = strings.EqualFold(strings.TrimRight(string(name), " \t"), "bcc")
 		}
 		if !skip {
 			out.Write(line)

@@ -24,6 +24,8 @@ import (
 	"gatepost/smppd"
 	"gatepost/smtpd"
 	"gatepost/viewer"
+	"gatepost/viewer/autoconfig"
+	"gatepost/viewer/imapd"
 	"gatepost/viewer/library"
 )
 
@@ -49,6 +51,7 @@ type server struct {
 	env      environment
 	smtp     []*smtpd.Server
 	smpp     *smppd.Server // nil: nothing listens for applications
+	imap     *imapd.Server // nil: nothing listens for mail clients
 	closers  []func()
 	draining sync.WaitGroup
 	keys     keyWatch
@@ -66,10 +69,9 @@ func serve(ctx context.Context, c *config.Config, env environment, ready func())
 		return err
 	}
 	defer sys.close()
+	noCore(sys.log)
 	s := &server{system: sys, env: env}
-	for _, w := range c.Warnings() {
-		s.log.Warn("configuration", "warning", w.String())
-	}
+	s.warn()
 	hup := make(chan os.Signal, 1) // before anything listens: an early SIGHUP would kill the process
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
@@ -100,7 +102,7 @@ func (s *server) started() []gateway.Record {
 	p := s.flow.Policy()
 	return []gateway.Record{
 		{Event: gateway.EventStarted, Actor: "system", Detail: map[string]string{"version": version(), "mode": s.config.Mode.String()}},
-		{Event: gateway.EventPolicyLoaded, Actor: "system", Detail: map[string]string{"policy": p.Name(), "digest": p.Digest()}},
+		{Event: gateway.EventPolicyLoaded, Actor: "system", Detail: map[string]string{"policy": p.Name(), "digest": p.Digest(), "words": p.WordsDigest()}},
 	}
 }
 
@@ -114,10 +116,12 @@ func (s *server) start(ctx context.Context) error {
 		}
 	})
 	s.health.Add("queue", s.queueHealthy)
-	keyDir := s.config.KeyDir
+	keyDir, dataDir := s.config.KeyDir, s.config.DataDir
 	s.lookAtKeys(keyDir) // before anything listens: a probe right after the start must not see green
 	s.health.Add("keys", s.keys.healthy)
 	s.background(func() { s.watchKeys(ctx, keyDir) })
+	s.health.Add("room", s.hasRoom)
+	s.background(func() { s.watchRoom(ctx, dataDir) })
 	s.background(func() { s.flow.Housekeep(ctx) })
 	s.background(func() { s.flow.Agenda(ctx) })
 	s.background(func() { paceGC(ctx) })
@@ -131,6 +135,9 @@ func (s *server) start(ctx context.Context) error {
 		return err
 	}
 	if err := s.listenSMPP(); err != nil {
+		return err
+	}
+	if err := s.listenIMAP(ctx); err != nil {
 		return err
 	}
 	if err := s.listenViewer(); err != nil {
@@ -229,7 +236,7 @@ func (s *server) listenViewer() error {
 		return err
 	}
 	l = viewer.Confine(l, 0, 0)
-	server := viewer.NewServer(viewer.ServerConfig{Logger: s.log}, handler)
+	server := viewer.NewServer(viewer.ServerConfig{Logger: s.log}, autoconfig.Handler(clientSettings(c), handler))
 	if c.TLS.Viewer {
 		t := s.cert.config(nil)
 		t.NextProtos = []string{"h2", "http/1.1"}
@@ -304,6 +311,13 @@ func (s *server) halt(stopWork context.CancelFunc, last func(context.Context)) {
 	if s.smpp != nil {
 		sessions.Go(func() {
 			if err := s.smpp.Shutdown(ctx); err != nil {
+				s.log.Warn("sessions were cut off", "error", err)
+			}
+		})
+	}
+	if s.imap != nil {
+		sessions.Go(func() {
+			if err := s.imap.Shutdown(ctx); err != nil {
 				s.log.Warn("sessions were cut off", "error", err)
 			}
 		})

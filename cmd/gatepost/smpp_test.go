@@ -61,6 +61,8 @@ sms:
 	sent, err := app.Submit(&smpp.ShortMessage{Src: "15550001111", Dst: "15552220000", Text: pdutext.GSM7("See you on Tuesday at 10")})
 	if err != nil || len(sent.RespID()) != 26 {
 		t.Errorf("submitted: %v", err)
+	} else {
+		verifyShort(t, env, sent.RespID())
 	}
 	if _, err := app.Submit(&smpp.ShortMessage{Src: "15559999999", Dst: "15552220000", Text: pdutext.GSM7("not mine")}); err == nil {
 		t.Error("a source address of somebody else is taken")
@@ -71,5 +73,31 @@ sms:
 	end()
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+// verifyShort makes the verdict of a short message again from its text.
+func verifyShort(t *testing.T, env environment, id string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "sms.txt")
+	for text, want := range map[string]string{
+		"See you on Tuesday at 10\n":  "file: a text as long as that of the SMS",
+		"See you on Tuesday at 10:30": "file: not the text of the SMS, which had another length",
+		"See you on Tuesday \xE0t 10": "",
+	} {
+		writeFile(t, path, text)
+		var out strings.Builder
+		asking := env
+		asking.out = &out
+		err := explainCmd{File: path, Verify: id}.Run(t.Context(), asking)
+		if want == "" {
+			if err == nil || !strings.Contains(err.Error(), "its text, in UTF-8") {
+				t.Errorf("no UTF-8: %v", err)
+			}
+			continue
+		}
+		if err != nil || !strings.HasPrefix(out.String(), want) || !strings.Contains(out.String(), "\nverified: ") {
+			t.Errorf("%q: %s%v", text, out.String(), err)
+		}
 	}
 }

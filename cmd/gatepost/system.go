@@ -207,7 +207,7 @@ func (s *system) openKeys() error {
 			return exit{exitCantCreate, err}
 		}
 	}
-	s.store = ring.SealedStore(s.raw)
+	s.store = audit.Packed(ring.SealedStore(s.raw))
 	h := ring.MAC("detector")
 	copy(s.detector[:], h[:])
 	if err := makeCertificate(s.config); err != nil {
@@ -350,7 +350,7 @@ func (s *system) configure(c *config.Config) (*flow.Judge, flow.Settings, error)
 	return judge, flow.Settings{
 		Brands: brands, Mode: c.Mode, Organization: c.Organization.Name, Help: c.Organization.Help, Language: c.Organization.Language, Domains: c.Organization.Domains,
 		Hostname: c.Hostname, ReplyDomain: c.Replies.Domain, ViewerURL: strings.TrimSuffix(c.Viewer.URL, "/"), InboundRelay: c.Inbound.Relay, HandsOn: c.Relay.HandsOn,
-		LinkExpires: c.Links.Expires, DefaultPIN: c.Pins.Default, Retain: c.Retention.Secured, RecallGrace: c.Recall.Grace, Reminders: flow.Reminders(c.Reminders), MaxHops: maxHops, SMS: sms, Signer: sign, Location: zone,
+		LinkExpires: c.Links.Expires, DefaultPIN: c.Pins.Default, Retain: c.Retention.Secured, RecallGrace: c.Recall.Grace, RecallBulk: c.Recall.Bulk, MailQuota: int64(c.IMAP.Quota), Reminders: flow.Reminders(c.Reminders), MaxHops: maxHops, SMS: sms, Signer: sign, Location: zone,
 	}, nil
 }
 

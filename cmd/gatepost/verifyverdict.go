@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"gatepost/gateway"
 	"gatepost/gateway/config"
@@ -40,16 +41,23 @@ func (e explainCmd) verify(ctx context.Context, env environment) error {
 	if err != nil {
 		return err
 	}
-	raw = canonical(raw)
-	kept, err := e.kept(ctx, env, c, raw)
+	mail := canonical(raw)
+	kept, err := e.kept(ctx, env, c, mail)
 	if err != nil {
 		return err
 	}
-	v, err := judge.Verify(kept, raw, zone)
-	if errors.Is(err, flow.ErrOtherPolicy) {
-		return e.otherPolicy(c, kept, judge)
+	if kept.Channel == gateway.Email {
+		raw = mail
+	} else if !utf8.Valid(raw) {
+		return exit{exitData, errors.New("that message is an SMS: the file must be its text, in UTF-8")}
 	}
-	if err != nil {
+	v, err := judge.Verify(kept, raw, zone)
+	switch {
+	case errors.Is(err, flow.ErrOtherPolicy):
+		return e.otherPolicy(c, kept, judge)
+	case errors.Is(err, flow.ErrOtherWords):
+		return e.otherWords(kept, judge)
+	case err != nil:
 		return err
 	}
 	if env.json {
@@ -90,6 +98,17 @@ func (e explainCmd) otherPolicy(c *config.Config, kept *flow.Kept, judge *flow.J
 	return exit{exitData, fmt.Errorf("the message was judged by the policy %q with sha256 %s; %s has sha256 %s (--policy FILE names another)", v.Policy, v.Digest, file, judge.Policy().Digest())}
 }
 
+// otherWords says that a file of words is another one than that day.
+func (e explainCmd) otherWords(kept *flow.Kept, judge *flow.Judge) error {
+	now := judge.Policy().WordsDigest()
+	v := kept.Verdicts[slices.IndexFunc(kept.Verdicts, func(v gateway.Verdict) bool { return v.Words != now })]
+	var names []string
+	for _, f := range judge.Policy().Files() {
+		names = append(names, f.Name)
+	}
+	return exit{exitData, fmt.Errorf("a file of words is another one than when the message was judged by the policy %q: all together had sha256 %s, %s now have %s", v.Policy, v.Words, strings.Join(names, ", "), now)}
+}
+
 // printVerified prints what differs, a line each, and what it comes to.
 func printVerified(w io.Writer, v *flow.Verified) {
 	fmt.Fprintln(w, "file:", fileIs(v))
@@ -109,13 +128,20 @@ func printVerified(w io.Writer, v *flow.Verified) {
 		end[0] = fmt.Sprintf("differs: %d of what was kept; %d rules, %d findings equal", len(v.Deviations)-unsure, v.Rules, v.Findings)
 	}
 	if unsure > 0 {
-		end = append(end, fmt.Sprintf("%d not known again: the recipient may have been known otherwise then", unsure))
+		why := "the recipient may have been known otherwise then"
+		if v.Aside > 0 {
+			why += ", or it stands in another reading of the octets"
+		}
+		end = append(end, fmt.Sprintf("%d not known again: %s", unsure, why))
 	}
 	fmt.Fprintln(w, strings.Join(end, "; "))
 }
 
 // fileIs says whether the file is the message that was judged.
 func fileIs(v *flow.Verified) string {
+	if v.Channel == gateway.SMS.String() {
+		return textIs(v)
+	}
 	id := "another Message-ID than"
 	if v.SameID {
 		id = "the same Message-ID as"
@@ -127,4 +153,16 @@ func fileIs(v *flow.Verified) string {
 		return fmt.Sprintf("not the message octet by octet (%d octets now); it has %s the message", v.Size, id)
 	}
 	return fmt.Sprintf("nothing is kept that tells whether it is the message octet by octet (%d octets now); it has %s the message", v.Size, id)
+}
+
+// textIs says whether the file may be the text of the short message.
+func textIs(v *flow.Verified) string {
+	text := "a text as long as that of the SMS, of which nothing else is kept"
+	if v.Octets == "other" {
+		text = "not the text of the SMS, which had another length"
+	}
+	if v.Aside > 0 {
+		text += fmt.Sprintf("; its octets can be read in %d other ways, which a text does not tell", v.Aside)
+	}
+	return text
 }
