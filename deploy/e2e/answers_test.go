@@ -108,6 +108,7 @@ func (s *answerSite) signing(t *testing.T, raw []byte, change func(*opendkim.Sig
 // TestMailAnswers hands in answers that a real OpenDKIM signed, and what only
 // looks like one: each goes where the table says.
 func TestMailAnswers(t *testing.T) {
+	t.Parallel()
 	s := newAnswerSite(t)
 	weeksAgo := "Date: " + time.Now().Add(-14*24*time.Hour).Format(time.RFC1123Z)
 	gone := func(o *opendkim.Signing) { o.Selector = "gone" }
@@ -213,6 +214,7 @@ func (s *answerSite) delivered(text string) (n int) {
 
 // TestAnswersWaitForTheDNS: a DNS that says nothing is no missing signature.
 func TestAnswersWaitForTheDNS(t *testing.T) {
+	t.Parallel()
 	s := newAnswerSite(t)
 	raw := s.signed(t, s.letter(), "mail")
 	s.zone.mute("mail._domainkey.out.example", true)
@@ -233,6 +235,7 @@ func TestAnswersWaitForTheDNS(t *testing.T) {
 // TestStaffAnswerToCapability: what staff write back to an answer reaches the
 // correspondent as the next secured message, and opens without the inside.
 func TestStaffAnswerToCapability(t *testing.T) {
+	t.Parallel()
 	s := newAnswerSite(t)
 	s.place(t, s.signed(t, s.letter(), "mail"), "", 250, "")
 	answer := s.inside.wait(t, "ann@clinic.example", 1)
@@ -264,6 +267,7 @@ func TestStaffAnswerToCapability(t *testing.T) {
 
 // TestReleasedByAReviewer: a held answer that is let go is marked.
 func TestReleasedByAReviewer(t *testing.T) {
+	t.Parallel()
 	s := newAnswerSite(t)
 	raw := s.letter()
 	s.place(t, raw, "", 250, "unsigned")
@@ -288,6 +292,7 @@ func TestReleasedByAReviewer(t *testing.T) {
 // TestInboundRelay: mail for the organization passes as it is, with our verdict
 // on top and without one that somebody else wrote in our name.
 func TestInboundRelay(t *testing.T) {
+	t.Parallel()
 	s := newAnswerSite(t, "hostname: gate.clinic.example", "inbound: {relay: true}")
 	ours := "Authentication-Results: gate.clinic.example; dkim=pass header.d=bank.example"
 	raw := s.signed(t, s.letter("To: bob@clinic.example", ours), "mail")
@@ -309,6 +314,7 @@ func TestInboundRelay(t *testing.T) {
 // TestGuessedCapabilities: a thousand guesses find nothing, and cost time over
 // however many connections they come.
 func TestGuessedCapabilities(t *testing.T) {
+	t.Parallel()
 	s := newAnswerSite(t)
 	var all errgroup.Group
 	began := time.Now()
@@ -350,6 +356,7 @@ func guess(c *smtpClient, times int) error {
 
 // TestOutOfOffice: replies that programs write end where they arrive.
 func TestOutOfOffice(t *testing.T) {
+	t.Parallel()
 	s := newAnswerSite(t)
 	notice := s.beyond.wait(t, "pat@out.example", 1)
 	away := s.letter("Subject: Out of office", "Auto-Submitted: auto-replied")

@@ -79,6 +79,16 @@ var (
 // submit fills in the form of p that has a field of this name and sends it.
 func (b *browser) submit(p page, field, value string) page {
 	b.t.Helper()
+	target, fields, ok := p.form(field, value)
+	if !ok {
+		b.t.Fatalf("no form with a field %q in (status %d)\n%s", field, p.status, p.body)
+	}
+	return b.do("POST", target, fields)
+}
+
+// form is the form of p that has a field of this name, filled in with value
+// unless that is empty, and where it goes.
+func (p page) form(field, value string) (target string, fields url.Values, ok bool) {
 	for _, f := range formPattern.FindAllStringSubmatch(p.body, -1) {
 		fields := url.Values{}
 		for _, in := range inputPattern.FindAllString(f[2], -1) {
@@ -97,13 +107,9 @@ func (b *browser) submit(p page, field, value string) page {
 			fields.Set(field, value)
 		}
 		target, err := p.url.Parse(html.UnescapeString(f[1]))
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		return b.do("POST", target.String(), fields)
+		return fmt.Sprint(target), fields, err == nil
 	}
-	b.t.Fatalf("no form with a field %q in (status %d)\n%s", field, p.status, p.body)
-	return page{}
+	return "", nil, false
 }
 
 // open goes the whole way of a correspondent: link, code, PIN. code waits for

@@ -16,6 +16,7 @@ import (
 // TestUnitFile: systemd finds nothing to complain of, and the sandbox is as
 // tight as promised (systemd's own score, 1.5 of 10 at most).
 func TestUnitFile(t *testing.T) {
+	t.Parallel()
 	needProgram(t, "systemd-analyze")
 	text := strings.ReplaceAll(readFile(t, "../systemd/gatepost.service"), "/usr/local/bin/gatepost", binary)
 	unit := write(t, filepath.Join(workDir(t), "gatepost.service"), text)
@@ -31,6 +32,7 @@ func TestUnitFile(t *testing.T) {
 // of --help lies in the directory that the unit file opens and that the
 // installation makes.
 func TestBackupsGoWhereTheUnitMayWrite(t *testing.T) {
+	t.Parallel()
 	book, unit := readFile(t, "../docs/operator.md"), readFile(t, "../systemd/gatepost.service")
 	open := regexp.MustCompile(`(?m)^ReadWritePaths=-(\S+)$`).FindStringSubmatch(unit)
 	if open == nil {
@@ -102,6 +104,7 @@ func known(names map[string]bool, metric string) bool {
 // TestAlertRules: the file is what Prometheus reads, and no rule watches a
 // metric that does not exist.
 func TestAlertRules(t *testing.T) {
+	t.Parallel()
 	raw := readFile(t, "../prometheus/gatepost-alerts.yaml")
 	var file struct {
 		Groups []struct {
@@ -143,6 +146,7 @@ func TestAlertRules(t *testing.T) {
 // TestMetricsAreDocumented: every metric of a running server stands in
 // interfaces.md, and what stands there exists.
 func TestMetricsAreDocumented(t *testing.T) {
+	t.Parallel()
 	book := readFile(t, "../docs/interfaces.md")
 	g, outside := plainSite(t)
 	g.start()
@@ -164,6 +168,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 
 // TestBooksPointAtFiles: links between the documents lead somewhere.
 func TestBooksPointAtFiles(t *testing.T) {
+	t.Parallel()
 	link := regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
 	books, err := filepath.Glob("../docs/*.md")
 	if err != nil || len(books) < 3 {
@@ -197,6 +202,7 @@ func section(book, command string) string {
 // TestJSONKeysAreDocumented: what commands print as JSON stands in
 // interfaces.md, key by key.
 func TestJSONKeysAreDocumented(t *testing.T) {
+	t.Parallel()
 	book := readFile(t, "../docs/interfaces.md")
 	g, outside := secureSite(t, "")
 	id := accepted(t, g.relay, "ann@clinic.example", []string{"pat@out.example"}, newLetter(t, 1000).mail)
@@ -228,6 +234,7 @@ func TestJSONKeysAreDocumented(t *testing.T) {
 
 // TestHelp: every command explains itself.
 func TestHelp(t *testing.T) {
+	t.Parallel()
 	for _, command := range []string{"", "init", "serve", "demo", "check", "doctor", "explain", "policy test", "policy diff", "policy show", "queue list", "queue retry", "held release", "message show", "user add", "contact import", "audit verify", "key destroy", "backup", "restore", "sendmail"} {
 		out, err := output(t, time.Minute, binary, append(strings.Fields(command), "--help")...)
 		if err != nil || !strings.Contains(out, "Usage: gatepost") || !strings.Contains(out, "Examples:") && command != "policy show" {

@@ -24,6 +24,7 @@ rules:
 // second of secure and of tls show that links are not shared and that a next
 // hop without TLS turns tls into secure.
 func TestOneMailGoesFiveWays(t *testing.T) {
+	t.Parallel()
 	dir := workDir(t)
 	ca := newAuthority(t, dir)
 	cert, _, _ := ca.issue(t, 2)
@@ -127,6 +128,7 @@ func theHeldOneWaits(t *testing.T, g *gate, outside *sink, id string, mail []byt
 // TestAllRefusedIsRefusedAtOnce: when no recipient may have it, the peer hears
 // 550 and nothing is kept.
 func TestAllRefusedIsRefusedAtOnce(t *testing.T) {
+	t.Parallel()
 	outside := startSink(t, nil)
 	g := newGate(t, settings{policy: fiveWays, routes: []string{fmt.Sprintf("{domain: \"*\", via: %q, tls: none}", outside.addr)}}).start()
 	r := sendOne(t, g.relay, "ann@clinic.example", []string{"refused@out.example"}, mailText("ann@clinic.example", "refused@out.example", "Hello", "Hello.\n"))

@@ -23,6 +23,7 @@ type gate struct {
 	dir, data, keys, file, logFile            string
 	relay, inbound, submission, viewer, admin string
 	smpp, smpps                               string // where applications bind; "" without short messages
+	imap                                      string // where mail clients log in; "" without
 	process                                   *process
 }
 
@@ -33,7 +34,9 @@ type settings struct {
 	policy string   // text of the policy file; empty: built in
 	more   []string // further lines of the configuration
 	data   string   // data_dir; empty: below the directory
+	keys   string   // key_dir; empty: below the directory
 	smsc   string   // address of a carrier: short messages are on
+	imap   bool     // mail clients of the staff may log in, from here without TLS
 }
 
 func newGate(t *testing.T, s settings) *gate {
@@ -46,8 +49,14 @@ func newGate(t *testing.T, s settings) *gate {
 	if g.data == "" {
 		g.data = filepath.Join(dir, "data")
 	}
+	if s.keys != "" {
+		g.keys = s.keys
+	}
 	if s.smsc != "" {
 		g.smpp, g.smpps = freeAddr(t), freeAddr(t)
+	}
+	if s.imap {
+		g.imap = freeAddr(t)
 	}
 	g.configure(s)
 	t.Cleanup(g.finish)
@@ -70,8 +79,11 @@ func (g *gate) configure(s settings) {
 		write(g.t, filepath.Join(g.dir, "policy.yaml"), s.policy)
 		line("policy: policy.yaml")
 	}
-	line("listen: {relay: %q, inbound: %q, submission: %q, viewer: %q, admin: %q, smpp: %q, smpps: %q}",
-		g.relay, g.inbound, g.submission, g.viewer, g.admin, g.smpp, g.smpps)
+	line("listen: {relay: %q, inbound: %q, submission: %q, viewer: %q, admin: %q, smpp: %q, smpps: %q, imap: %q}",
+		g.relay, g.inbound, g.submission, g.viewer, g.admin, g.smpp, g.smpps, g.imap)
+	if s.imap {
+		line("imap: {plaintext_loopback: true}")
+	}
 	line("tls: {viewer: false}")
 	line("relay: {trusted: [127.0.0.0/8]}")
 	line("viewer: {url: \"http://%s\"}", g.viewer)

@@ -11,6 +11,7 @@ import (
 // domain takes mail from a Gatepost whose configuration names none, on a
 // machine whose own name may be a bare word.
 func TestStrictPostfixTakesOurName(t *testing.T) {
+	t.Parallel()
 	strict := startPostfix(t, "virtual_mailbox_domains = out.example",
 		"smtpd_helo_required = yes", "smtpd_helo_restrictions = reject_invalid_helo_hostname, reject_non_fqdn_helo_hostname", "smtpd_delay_reject = no")
 	g := newGate(t, settings{routes: []string{fmt.Sprintf("{domain: \"*\", via: %q, tls: none}", strict.addr)}}).start()

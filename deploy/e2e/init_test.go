@@ -11,6 +11,7 @@ import (
 // TestFirstDay is the way that the operator's book describes: init, check,
 // serve in observe mode, mail through it, enforce by a reload.
 func TestFirstDay(t *testing.T) {
+	t.Parallel()
 	outside := startSink(t, nil)
 	g := newGate(t, settings{})
 	if err := os.Remove(g.file); err != nil {
@@ -73,6 +74,7 @@ func sendmail(t *testing.T, g *gate, outside *sink) {
 // TestKeysWithoutWhichNothingStarts: a data_dir whose keyring is missing is
 // refused; no new keyring is made that could not read what is there.
 func TestKeysWithoutWhichNothingStarts(t *testing.T) {
+	t.Parallel()
 	g, _ := plainSite(t)
 	g.start()
 	g.stop()

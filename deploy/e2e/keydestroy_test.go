@@ -11,6 +11,7 @@ import (
 // TestDestroyedKeyOpensNothing: after a key group is destroyed its messages
 // open neither here nor from an older backup of the data that is put back.
 func TestDestroyedKeyOpensNothing(t *testing.T) {
+	t.Parallel()
 	g, outside := secureSite(t, "pins: {tries: 5, pause: 1s, freeze: 10, resend: 1s}")
 	l := newLetter(t, 1000)
 	accepted(t, g.relay, "ann@clinic.example", []string{"pat@out.example"}, l.mail)

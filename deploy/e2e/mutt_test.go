@@ -60,6 +60,7 @@ push "<tag-pattern>%s<enter><tag-prefix-cond><copy-message>%s<enter><end-cond><e
 // TestMuttThreadsByHeaders is the control of childrenInMutt: what it finds
 // depends on References and In-Reply-To alone.
 func TestMuttThreadsByHeaders(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(workDir(t), "box")
 	for _, sub := range []string{"new", "cur", "tmp"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {

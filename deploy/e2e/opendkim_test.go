@@ -28,6 +28,7 @@ func signWithOpenDKIM(t *testing.T, raw []byte, domain, selector string, key cry
 // TestOpenDKIMSigns is the control of signWithOpenDKIM: another verifier, which
 // asks a real DNS, believes what it signs, and no longer when it was changed.
 func TestOpenDKIMSigns(t *testing.T) {
+	t.Parallel()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)

@@ -29,6 +29,7 @@ const harmless, regulated = 1000, 200
 // passes arrives octet by octet, and the signatures made before still verify
 // with an independent verifier; what is regulated does not arrive at all.
 func TestThousandMailsKeepEveryOctet(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "enforce")
 	key := newSenderKey(t)
 	key.publishOf(t, s.gate)
@@ -70,6 +71,7 @@ func TestThousandMailsKeepEveryOctet(t *testing.T) {
 // untouched, the regulated ones too, and the record says what would have been
 // done.
 func TestObserveChangesNothing(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "observe")
 	key := newSenderKey(t)
 	mails := corpus(t, harmless, regulated)

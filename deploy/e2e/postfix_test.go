@@ -224,6 +224,7 @@ func (p *postfix) waitFor(n int, within time.Duration) [][]byte {
 // nothing between them every octet is kept, so whatever is missing in the
 // other stories is Gatepost's doing.
 func TestPostfixAlone(t *testing.T) {
+	t.Parallel()
 	last := startPostfix(t, "virtual_mailbox_domains = out.example")
 	first := startPostfix(t, "relayhost = [127.0.0.1]:"+last.addr[strings.LastIndexByte(last.addr, ':')+1:])
 	mails := corpus(t, 120, 0)
@@ -234,6 +235,7 @@ func TestPostfixAlone(t *testing.T) {
 // TestExamplesForPostfix: the files that operators copy are understood by
 // Postfix, every parameter is one that it knows and no value is refused.
 func TestExamplesForPostfix(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	needProgram(t, "postfix", "postconf")
 	files, err := filepath.Glob("../examples/postfix-*.cf")
@@ -283,6 +285,7 @@ func TestExamplesForPostfix(t *testing.T) {
 // TestRelayhostExampleReplaces: the command that the example shows leaves one
 // relayhost in a main.cf that had one, as Debian's has.
 func TestRelayhostExampleReplaces(t *testing.T) {
+	t.Parallel()
 	needProgram(t, "postconf", "xargs")
 	etc := workDir(t)
 	write(t, filepath.Join(etc, "main.cf"), "compatibility_level = 3.6\nrelayhost =\nmyhostname = mta.example\n")
@@ -306,6 +309,7 @@ func TestRelayhostExampleReplaces(t *testing.T) {
 // TestTransportExampleMaps: the tables send what the example says and nothing
 // else through Gatepost; colleagues' mail to each other is not in them.
 func TestTransportExampleMaps(t *testing.T) {
+	t.Parallel()
 	needProgram(t, "postmap", "postconf")
 	etc := workDir(t)
 	write(t, filepath.Join(etc, "main.cf"), "compatibility_level = 3.6\nmyhostname = mta.example\n")

@@ -71,6 +71,7 @@ func secureSite(t *testing.T, pins string) (*gate, *sink) {
 // TestSecuredMailNeverLeavesAndOpensWhole: text, HTML, an inline image, a
 // 30 MB attachment, a PDF and a file with a name beyond ASCII.
 func TestSecuredMailNeverLeavesAndOpensWhole(t *testing.T) {
+	t.Parallel()
 	g, outside := secureSite(t, "")
 	l := newLetter(t, 30<<20)
 	accepted(t, g.relay, "ann@clinic.example", []string{"pat@out.example"}, l.mail)
@@ -249,6 +250,7 @@ func changed(before, after string) string {
 // TestTenWrongPINsFreeze: the link is closed, the right code too late, nothing
 // is lost, and an operator opens it again.
 func TestTenWrongPINsFreeze(t *testing.T) {
+	t.Parallel()
 	g, outside := secureSite(t, "pins: {tries: 5, pause: 1s, freeze: 10, resend: 1s}")
 	l := newLetter(t, 1000)
 	id := accepted(t, g.relay, "ann@clinic.example", []string{"pat@out.example"}, l.mail)

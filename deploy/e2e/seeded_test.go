@@ -222,6 +222,7 @@ func searchFiles(t *testing.T, secrets map[string]string, dir string) int {
 
 // TestTheSearchFinds shows that the search would find what it looks for.
 func TestTheSearchFinds(t *testing.T) {
+	t.Parallel()
 	word := seeds["subject"]
 	for form, shape := range forms(word) {
 		text := "some octets " + shape + " and more"

@@ -39,6 +39,7 @@ func serial(t *testing.T, g *gate, ca *authority) int64 {
 // TestReloadTakesTheNewCertificate: SIGHUP, all or nothing; sessions that were
 // open go on.
 func TestReloadTakesTheNewCertificate(t *testing.T) {
+	t.Parallel()
 	dir := workDir(t)
 	ca := newAuthority(t, dir)
 	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
@@ -96,6 +97,7 @@ func refusedReload(t *testing.T, g *gate, good string, ca *authority) {
 // connections are not taken, the process ends with 0, and what was accepted
 // is delivered by the next start at the latest.
 func TestSIGTERMDrains(t *testing.T) {
+	t.Parallel()
 	g, outside := plainSite(t)
 	g.start()
 	c := dialSMTP(t, g.relay)
@@ -138,6 +140,7 @@ func TestSIGTERMDrains(t *testing.T) {
 // kill -9 at a random moment, three times over; GATEPOST_KILLS is how often
 // (deploy/test-long.sh).
 func TestKilledServerLosesNothing(t *testing.T) {
+	t.Parallel()
 	g, outside := plainSite(t, "queue: {first_retry: 1s, max_retry: 2s}")
 	kills := 3
 	if s := os.Getenv("GATEPOST_KILLS"); s != "" {

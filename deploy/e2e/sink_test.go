@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/mail"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -25,6 +26,10 @@ type sink struct {
 	mails []received
 
 	forgotten int
+
+	// trouble, where it is set, sees each mail first: whether the sink keeps it,
+	// and what it answers. It is set before the first mail.
+	trouble func(*smtp.Conn, *received) (keep bool, answer error)
 }
 
 // received is one mail of the sink.
@@ -84,10 +89,16 @@ func (x *sinkSession) Data(r io.Reader) error {
 	}
 	_, x.now.tls = x.conn.TLSConnectionState()
 	x.now.raw = raw
+	keep, answer := true, error(nil)
+	if x.sink.trouble != nil {
+		keep, answer = x.sink.trouble(x.conn, &x.now)
+	}
 	x.sink.mu.Lock()
 	defer x.sink.mu.Unlock()
-	x.sink.mails = append(x.sink.mails, x.now)
-	return nil
+	if keep {
+		x.sink.mails = append(x.sink.mails, x.now)
+	}
+	return answer
 }
 
 // tappedListener records what its connections read.
@@ -216,4 +227,11 @@ func (m received) header(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	return parsed.Header.Get(name)
+}
+
+// all returns every mail, oldest first.
+func (s *sink) all() []received {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.mails)
 }

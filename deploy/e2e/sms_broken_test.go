@@ -116,6 +116,7 @@ func (c *smsCarrier) twice(byText map[string][]smsEvent) {
 // was accepted arrives, once where its answer was seen, and has one receipt.
 // GATEPOST_SMS_STORM is how long each kind of trouble lasts (deploy/test-long.sh).
 func TestSMSBrokenCarrier(t *testing.T) {
+	t.Parallel()
 	last := 4 * time.Second
 	if s := os.Getenv("GATEPOST_SMS_STORM"); s != "" {
 		var err error
@@ -187,6 +188,7 @@ func oneReceiptEach(t *testing.T, a *lineApp, taken map[string]string) {
 // TestSMSReceiptsThroughGatepost: however the carrier spells its ids and sends
 // its receipts, the application hears once, under the id that it was given.
 func TestSMSReceiptsThroughGatepost(t *testing.T) {
+	t.Parallel()
 	s := newSMSSite(t, passAll, nil)
 	a := s.app()
 	for name, v := range map[string]struct {

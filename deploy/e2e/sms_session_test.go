@@ -15,6 +15,7 @@ import (
 // TestSMSPartsMissingAndDoubled: a text whose part never comes reaches nobody
 // and is told of; parts that come twice do no harm.
 func TestSMSPartsMissingAndDoubled(t *testing.T) {
+	t.Parallel()
 	s := newSMSSite(t, passAll, nil, "sms:",
 		"  accounts: [{system_id: clinic, password: {file: clinic.password}, senders: [\""+clinicNumber+"\"], inbox: frontdesk@clinic.example}]",
 		"  upstream: {addr: \"%SMSC%\", system_id: gw, password: {file: upstream.password}}", "  timers: {part_timeout: 3s}")
@@ -48,6 +49,7 @@ func TestSMSPartsMissingAndDoubled(t *testing.T) {
 // that receive, not to the transmitter; again after a refusal, and to the next
 // bind where the first went away without an answer.
 func TestSMSDeliveriesGoToReceivers(t *testing.T) {
+	t.Parallel()
 	s := newSMSSite(t, passAll, nil)
 	sends, hears := s.app(object{"mode": "transmitter"}), s.app(object{"mode": "receiver"})
 	other := startNodeApp(t, s.smpp, "other", longPassword)
@@ -84,6 +86,7 @@ func TestSMSDeliveriesGoToReceivers(t *testing.T) {
 // TestSMSQueryAndCancel: what waits can be asked for and taken back, by its
 // own account only.
 func TestSMSQueryAndCancel(t *testing.T) {
+	t.Parallel()
 	s := newSMSSite(t, passAll, nil)
 	a, other := s.app(), startNodeApp(t, s.smpp, "other", longPassword)
 	s.carrier.do(object{"do": "stop"})
@@ -128,6 +131,7 @@ func TestSMSQueryAndCancel(t *testing.T) {
 // TestSMSOverTLS: both sides speak TLS, and nobody else is taken for the
 // carrier.
 func TestSMSOverTLS(t *testing.T) {
+	t.Parallel()
 	dir := workDir(t)
 	ca, stranger := newAuthority(t, dir), newAuthority(t, workDir(t))
 	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")

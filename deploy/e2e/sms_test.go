@@ -57,6 +57,7 @@ func (s *smsSite) app(more ...object) *lineApp {
 // application's library made, receipts come under the ids that Gatepost gave,
 // and texts from outside reach the application and, by mail, staff.
 func TestSMSThroughGatepost(t *testing.T) {
+	t.Parallel()
 	for _, app := range smsApps {
 		t.Run(app.name, func(t *testing.T) {
 			s := newSMSSite(t, passAll, nil)
@@ -169,6 +170,7 @@ func (s *smsSite) codes(phone string) []string {
 // comes by SMS, where only the telephone is known; the page shows the text; the
 // answer reaches staff by mail, and its words no application.
 func TestSMSSecuredIsReadAndAnswered(t *testing.T) {
+	t.Parallel()
 	s := newSMSSite(t, "", nil)
 	a := s.app()
 	long := "Your biopsy result is positive. " + strings.Repeat("The kestrel is well. ", 12)
@@ -213,6 +215,7 @@ func TestSMSSecuredIsReadAndAnswered(t *testing.T) {
 // from the mail client reaches the telephone, secured in a conversation that
 // is; mail to a number becomes SMS.
 func TestSMSConversation(t *testing.T) {
+	t.Parallel()
 	s := newSMSSite(t, "", nil)
 	a := s.app()
 	a.Submit(smsText{from: clinicNumber, to: patient, text: "Your biopsy result is positive, please call."})
@@ -260,6 +263,7 @@ func (s *smsSite) textTo(phone, words string) smsMO {
 // TestSMSStop: STOP is confirmed within seconds and refuses what comes
 // afterwards; "Please stop by at 3" is no such word; START takes it back.
 func TestSMSStop(t *testing.T) {
+	t.Parallel()
 	s := newSMSSite(t, passAll, nil)
 	a := s.app()
 	hello := smsText{from: clinicNumber, to: patient, text: "Your appointment is on Monday at 9:30."}

@@ -16,6 +16,7 @@ import (
 // from outside that was answered with 0 reaches the application and, by mail,
 // staff. GATEPOST_KILLS is how often (deploy/test-long.sh).
 func TestSMSKilledUnderLoad(t *testing.T) {
+	t.Parallel()
 	kills := 5
 	if s := os.Getenv("GATEPOST_KILLS"); s != "" {
 		kills = atoi(t, s)

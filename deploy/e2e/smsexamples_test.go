@@ -14,6 +14,7 @@ import (
 // TestExampleOfNodeSMPP: the example for node-smpp sends a text through
 // Gatepost, and prints the id, the receipt and an answer.
 func TestExampleOfNodeSMPP(t *testing.T) {
+	t.Parallel()
 	s := newSMSSite(t, passAll, nil)
 	const words = "Your visit is on Tuesday at 10."
 	cmd := exec.Command("node", "../examples/node-smpp.js", "smpp://"+s.smpp, "clinic", smsPassword, clinicNumber, patient, words)
@@ -47,6 +48,7 @@ func TestExampleOfNodeSMPP(t *testing.T) {
 // TestExampleOfKannel: bearerbox with the smsc group of the example, with the
 // names of this site put in, carries a text, its receipt and an answer.
 func TestExampleOfKannel(t *testing.T) {
+	t.Parallel()
 	s := newSMSSite(t, passAll, nil)
 	_, group, _ := strings.Cut(readFile(t, "../examples/kannel-gatepost.conf"), "group = smsc\n")
 	for old, ours := range map[string]string{

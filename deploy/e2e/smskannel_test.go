@@ -176,11 +176,15 @@ func (k *kannelApp) told(ref string) []url.Values {
 // with the id that its submit was answered with.
 func (k *kannelApp) Receipts() []smsReceipt {
 	ids := map[string]string{}
-	var all []smsReceipt
-	for _, c := range k.told("") {
-		switch c.Get("type") {
-		case "8":
+	calls := k.told("")
+	for _, c := range calls {
+		if c.Get("type") == "8" { // may come after the receipt: Kannel calls for each at once
 			ids[c.Get("ref")] = c.Get("id")
+		}
+	}
+	var all []smsReceipt
+	for _, c := range calls {
+		switch c.Get("type") {
 		case "1", "2", "4":
 			r := receiptFrom(c.Get("text"), "", 0)
 			if state := map[string]string{"1": "DELIVRD", "2": "UNDELIV", "4": "ENROUTE"}[c.Get("type")]; r.state == "" {

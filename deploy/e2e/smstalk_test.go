@@ -226,11 +226,13 @@ func startCarrier(t *testing.T, settings object) *smsCarrier {
 	return c
 }
 
-// set changes settings of the carrier.
+// set changes settings of the carrier, which hold when it returns.
 func (c *smsCarrier) set(settings object) {
 	c.t.Helper()
 	settings["do"] = "set"
+	before := len(c.told("set", nil))
 	c.do(settings)
+	c.wait(before+1, 60*time.Second, "set", nil)
 }
 
 // submits are the submit_sm that came so far, refused ones among them.

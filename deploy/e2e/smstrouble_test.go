@@ -16,6 +16,7 @@ import (
 // throttled or cut its links is there soon after it is well again.
 // GATEPOST_SMS_STORM is how long each kind of trouble lasts (deploy/test-long.sh).
 func TestSMSCarrierComesBack(t *testing.T) {
+	t.Parallel()
 	last, soon := 3*time.Second, 30*time.Second
 	if s := os.Getenv("GATEPOST_SMS_STORM"); s != "" {
 		var err error

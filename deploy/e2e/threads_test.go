@@ -82,6 +82,7 @@ var turnPattern = regexp.MustCompile(`/m/[A-Za-z0-9_-]{22}/turn/[0-9a-v]{26}`)
 // stand under the staff member's own message, as a real mail client shows it;
 // what staff answers to them is the next secured message.
 func TestAnswersThreadInTheStaffClient(t *testing.T) {
+	t.Parallel()
 	c := newClinic(t)
 	const original = "first.visit@clinic.example"
 	c.send(original, "pat@out.example", "Your biopsy result", "Your biopsy result about the kestrel is benign.\r\n")

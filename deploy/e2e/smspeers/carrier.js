@@ -13,6 +13,7 @@
 //   receipt         after | before (its response) | none; where one was asked for
 //   form            both | text | tlv
 //   times           how often a receipt is sent
+//   receipt_delay   milliseconds between a response and the receipt after it
 //   intermediate    an ENROUTE notification goes before the final receipt
 //   state, err      of the receipt: DELIVRD, 000
 //   late            ms before each response
@@ -28,7 +29,7 @@
 // Commands: {do: "set", …settings}; {do: "close"} cuts every link;
 // {do: "mo", tag, from, to, text, …} as in text.js; {do: "receipt", id, state} sends one again;
 // {do: "unbind"} ends every link politely; {do: "stop"} and {do: "listen"} shut and open the door;
-// {do: "ping"} is answered by the event pong.
+// {do: "ping"} is answered by the event pong, {do: "set"} by the event set.
 //
 // Events: listening, bind {link, system_id, mode, status}, submit {link, number, id, status, …},
 // answered {id: number, link, status} once its response was written, delivered {tag, status}, closed {link}.
@@ -37,7 +38,7 @@ const smpp = require('smpp')
 const { commands, ends, segments, told, ...text } = require('./text')
 
 const s = {
-  port: 0, system_id: '', password: '', ids: 'hex', receipt_ids: '', receipt: 'after', form: 'both', times: 1, intermediate: false,
+  port: 0, system_id: '', password: '', ids: 'hex', receipt_ids: '', receipt: 'after', receipt_delay: 0, form: 'both', times: 1, intermediate: false,
   state: 'DELIVRD', err: '000', late: 0, turn: 0, status: 0, nack: 0, count: 0, hang: false, silent: false, drop: 0, drops: false, deny: 0,
   ...JSON.parse(process.argv[2] || '{}')
 }
@@ -98,7 +99,7 @@ function respond (session, pdu, m, status, nack) {
     if (!sessions.has(session)) return
     if (nack) session.send(new smpp.PDU('generic_nack', { command_status: nack, sequence_number: pdu.sequence_number }))
     else session.send(pdu.response(status ? { command_status: status } : { message_id: spell(m.number, s.ids) }), () => say({ event: 'answered', id: m.number, link: session.link, status }))
-    if (!status && !nack && s.receipt !== 'before') receipts(m)
+    if (!status && !nack && s.receipt !== 'before') s.receipt_delay ? setTimeout(() => receipts(m), s.receipt_delay) : receipts(m)
   }
   if (!status && !nack && s.receipt === 'before') receipts(m)
   if (s.turn > 1) {
@@ -170,7 +171,9 @@ function set (c) {
 
 commands(c => {
   switch (c.do) {
-    case 'set': return set(c)
+    case 'set':
+      set(c)
+      return say({ event: 'set' })
     case 'mo': return segments(c).forEach((f, i) => deliver(c.tag || `mo ${i + 1}`, { ...ends(c.from, c.to), ...f }))
     case 'receipt': return deliver(`receipt ${c.number}`, receiptOf(messages.get(c.number), c.state || s.state))
     case 'unbind':
