@@ -7,7 +7,7 @@
 # Parts: gofmt and vet; all tests under the race detector; each fuzz target for
 # two seconds; the stories of the whole binary with real peers (deploy/e2e:
 # Postfix, Mail::DKIM, OpenDKIM, strace; the viewer: Chromium; short messages:
-# Kannel, node-smpp, Net::SMPP). Documents and archives of LibreOffice, zip and tnef are read by the
+# Kannel, node-smpp, Net::SMPP; mail clients of the staff: imaplib, curl, isync, fetchmail, OfflineIMAP, NeoMutt). Documents and archives of LibreOffice, zip and tnef are read by the
 # tests of gateway/mailmsg. Correctness only: nothing here depends on how fast the machine is.
 # axe-core, which looks for barriers in the pages, and node-smpp come from the
 # npm registry into the user's cache and are given to the tests as GATEPOST_AXE
@@ -48,6 +48,9 @@ Python|command -v python3|python3
 C compiler (race detector)|command -v gcc|gcc
 curl|command -v curl|curl
 NeoMutt|command -v neomutt|neomutt
+isync|command -v mbsync|isync
+fetchmail|command -v fetchmail|fetchmail
+OfflineIMAP|command -v offlineimap|offlineimap3
 script|command -v script|bsdutils
 systemd-analyze|command -v systemd-analyze|systemd
 LibreOffice|office_is_here|libreoffice-writer-nogui libreoffice-calc-nogui libreoffice-impress-nogui
@@ -166,20 +169,31 @@ suite() {
   echo "----  $name: $p passed, $f failed, $s skipped ($((SECONDS - start)) s)"
 }
 
-# leaving_out lists the packages whose tests ask whether the detector runs.
+# leaving_out lists the packages whose tests ask whether the detector runs, and
+# asking the tests that do, for go test -run.
 leaving_out() {
   grep -rlE --include='*_test.go' '^//go:build !?race' . | xargs -n1 dirname | sort -u | grep -v '/deploy/e2e$'
 }
+asking() {
+  local package
+  for package in $(leaving_out); do
+    awk '/^func / { name = "" } /^func Test/ { name = $2; sub(/\(.*/, "", name) }
+      /^(const|\/\/)/ { next }
+      /(^|[^A-Za-z])(underRace|stride)([^A-Za-z]|$)/ { print name != "" ? name : "OUTSIDE A TEST: " FILENAME }' "$package"/*_test.go
+  done | sort -u | paste -sd '|' | sed 's/.*/^(&)$/'
+}
 
 gofmt_clean() { test -z "$(git ls-files '*.go' | xargs gofmt -l)"; }
+only_tests_ask() { ! asking | grep OUTSIDE; }
 scripts_parse() { for f in deploy/*.sh .ci/run; do bash -n "$f" || return 1; done; }
 
-# fuzz_one runs one target. The fuzzing engine now and then calls its own
-# deadline a failure, without any input that fails; such a run is repeated.
-fuzz_one() {
+# fuzz_one runs one target of a binary, as go test would, in the folder of its
+# package. The fuzzing engine now and then calls its own deadline a failure,
+# without any input that fails; such a run is repeated.
+fuzz_one() { # package, target
   local try
   for try in 1 2 3; do
-    if go test -run '^$' -fuzz "^$2\$" -fuzztime "${FUZZ_SECONDS}s" "$1" >"$work/fuzz.log" 2>&1; then return 0; fi
+    if (cd "$1" && "$work/fuzz.test" -test.paniconexit0 -test.timeout 10m -test.run '^$' -test.fuzz "^$2\$" -test.fuzztime "${FUZZ_SECONDS}s" -test.fuzzcachedir "$corpora/${1#./}") >"$work/fuzz.log" 2>&1; then return 0; fi
     cat "$work/fuzz.log"
     if grep -q 'Failing input' "$work/fuzz.log" || ! grep -q 'context deadline exceeded' "$work/fuzz.log"; then return 1; fi
     echo "again ($try)"
@@ -187,29 +201,36 @@ fuzz_one() {
   return 1
 }
 
+# fuzz links each package once, with what guides the engine, for all its targets.
 fuzz() {
-  local package target
+  local package target corpora
+  corpora=$(go env GOCACHE)/fuzz/$(go list -m) # where go test keeps them
   while read -r package; do
+    rm -f "$work/fuzz.test"
+    part "fuzz $package: build" go test -c -vet=off -fuzz=. -o "$work/fuzz.test" "$package"
     while read -r target; do
       part "fuzz $package $target" fuzz_one "$package" "$target"
-    done < <(go test -list '^Fuzz' "$package" 2>/dev/null | grep '^Fuzz')
+    done < <(sed -nE 's/^func (Fuzz[A-Za-z0-9_]*)\(f \*testing\.F\).*/\1/p' "$package"/*_test.go)
   done < <(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u)
 }
 
 echo "go $(go env GOVERSION), $(nproc) cores"
 part "gofmt" gofmt_clean
 part "scripts" scripts_parse
+part "tests alone ask for the race detector" only_tests_ask
 part "build" go build ./...
 part "vet" go vet ./...
 export GATEPOST_PEERS=required
-packages=$(go list ./... | grep -v '/deploy/e2e$')
-# Under the race detector some packages leave out what it finds nothing in:
-# most cases of the sweeps, the browser's looks. They alone run without it, too.
+# What takes longest begins first, so that nothing waits for it at the end.
+packages="./viewer ./gateway/flow ./cmd/gatepost $(go list ./... | grep -vE '/(deploy/e2e|viewer|gateway/flow|cmd/gatepost)$')"
+# Under the race detector some tests leave out what it finds nothing in: most
+# cases of the sweeps, the browser's looks. They alone run without it, too.
 # shellcheck disable=SC2046
-suite "packages that do less under the race detector" -timeout 15m $(leaving_out)
+suite "tests that do less under the race detector, without it" -timeout 15m -run "$(asking)" $(leaving_out)
 # shellcheck disable=SC2086
 suite "packages with the race detector" -race -timeout 20m $packages
-suite "stories of the binary with real peers, with the race detector" -race -timeout 30m ./deploy/e2e
+# The stories wait most of the time, so several are told at once.
+suite "stories of the binary with real peers, with the race detector" -race -timeout 30m -parallel 3 ./deploy/e2e
 fuzz
 
 echo "took $((SECONDS / 60)) min $((SECONDS % 60)) s"
