@@ -52,7 +52,7 @@ part() { # name, command…
 # which commit, and what it found. Failing inputs fail the part.
 fuzz_logged() { # package, target
   local before=$SECONDS last found=0 status=0
-  if [ "$linked" != "$1" ]; then # one binary for the targets of a package, as in test.sh
+  if [ "$linked" != "$1" ]; then # one binary for the targets of a package
     linked=""
     go test -c -vet=off -fuzz=. -o "$work/fuzz.test" "$1" || return 1
     linked=$1

@@ -4,8 +4,9 @@
 #   ./deploy/test.sh             needs the peers to be there; lists what is missing and exits 69
 #   ./deploy/test.sh --install   installs them first (Debian, as root), then runs everything
 #
-# Parts: gofmt and vet; all tests under the race detector; each fuzz target for
-# two seconds; the stories of the whole binary with real peers (deploy/e2e:
+# Parts: gofmt and vet; all tests under the race detector, with everything that
+# fuzzing has found so far (new inputs are looked for by test-long.sh: here the
+# same commit gives the same answer); the stories of the whole binary with real peers (deploy/e2e:
 # Postfix, Mail::DKIM, OpenDKIM, strace; the viewer: Chromium; short messages:
 # Kannel, node-smpp, Net::SMPP; mail clients of the staff: imaplib, curl, isync, fetchmail, OfflineIMAP, NeoMutt). Documents and archives of LibreOffice, zip and tnef are read by the
 # tests of gateway/mailmsg. Correctness only: nothing here depends on how fast the machine is.
@@ -17,7 +18,6 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
-FUZZ_SECONDS=${FUZZ_SECONDS:-2}
 work=$(mktemp -d)
 placed_policy=""
 cleanup() {
@@ -187,33 +187,6 @@ gofmt_clean() { test -z "$(git ls-files '*.go' | xargs gofmt -l)"; }
 only_tests_ask() { ! asking | grep OUTSIDE; }
 scripts_parse() { for f in deploy/*.sh .ci/run; do bash -n "$f" || return 1; done; }
 
-# fuzz_one runs one target of a binary, as go test would, in the folder of its
-# package. The fuzzing engine now and then calls its own deadline a failure,
-# without any input that fails; such a run is repeated.
-fuzz_one() { # package, target
-  local try
-  for try in 1 2 3; do
-    if (cd "$1" && "$work/fuzz.test" -test.paniconexit0 -test.timeout 10m -test.run '^$' -test.fuzz "^$2\$" -test.fuzztime "${FUZZ_SECONDS}s" -test.fuzzcachedir "$corpora/${1#./}") >"$work/fuzz.log" 2>&1; then return 0; fi
-    cat "$work/fuzz.log"
-    if grep -q 'Failing input' "$work/fuzz.log" || ! grep -q 'context deadline exceeded' "$work/fuzz.log"; then return 1; fi
-    echo "again ($try)"
-  done
-  return 1
-}
-
-# fuzz links each package once, with what guides the engine, for all its targets.
-fuzz() {
-  local package target corpora
-  corpora=$(go env GOCACHE)/fuzz/$(go list -m) # where go test keeps them
-  while read -r package; do
-    rm -f "$work/fuzz.test"
-    part "fuzz $package: build" go test -c -vet=off -fuzz=. -o "$work/fuzz.test" "$package"
-    while read -r target; do
-      part "fuzz $package $target" fuzz_one "$package" "$target"
-    done < <(sed -nE 's/^func (Fuzz[A-Za-z0-9_]*)\(f \*testing\.F\).*/\1/p' "$package"/*_test.go)
-  done < <(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u)
-}
-
 echo "go $(go env GOVERSION), $(nproc) cores"
 part "gofmt" gofmt_clean
 part "scripts" scripts_parse
@@ -231,7 +204,6 @@ suite "tests that do less under the race detector, without it" -timeout 15m -run
 suite "packages with the race detector" -race -timeout 20m $packages
 # The stories wait most of the time, so several are told at once.
 suite "stories of the binary with real peers, with the race detector" -race -timeout 30m -parallel 3 ./deploy/e2e
-fuzz
 
 echo "took $((SECONDS / 60)) min $((SECONDS % 60)) s"
 echo "$passed passed, $failed failed"
