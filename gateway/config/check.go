@@ -149,7 +149,6 @@ func (k *checker) numbers() {
 		{"pins.pause", k.Pins.Pause, time.Second},
 		{"links.expires", k.Links.Expires, time.Second},
 		{"retention.secured", k.Retention.Secured, time.Second},
-		{"retention.evidence", k.Retention.Evidence, day},
 	} {
 		if v.value < v.least {
 			k.bad(v.path, "%s is too short: at least %s", FormatDuration(v.value), FormatDuration(v.least))

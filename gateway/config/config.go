@@ -235,8 +235,9 @@ type Reminders struct {
 
 // Retention says how long things are kept.
 type Retention struct {
-	Secured  time.Duration `yaml:"secured" doc:"then the keys of a secured message are destroyed"`
-	Evidence time.Duration `yaml:"evidence" doc:"audit records (accepted, not used yet)"`
+	Secured time.Duration `yaml:"secured" doc:"then the keys of a secured message are destroyed"`
+	// Evidence is read so that files which name it go on working.
+	Evidence time.Duration `yaml:"evidence" retired:"does nothing: evidence is never removed. Take the key out"`
 }
 
 // Recall configures taking a message back.

@@ -332,7 +332,7 @@ func TestExampleDocumentsEveryKeyAndLoads(t *testing.T) {
 	missing = func(rt reflect.Type) {
 		for i := range rt.NumField() {
 			f := rt.Field(i)
-			if f.Tag.Get("yaml") == "" {
+			if f.Tag.Get("yaml") == "" || f.Tag.Get("retired") != "" {
 				continue
 			}
 			if f.Tag.Get("doc") == "" {
@@ -412,6 +412,32 @@ func TestWarnings(t *testing.T) {
 		if !strings.Contains(strings.Join(all, "\n"), want) {
 			t.Errorf("no warning with %q in\n%s", want, strings.Join(all, "\n"))
 		}
+	}
+}
+
+// TestKeyThatDoesNothing: a key that nothing reads is taken, because files name it,
+// is told about, and is in nothing that the program writes.
+func TestKeyThatDoesNothing(t *testing.T) {
+	const file = "organization: {domains: [clinic.example]}\n"
+	warned := func(c *Config) bool {
+		return slices.ContainsFunc(c.Warnings(), func(w Problem) bool {
+			return w.Path == "retention.evidence" && strings.Contains(w.String(), "evidence is never removed")
+		})
+	}
+	c, err := load(t, file+"retention: {secured: 180d, evidence: 6y}\n", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !warned(c) {
+		t.Errorf("nothing says that retention.evidence does nothing: %v", c.Warnings())
+	}
+	for _, out := range [][]byte{c.Effective(), c.Documented(), Example()} {
+		if strings.Contains(string(out), "evidence: ") {
+			t.Errorf("a key that does nothing is shown:\n%s", out)
+		}
+	}
+	if c, err = load(t, file, nil); err != nil || warned(c) {
+		t.Errorf("a file without the key: %v, warned %v", err, err == nil && warned(c))
 	}
 }
 

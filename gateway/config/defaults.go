@@ -42,7 +42,7 @@ func Defaults() *Config {
 		Reminders: Reminders{
 			Enabled: true, After: []time.Duration{time.Hour, day, 3 * day}, Urgent: 5 * time.Minute, Unread: 4 * day, Expiry: 3 * day,
 		},
-		Retention: Retention{Secured: 180 * day, Evidence: 6 * 365 * day},
+		Retention: Retention{Secured: 180 * day},
 		Recall:    Recall{Grace: time.Minute, Bulk: 50},
 	}
 }

@@ -23,7 +23,7 @@ func (c *Config) Effective() []byte { return c.render(false) }
 // except that paths are absolute.
 func (c *Config) Documented() []byte { return c.render(true) }
 
-// Example is a documented configuration with every key. What names a person,
+// Example is a documented configuration with every key that does something. What names a person,
 // file, domain or peer is an example; all else is the default.
 func Example() []byte {
 	c := Defaults()
@@ -94,7 +94,7 @@ func (r *renderer) section(v reflect.Value, indent string) {
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
 		name := f.Tag.Get("yaml")
-		if name == "" || r.absent(v.Field(i)) {
+		if name == "" || f.Tag.Get("retired") != "" || r.absent(v.Field(i)) {
 			continue
 		}
 		r.field(v.Field(i), indent, name, f.Tag.Get("doc"))

@@ -41,6 +41,7 @@ func (c *Config) Warnings() []Problem {
 	warn(c.Relay.MaxMessage < 64<<10, "relay.max_message", "is below the 64 KiB of RFC 5321 section 4.5.3.1.7")
 	c.warnHandsOn(warn)
 	c.warnSMS(warn)
+	c.warnRetired(warn)
 	return append(found, c.wideFiles()...)
 }
 
@@ -67,6 +68,16 @@ func (c *Config) warnSMS(warn func(on bool, path, format string, args ...any)) {
 			warn(true, fmt.Sprintf("sms.accounts[%d].password", i), "has fewer than 8 octets")
 		}
 	}
+}
+
+// warnRetired names the keys of the file that nothing reads any more: who wrote
+// one must not believe that it does something.
+func (c *Config) warnRetired(warn func(on bool, path, format string, args ...any)) {
+	walk(reflect.ValueOf(c).Elem(), "", func(path string, f reflect.StructField, _ reflect.Value) {
+		_, named := c.at[path]
+		retired := f.Tag.Get("retired")
+		warn(retired != "" && named, path, "%s", retired)
+	})
 }
 
 // warnHandsOn compares who is trusted with who hands on mail from the world.
@@ -168,7 +179,10 @@ type flat struct {
 // flat spells every value; secrets too, since a new password is a change.
 func (c *Config) flat() flat {
 	f := flat{text: map[string]string{}}
-	walk(reflect.ValueOf(c).Elem(), "", func(path string, _ reflect.StructField, v reflect.Value) {
+	walk(reflect.ValueOf(c).Elem(), "", func(path string, field reflect.StructField, v reflect.Value) {
+		if field.Tag.Get("retired") != "" {
+			return
+		}
 		f.order = append(f.order, path)
 		switch x := v.Addr().Interface().(type) {
 		case *Secret:
