@@ -171,6 +171,7 @@ func (s *system) openStore(ctx context.Context, why purpose) error {
 func (s *system) tryStore() (*pebblestore.Store, error) {
 	return pebblestore.Open(filepath.Join(s.config.DataDir, storeDir), pebblestore.Options{
 		FS: s.disk, Logger: s.log, Metrics: s.registry,
+		Sparse: []store.Table{store.People, store.Consents}, // of a telephone that is new, and of most that say nothing
 		OnFail: func(err error) {
 			s.log.Error("the store failed: nothing is accepted any more, restart needed", "error", err)
 		},

@@ -208,7 +208,7 @@ func (s *Store) check(c *commit) (o outcome, refused bool) {
 
 // versionOf is the applied version of key, 0 when it is absent.
 func (s *Store) versionOf(key []byte) (uint64, error) {
-	if s.absent.knows(key) {
+	if s.written.lacks(key) || s.absent.knows(key) {
 		return 0, nil
 	}
 	value, closer, err := s.db.Get(key)
@@ -225,7 +225,7 @@ func (s *Store) versionOf(key []byte) (uint64, error) {
 // apply stamps the writes and hands them to the engine. From here on others
 // see them; they wait, because the version is not durable.
 func (s *Store) apply(c *commit, version uint64) {
-	deleted, err := stamp(c.writes, version)
+	deleted, err := s.stamp(c.writes, version)
 	if err != nil {
 		c.done <- outcome{err: err}
 		return
@@ -240,9 +240,9 @@ func (s *Store) apply(c *commit, version uint64) {
 	s.flights <- flight{commit: c, version: version, deleted: deleted}
 }
 
-// stamp puts version in front of every value, in place, and lists what is
-// deleted.
-func stamp(writes *pebble.Batch, version uint64) (deleted []string, err error) {
+// stamp puts version in front of every value, in place, notes its key, and lists
+// what is deleted.
+func (s *Store) stamp(writes *pebble.Batch, version uint64) (deleted []string, err error) {
 	for r := writes.Reader(); ; {
 		kind, key, value, ok, err := r.Next()
 		if err != nil || !ok {
@@ -252,6 +252,7 @@ func stamp(writes *pebble.Batch, version uint64) (deleted []string, err error) {
 			deleted = append(deleted, string(key))
 			continue
 		}
+		s.written.add(key)
 		binary.BigEndian.PutUint64(value, version)
 	}
 }

@@ -34,6 +34,9 @@ func (s *Store) Get(ctx context.Context, key []byte) (store.Item, error) {
 	if reserved(key) {
 		return store.Item{}, store.ErrNotFound
 	}
+	if s.written.lacks(key) {
+		return store.Item{}, store.ErrNotFound
+	}
 	known, look := s.absent.has(key)
 	if known {
 		return store.Item{}, s.nothing(ctx, key)

@@ -1,6 +1,6 @@
 // Package pebblestore keeps records in a directory of this machine, in a
 // log-structured tree (github.com/cockroachdb/pebble). It implements
-// store.Store for one process; it knows no table and no message.
+// store.Store for one process; it knows no table but by name, and no message.
 //
 // Invariants:
 //
@@ -59,6 +59,10 @@ type Options struct {
 	// written as a table. 0: 16 MiB, less on a small device. At most four of
 	// them wait at any time.
 	MemTable int
+	// Sparse are the tables in which most keys that are asked for are not there.
+	// To know so without asking the engine costs memory for each of their keys,
+	// and a look at all of them at Open, which returns before it.
+	Sparse []store.Table
 	// Patience is how long a call waits for the engine. 0: 10 s.
 	Patience time.Duration
 }
@@ -75,6 +79,7 @@ type Store struct {
 	metrics  *metrics
 	durable  *durable
 	absent   *absent
+	written  *written
 
 	queue   chan *commit // to the sequencer
 	flights chan flight  // from the sequencer to the waiter
@@ -128,7 +133,7 @@ func open(dir string, o Options) (*Store, error) {
 		o.MemTable = memTableFor(room.Total(o.FS, dir))
 	}
 	s := &Store{
-		lock: lock, dir: dir, patience: o.Patience, absent: newAbsent(), health: newHealth(o.Logger, o.OnFail),
+		lock: lock, dir: dir, patience: o.Patience, absent: newAbsent(), written: newWritten(o.Sparse), health: newHealth(o.Logger, o.OnFail),
 		room:    room.New(o.FS, dir, uint64(floorTables*o.MemTable)),
 		queue:   make(chan *commit),
 		flights: make(chan flight, maxFlights),
@@ -142,16 +147,21 @@ func open(dir string, o Options) (*Store, error) {
 		return nil, errors.Join(e.err, s.unlock(ended))
 	}
 	s.db = e.db
-	s.start(e.first)
+	s.start(e.first, o.Logger)
 	s.unregister = s.metrics.register(o.Metrics)
 	return s, nil
 }
 
 // start begins to work; version is the first that is free.
-func (s *Store) start(version uint64) {
+func (s *Store) start(version uint64, log *slog.Logger) {
 	s.durable = newDurable(version-1, s.health.failed, s.patience)
 	s.guard.ballast.renew(s.room)
 	s.tending.Go(func() { s.guard.tend(s.room) })
+	s.tending.Go(func() {
+		if err := s.written.count(s.db, s.guard.closing); err != nil {
+			log.Warn("keys could not be counted: each that is absent is looked for", "error", err)
+		}
+	})
 	go s.sequence(version)
 	go s.land()
 }

@@ -52,8 +52,15 @@ func TestContractOnDisk(t *testing.T) {
 
 func TestContractInMemory(t *testing.T) {
 	storetest.Contract(t, func(t *testing.T) store.Store {
-		return open(t, "db", pebblestore.Options{FS: vfs.NewMem()})
+		return open(t, "db", pebblestore.Options{FS: vfs.NewMem(), Sparse: everyTable()})
 	})
+}
+
+func everyTable() (all []store.Table) {
+	for n := 1; n < 256; n++ {
+		all = append(all, store.Table(n))
+	}
+	return all
 }
 
 // TestCrashes turns the power off sixty times under concurrent commits. The
@@ -66,7 +73,7 @@ func TestCrashes(t *testing.T) {
 			UnsyncedDataPercent: []int{0, 20, 50, 80, 100}[seed%5],
 			RNG:                 rand.New(rand.NewPCG(seed, 1)),
 		})
-		return open(t, "db", pebblestore.Options{FS: clone})
+		return open(t, "db", pebblestore.Options{FS: clone, Sparse: everyTable()})
 	}}, 60)
 }
 
