@@ -55,7 +55,7 @@ func engineOptions(o Options, s *Store) *pebble.Options {
 		MaxOpenFiles:                500,
 		MemTableSize:                uint64(o.MemTable),
 		MemTableStopWritesThreshold: waitingTables,
-		L0CompactionThreshold:       4, // what is soon deleted mostly goes before it is written again
+		L0CompactionThreshold:       8, // what is soon deleted mostly goes before it is written again; a read asks as many tables more
 		L0StopWritesThreshold:       24,
 		LBaseMaxBytes:               64 << 20,
 		CompactionConcurrencyRange:  func() (int, int) { return 1, 2 },
