@@ -96,7 +96,7 @@ func parseLocal(s string) (local, rest string, err error) {
 }
 
 func validDotAtom(s string) bool {
-	for _, atom := range strings.Split(s, ".") {
+	for atom := range strings.SplitSeq(s, ".") {
 		if atom == "" {
 			return false
 		}
@@ -116,7 +116,7 @@ func validDomain(d string) bool {
 		addr, err := netip.ParseAddr(inner)
 		return ok && err == nil && addr.Zone() == ""
 	}
-	for _, label := range strings.Split(d, ".") {
+	for label := range strings.SplitSeq(d, ".") {
 		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
 			return false
 		}

@@ -26,11 +26,11 @@ func (l *Layout) ReadRecord(value []byte) error {
 	if len(value) == 0 || value[0] != layoutFormat {
 		return errRecord
 	}
-	r := recordReader{rest: string(value[1:])}
+	r := recordReader{rest: value[1:], whole: string(value[1:])}
 	l.Header, l.Cut, l.Size = Sensitive(r.text()), r.number() != 0, r.number()
 	l.Root = LayoutPart{}
 	r.part(&l.Root, MaxLayoutDepth+1)
-	if r.bad || r.rest != "" {
+	if r.bad || len(r.rest) > 0 {
 		return errRecord
 	}
 	return nil

@@ -52,24 +52,23 @@ func (w *recordWriter) time(t time.Time) {
 
 // recordReader reads the parts of a value; after a bad one all are empty.
 type recordReader struct {
-	rest string
-	bad  bool
+	rest []byte
+	// whole is the value again where its texts share one memory; where it is
+	// empty each text is a copy, and keeps nothing else of the value.
+	whole string
+	bad   bool
 }
 
-func (r *recordReader) fail() { r.bad, r.rest = true, "" }
+func (r *recordReader) fail() { r.bad, r.rest, r.whole = true, nil, "" }
 
 func (r *recordReader) number() int64 {
-	var u uint64
-	for i := 0; i < len(r.rest) && i < binary.MaxVarintLen64; i++ {
-		c := r.rest[i]
-		u |= uint64(c&0x7f) << (7 * i)
-		if c < 0x80 {
-			r.rest = r.rest[i+1:]
-			return int64(u>>1) ^ -int64(u&1)
-		}
+	n, size := binary.Varint(r.rest)
+	if size <= 0 {
+		r.fail()
+		return 0
 	}
-	r.fail()
-	return 0
+	r.rest = r.rest[size:]
+	return n
 }
 
 // count is how many of something follow. Each takes an octet at least.
@@ -82,11 +81,22 @@ func (r *recordReader) count() int {
 	return int(n)
 }
 
-func (r *recordReader) text() string {
+// octets are those that octets wrote, in the memory of the value.
+func (r *recordReader) octets() []byte {
 	n := r.count()
-	s := r.rest[:n]
+	p := r.rest[:n]
 	r.rest = r.rest[n:]
-	return s
+	return p
+}
+
+func (r *recordReader) text() string {
+	if r.whole == "" {
+		return string(r.octets())
+	}
+	n := r.count()
+	at := len(r.whole) - len(r.rest)
+	r.rest = r.rest[n:]
+	return r.whole[at : at+n]
 }
 
 func (r *recordReader) texts() []string {
@@ -106,9 +116,12 @@ func (r *recordReader) time() time.Time {
 		return time.Time{}
 	}
 	seconds, nanos, offset := r.number(), r.number(), r.number()
-	t := time.Unix(seconds, nanos).UTC()
-	if offset != 0 {
-		t = t.In(time.FixedZone("", int(offset)))
+	t := time.Unix(seconds, nanos)
+	if offset == 0 {
+		return t.UTC()
 	}
-	return t
+	if _, here := t.Zone(); here == int(offset) { // as package time reads one, without a zone for each
+		return t
+	}
+	return t.In(time.FixedZone("", int(offset)))
 }

@@ -16,8 +16,9 @@ const (
 	recordOwn  = 3 // 2 is that of package mailbox
 )
 
-// ownWriter is a record that has a form of its own, because many are read at
-// once. As JSON it is read still.
+// ownWriter is a record that has a form of its own, because it is read often. As
+// JSON it is read still. A type that embeds one would be one, too, and lose its
+// other fields: a law forbids it.
 type ownWriter interface {
 	AppendRecord(b []byte) ([]byte, error)
 }
@@ -30,14 +31,10 @@ var ErrBadRecord = errors.New("store: unknown record format")
 // Encode turns a record into a value. It fails only for what JSON cannot
 // express, which is a mistake in the program.
 func Encode(record any) ([]byte, error) {
-	if own, ok := record.(ownWriter); ok {
-		value, err := own.AppendRecord([]byte{recordOwn})
-		if err != nil {
-			return nil, fmt.Errorf("encoding a record: %w", err)
-		}
-		return value, nil
-	}
 	e := takeEncoder()
+	if own, ok := record.(ownWriter); ok {
+		return e.appended(own.AppendRecord(append(e.buf.AvailableBuffer(), recordOwn)))
+	}
 	e.buf.WriteByte(recordJSON)
 	if err := e.json.Encode(record); err != nil {
 		return nil, fmt.Errorf("encoding a record: %w", err)
@@ -53,12 +50,16 @@ type Appender interface {
 	AppendJSON(b []byte) ([]byte, error)
 }
 
-// EncodeAppended is Encode for records that are written so often that it shows.
-// It is never chosen by itself: a type that embeds an Appender is one, too, and
-// would lose its other fields.
+// EncodeAppended is Encode for records that are JSON, and written so often that
+// it shows: evidence. It is never chosen by itself: a type that embeds an Appender
+// is one, too, and would lose its other fields.
 func EncodeAppended(record Appender) ([]byte, error) {
 	e := takeEncoder()
-	draft, err := record.AppendJSON(append(e.buf.AvailableBuffer(), recordJSON))
+	return e.appended(record.AppendJSON(append(e.buf.AvailableBuffer(), recordJSON)))
+}
+
+// appended is the value of a record that appended itself.
+func (e *encoder) appended(draft []byte, err error) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encoding a record: %w", err)
 	}

@@ -160,6 +160,51 @@ func TestNoHiddenState(t *testing.T) {
 	}
 }
 
+// TestNobodyEmbedsARecord: a type that embeds a record with a form of its own has
+// the methods of that form, too, and would be kept without its other fields.
+func TestNobodyEmbedsARecord(t *testing.T) {
+	all := sources(t)
+	records := make(map[string]bool) // "gateway.Message"
+	for _, s := range all {
+		for _, d := range s.file.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && f.Recv != nil && f.Name.Name == "AppendRecord" {
+				records[typeName(s, f.Recv.List[0].Type)] = true
+			}
+		}
+	}
+	if !records["gateway.Message"] || !records["gateway.Envelope"] {
+		t.Fatalf("the records are %v: the law looked at nothing", records)
+	}
+	for _, s := range all {
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			x, ok := n.(*ast.StructType)
+			if !ok {
+				return true
+			}
+			for _, f := range x.Fields.List {
+				if name := typeName(s, f.Type); len(f.Names) == 0 && records[name] {
+					t.Errorf("%s/%s embeds %s", s.dir, s.name, name)
+				}
+			}
+			return true
+		})
+	}
+}
+
+// typeName is a type, or what it points to, with its package; "" for one without
+// a name.
+func typeName(s source, x ast.Expr) string {
+	switch x := x.(type) {
+	case *ast.StarExpr:
+		return typeName(s, x.X)
+	case *ast.Ident:
+		return s.file.Name.Name + "." + x.Name
+	case *ast.SelectorExpr:
+		return typeName(s, x.X)[len(s.file.Name.Name)+1:] + "." + x.Sel.Name
+	}
+	return ""
+}
+
 func packageVars(f *ast.File) map[*ast.Object]bool {
 	vars := make(map[*ast.Object]bool)
 	for _, d := range f.Decls {

@@ -371,7 +371,7 @@ func (a *arrival) build(ctx context.Context) (*store.Batch, *gateway.Message, er
 		}
 	}
 	b.RequireAbsent(messageKey(m.ID))
-	if err := b.PutAppended(messageKey(m.ID), m); err != nil {
+	if err := b.PutRecord(messageKey(m.ID), m); err != nil {
 		return nil, nil, err
 	}
 	if len(m.Verdicts) > 0 {

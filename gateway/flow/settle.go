@@ -66,7 +66,7 @@ func (f *Flow) finishAlone(b *store.Batch, e *gateway.Envelope) (bool, error) {
 	f.Blobs.Delete(b, m.Body.Blob)
 	spent := *m
 	spent.Spool, spent.Body.Blob = gateway.Wrap{}, ""
-	return true, b.PutAppended(messageKey(m.ID), &spent)
+	return true, b.PutRecord(messageKey(m.ID), &spent)
 }
 
 // attempt is the evidence of one attempt. The next hop's words stay out: they

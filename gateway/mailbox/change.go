@@ -121,11 +121,11 @@ func (t *Txn) stagePlaces(b *store.Batch, message gateway.MessageID, m *moved) e
 	switch {
 	case !m.dirty:
 		return nil
-	case len(m.At) == 0 && !m.Hidden:
+	case len(m.places.At) == 0 && !m.places.Hidden:
 		b.Delete(key)
 		return nil
 	}
-	return b.PutRecord(key, m.Places)
+	return b.PutRecord(key, m.places)
 }
 
 // show lets the sessions see what is durable. Where that is not certain it is

@@ -44,7 +44,7 @@ func (p *pending) dirty() bool { return p.was != p.now || len(p.changed) > 0 }
 
 // moved is what is to become of a message's places.
 type moved struct {
-	Places
+	places  Places
 	version store.Version
 	dirty   bool
 }
@@ -104,7 +104,7 @@ func (t *Txn) Add(f gateway.Folder, e gateway.MailEntry) gateway.UID {
 	p.now.count(&e, 1)
 	p.added = append(p.added, e)
 	if m := t.moved(e.Message); m != nil {
-		m.At, m.dirty = append(slices.Clone(m.At), Place{f, e.UID}), true
+		m.places.At, m.dirty = append(slices.Clone(m.places.At), Place{f, e.UID}), true
 	}
 	return e.UID
 }
@@ -160,7 +160,7 @@ func (t *Txn) Remove(f gateway.Folder, uid gateway.UID) (gateway.MailEntry, bool
 		p.changed[uid] = &change{removed: true}
 	}
 	if m := t.moved(e.Message); m != nil {
-		m.At, m.dirty = without(m.At, Place{f, uid}), true
+		m.places.At, m.dirty = without(m.places.At, Place{f, uid}), true
 	}
 	return e, t.err == nil
 }
@@ -220,15 +220,15 @@ func (t *Txn) Mark(f gateway.Folder, uid gateway.UID, m gateway.Marks) bool {
 // Place returns where a message will stand for the owner.
 func (t *Txn) Place(message gateway.MessageID) Places {
 	if m := t.moved(message); m != nil {
-		return Places{At: slices.Clone(m.At), Hidden: m.Hidden}
+		return Places{At: slices.Clone(m.places.At), Hidden: m.places.Hidden}
 	}
 	return Places{}
 }
 
 // SetHidden says whether the owner is to see a message again.
 func (t *Txn) SetHidden(message gateway.MessageID, hidden bool) {
-	if m := t.moved(message); m != nil && m.Hidden != hidden {
-		m.Hidden, m.dirty = hidden, true
+	if m := t.moved(message); m != nil && m.places.Hidden != hidden {
+		m.places.Hidden, m.dirty = hidden, true
 	}
 }
 
@@ -241,7 +241,7 @@ func (t *Txn) moved(message gateway.MessageID) *moved {
 	if t.fail(err) {
 		return nil
 	}
-	m := &moved{Places: p, version: version}
+	m := &moved{places: p, version: version}
 	t.places[message] = m
 	return m
 }

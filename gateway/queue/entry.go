@@ -82,4 +82,11 @@ func (h *waitHeap) Pop() any {
 	return e
 }
 
+// entryCost (octets) is what an entry and its envelope take beside texts and record.
+const entryCost = 1 << 10
+
+// sizeOf is what an envelope takes in memory, about: its texts stand in the record,
+// too.
+func sizeOf(record []byte) int64 { return int64(entryCost + 2*len(record)) }
+
 func (h *waitHeap) remove(e *entry) { heap.Remove(h, e.index) }

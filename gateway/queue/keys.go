@@ -101,7 +101,7 @@ func readyOf(value []byte, id gateway.EnvelopeID) (ready time.Time, known bool) 
 // putState writes an envelope and the row of its state into b, parked where
 // mark is not 0, and returns the value of the former.
 func (q *Queue) putState(b *store.Batch, e *gateway.Envelope, mark uint64) (value []byte, err error) {
-	value, err = store.EncodeAppended(e)
+	value, err = store.Encode(e)
 	if err != nil {
 		return nil, err
 	}

@@ -120,7 +120,7 @@ func (q *Queue) load(ctx context.Context, r row) {
 			q.wantLocked(r.mark, everything)
 		}
 		r.entry.mark = r.mark
-		r.entry.envelope, r.entry.record, r.entry.size = &e, item.Value, int64(2*len(item.Value))
+		r.entry.envelope, r.entry.record, r.entry.size = &e, item.Value, sizeOf(item.Value)
 		q.admitLocked(r.entry, name)
 		return
 	case unreadable(err):

@@ -32,7 +32,7 @@ func (q *Queue) Stage(b *store.Batch, e *gateway.Envelope) error {
 		return fmt.Errorf("staging envelope %v: %w", e.ID, err)
 	}
 	taken := *e
-	in := &entry{id: e.ID, envelope: &taken, record: record, due: e.Next, mark: mark, size: int64(2 * len(record))}
+	in := &entry{id: e.ID, envelope: &taken, record: record, due: e.Next, mark: mark, size: sizeOf(record)}
 	b.After(func() { q.take(in, name, now) })
 	return nil
 }
