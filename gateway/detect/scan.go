@@ -238,6 +238,10 @@ func (s *scan) tokens() {
 				continue
 			}
 		}
+		if digits != 0 && !a.digits.has(h) {
+			s.last, s.nactive = lastWord{h, int32(start)}, 0
+			continue
+		}
 		pair := pairHash(s.last.hash, h)
 		if s.nactive == 0 && !a.begins.has(h) && !a.pairs.has(pair) {
 			s.last = lastWord{h, int32(start)}

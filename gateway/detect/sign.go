@@ -97,6 +97,7 @@ func (m *builder) cross(from uint32, w gapped, to uint32) {
 			m.signs[c] = uint32(len(m.words))
 			m.words = append(m.words, word{})
 			m.hash = append(m.hash, mix(uint64(c)+1, hashKey)|1<<63)
+			m.digits = append(m.digits, false)
 		}
 		key := uint64(from)<<32 | uint64(m.signs[c])
 		if m.edges[key] == 0 {

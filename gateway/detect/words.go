@@ -11,6 +11,7 @@ import (
 type automaton struct {
 	begins filter // words that do something by themselves: most words of a text do nothing
 	pairs  filter // the first two words of phrases, by pairHash
+	digits filter // words that hold a digit: a number in a text is seldom one
 	filter filter // all words
 	slots  []slot // word hash -> word, open addressing
 	smask  uint64
@@ -228,17 +229,18 @@ func (a *automaton) flags(b []byte, i, j int) uint32 {
 
 // builder gathers words and terms.
 type builder struct {
-	folds *folds
-	types *typeTable
-	ids   map[uint64]uint32 // word hash -> word
-	hash  []uint64          // by word
-	words []word            // first is a number until build
-	edges map[uint64]uint32
-	ends  [][]uint32 // by number of the node: terms
-	terms []term
-	stems stems
-	twins map[uint32]uint32 // node -> the one behind the same words with signs between
-	signs [256]uint32       // sign that ends a phrase -> word
+	folds  *folds
+	types  *typeTable
+	ids    map[uint64]uint32 // word hash -> word
+	hash   []uint64          // by word
+	digits []bool            // by word: it holds one
+	words  []word            // first is a number until build
+	edges  map[uint64]uint32
+	ends   [][]uint32 // by number of the node: terms
+	terms  []term
+	stems  stems
+	twins  map[uint32]uint32 // node -> the one behind the same words with signs between
+	signs  [256]uint32       // sign that ends a phrase -> word
 
 	builtin int
 }
@@ -246,7 +248,7 @@ type builder struct {
 func newBuilder(t *typeTable, f *folds) *builder {
 	return &builder{
 		folds: f, types: t,
-		ids: map[uint64]uint32{}, hash: []uint64{0}, words: []word{{}}, twins: map[uint32]uint32{},
+		ids: map[uint64]uint32{}, hash: []uint64{0}, digits: []bool{false}, words: []word{{}}, twins: map[uint32]uint32{},
 		edges: map[uint64]uint32{}, ends: [][]uint32{nil},
 		terms: []term{{list: listOwn}}, // 0 is no term
 	}
@@ -261,6 +263,7 @@ func (m *builder) word(b []byte, i, j int) uint32 {
 		m.ids[h] = id
 		m.words = append(m.words, word{})
 		m.hash = append(m.hash, h)
+		m.digits = append(m.digits, holdsDigit(b[i:j]))
 	}
 	return id
 }
@@ -351,13 +354,16 @@ func (m *builder) build() *automaton {
 	n := 1 << bits.Len(uint(len(m.words))*2)
 	a.slots, a.smask = make([]slot, n), uint64(n-1)
 	a.filter = newFilter(len(m.words))
-	var begins []uint64
+	var begins, digits []uint64
 	for id := 1; id < len(m.words); id++ {
 		h, w := m.hash[id], &m.words[id]
 		w.first = places[w.first]
 		a.filter.add(h)
 		if w.first&nodeEnds != 0 || w.flags&acting != 0 {
 			begins = append(begins, h)
+		}
+		if m.digits[id] {
+			digits = append(digits, h)
 		}
 		i := (h >> 20) & a.smask
 		for a.slots[i].word != 0 {
@@ -374,7 +380,7 @@ func (m *builder) build() *automaton {
 		}
 		a.edges[i] = edge{key, places[node]}
 	}
-	a.begins, a.pairs = filterOf(begins), filterOf(m.pairs())
+	a.begins, a.digits, a.pairs = filterOf(begins), filterOf(digits), filterOf(m.pairs())
 	for _, terms := range m.ends {
 		a.ends = append(a.ends, uint32(len(a.refs)))
 		a.refs = append(a.refs, terms...)
