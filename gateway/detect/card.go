@@ -21,10 +21,14 @@ func cardKinds() []kind {
 
 // issuers are the ranges of leading digits, compared as six digits, and the
 // lengths in use as a bit set.
-var issuers = []struct {
+// issuer is a range of the first six digits, and the lengths that its cards have,
+// a bit each.
+type issuer struct {
 	from, to int
 	lengths  uint32
-}{
+}
+
+var issuers = []issuer{
 	{60400, 60499, 1 << 12},                         // Maestro, leading zero
 	{180000, 180099, 1 << 15},                       // JCB
 	{213100, 213199, 1 << 15},                       // JCB
@@ -59,13 +63,23 @@ var issuers = []struct {
 	{603000, 603999, 1 << 16},                       // store cards
 }
 
+// issuersBy are the issuers by the first two digits.
+var issuersBy = func() (t [100][]issuer) {
+	for _, r := range issuers {
+		for i := r.from / 10000; i <= r.to/10000; i++ {
+			t[i] = append(t[i], r)
+		}
+	}
+	return t
+}()
+
 // validCard judges what kind.luhn leaves.
 func validCard(v []byte) bool {
 	if len(v) < 12 || len(v) > 19 || same(v[1:]) {
 		return false
 	}
 	n := num(v[:6])
-	for _, r := range issuers {
+	for _, r := range issuersBy[n/10000] {
 		if n >= r.from && n <= r.to && r.lengths>>len(v)&1 != 0 {
 			return true
 		}

@@ -70,14 +70,18 @@ func (s *scan) find(typ uint16, start, end int, value []byte, steps ...gateway.S
 	if level == gateway.None || !s.mine(start) {
 		return
 	}
-	hash := uint64(0)
-	if len(s.d.own) > 0 || s.limits[limitOf(typ, level)] <= enough+maxFindings { // else it is not kept
-		hash = sipHash(s.d.key, value)
+	p := spot{start: int32(start), end: int32(end), sum: int32(sum), typ: typ, level: level}
+	kept := s.limits[limitOf(typ, level)] <= enough+maxFindings // else it only weighs against what it overlaps
+	if kept || len(s.d.own) > 0 {
+		p.value = sipHash(s.d.key, value)
 	}
-	if len(s.d.own) > 0 && s.d.isOwn(hash, typ) {
+	if len(s.d.own) > 0 && s.d.isOwn(p.value, typ) {
 		return
 	}
-	s.spots = append(s.spots, spot{hash, int32(start), int32(end), int32(sum), typ, s.steps.of(steps), level})
+	if kept {
+		p.steps = s.steps.of(steps)
+	}
+	s.spots = append(s.spots, p)
 }
 
 // settle keeps, of findings that overlap, the one that weighs most, then the

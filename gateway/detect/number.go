@@ -16,6 +16,7 @@ type kind struct {
 	valid func(v []byte) bool
 	why   string // name of the step that validating is
 	loose bool   // other numbers may follow directly: an expiry date after a card
+	slow  bool   // valid takes longer than a look at what stands beside the number
 	luhn  bool   // valid demands the Luhn formula: of several kinds that do, it is tried once
 	// dated demands that groups be joined by "/", "-" or ".".
 	dated bool
@@ -72,6 +73,7 @@ const (
 	asksWhole      // kind.loose: it may, unless both look like one
 	asksLuhn
 	asksSigns // blanks between its groups say little
+	asksSlow  // kind.slow
 )
 
 func (k *kind) asks() (a asks) {
@@ -83,6 +85,9 @@ func (k *kind) asks() (a asks) {
 	}
 	if k.luhn {
 		a |= asksLuhn
+	}
+	if k.slow {
+		a |= asksSlow
 	}
 	if k.typ == "ssn" {
 		a |= asksSigns

@@ -17,7 +17,7 @@ func europeKinds() []kind {
 			shapes: []shape{{"LDDDDDDDL", 4}}},
 		{typ: "fr.nir", valid: validNIR, why: "key and month",
 			shapes: []shape{{"15", 4}, {"1 2 2 2 3 3 2", 6}, {"13 2", 5}, {"1 2 2 5 3 2", 5}, {"DDDDDDLDDDDDDDD", 4}}},
-		{typ: "de.idnr", valid: validSteuerID, why: "checksum and repetition",
+		{typ: "de.idnr", valid: validSteuerID, why: "checksum and repetition", slow: true,
 			shapes: []shape{{"11", 1}, {"2 3 3 3", 4}}},
 		{typ: "de.kvnr", valid: validKVNR, why: "checksum",
 			shapes: []shape{{"LDDDDDDDDD", 3}}},

@@ -15,7 +15,7 @@ func restKinds() []kind {
 			shapes: []shape{{"3 3 3", 2}, {"9", 0}, {"8", -1}, {"2 3 3", 0}}},
 		{typ: "au.medicare", valid: validAUMedicare, why: "checksum",
 			shapes: []shape{{"4 5 1", 4}, {"10", 1}, {"11", -1}, {"4 5 1 1", 4}}},
-		{typ: "in.aadhaar", valid: validAadhaar, why: "checksum",
+		{typ: "in.aadhaar", valid: validAadhaar, why: "checksum", slow: true,
 			shapes: []shape{{"4 4 4", 3}, {"12", 1}}},
 		{typ: "in.pan", valid: validPAN, why: "holder class",
 			shapes: []shape{{"LLLLLDDDDL", 4}}},

@@ -47,6 +47,7 @@ type scan struct {
 	tables [2]table
 	table  *table // the one at hand; the other is where the next one is made
 	seq    sequence
+	states []groupState // of the detector's layouts
 	cands  []cand
 	labels []label
 	passed int // labels that end before the candidate weighed last
@@ -93,7 +94,7 @@ func newScan(d *Detector) *scan {
 	s := &scan{d: d, words: d.words, ban: newIBANs()}
 	s.table = &s.tables[0]
 	s.seq.value = make([]byte, 0, maxValue+8)
-	s.folds = d.folds
+	s.folds, s.states = d.folds, d.numbers.states
 	s.tops.init(d.words.builtin)
 	return s
 }

@@ -130,14 +130,14 @@ func (s *scan) next(start, end int) bool {
 		s.endCell()
 	}
 	p.start, p.end, p.from, p.sep = int32(start), int32(end), int16(len(q.value)), sep
-	p.state, p.letters, p.digits, p.word = s.d.numbers.states[last.state].next[end-start], 0, true, false
+	p.state, p.letters, p.digits, p.word = s.states[last.state].next[end-start], 0, true, false
 	binary.LittleEndian.PutUint64(q.value[len(q.value):len(q.value)+8], v)
 	q.value = q.value[:len(q.value)+end-start]
 	q.n++
 	if class[b[end+1]] == letter {
 		s.suffix(end)
 	}
-	if q.mixed > 0 || len(s.d.numbers.states[p.state].ends) > 0 {
+	if q.mixed > 0 || len(s.states[p.state].ends) > 0 {
 		s.windows()
 	}
 	return true
@@ -395,7 +395,7 @@ func (s *scan) group(p *piece) {
 	}
 	p.state = 0
 	if size := p.end - p.start; size < 20 {
-		p.state = s.d.numbers.states[state].next[size]
+		p.state = s.states[state].next[size]
 	}
 }
 

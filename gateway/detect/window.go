@@ -35,7 +35,7 @@ func (w *window) grow(p *piece) {
 func (s *scan) windows() {
 	q := &s.seq
 	w := window{first: q.n - 1, last: q.n - 1}
-	for _, e := range s.d.numbers.states[q.pieces[q.n-1].state].ends {
+	for _, e := range s.states[q.pieces[q.n-1].state].ends {
 		for w.last-w.first+1 < e.groups {
 			w.grow(&q.pieces[w.first])
 		}
@@ -73,7 +73,8 @@ func (s *scan) forms() {
 }
 
 // matches makes the window a candidate for each kind that it is valid for and
-// well bounded; some is what any of them asks.
+// well bounded; some is what any of them asks. The neighbours are looked at last:
+// of numbers that are no value, which are most, they need not be known.
 func (s *scan) matches(w *window, all []match, some asks) {
 	q := &s.seq
 	v := q.value[q.pieces[w.first].from:]
@@ -84,9 +85,11 @@ func (s *scan) matches(w *window, all []match, some asks) {
 	if s.clock(start) {
 		return
 	}
-	denied := s.denied(w, v, some)
+	dated := w.inner != ' ' && w.inner != 0 && w.outer != ' '
+	whole := some&asksWhole == 0 || !s.seq.longer(w.first, w.inner)
 	for _, m := range all {
-		if m.asks&denied != 0 || !s.d.types.valid[m.kind](v) {
+		if m.asks&asksDated != 0 && !dated || m.asks&asksWhole != 0 && !whole || m.asks&asksLuhn != 0 && !w.checks(v) ||
+			m.asks&asksSlow != 0 && !s.bounded(w) || !s.d.types.valid[m.kind](v) || m.asks&asksApart != 0 && !s.bounded(w) {
 			continue
 		}
 		m.weight -= w.changes
@@ -97,23 +100,6 @@ func (s *scan) matches(w *window, all []match, some asks) {
 		q.taken, q.won = true, w.last+1
 		q.cellWon = q.cellWon || w.first >= q.cell
 	}
-}
-
-// denied is what of some the window, whose value is v, does not fulfil.
-func (s *scan) denied(w *window, v []byte, some asks) (no asks) {
-	if w.inner == ' ' || w.inner == 0 || w.outer == ' ' {
-		no |= asksDated
-	}
-	if some&asksApart != 0 && !s.bounded(w) {
-		no |= asksApart
-	}
-	if some&asksWhole != 0 && s.seq.longer(w.first, w.inner) {
-		no |= asksWhole
-	}
-	if some&asksLuhn != 0 && !w.checks(v) {
-		no |= asksLuhn
-	}
-	return no
 }
 
 // checks reports whether v, the digits of w, satisfy the Luhn formula.
