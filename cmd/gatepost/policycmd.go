@@ -189,6 +189,9 @@ func printVerdict(w io.Writer, v gateway.Verdict, r *gateway.Reading) {
 		}
 		fmt.Fprintln(w)
 	}
+	for _, f := range policy.Full(v.Findings) {
+		fmt.Fprintf(w, "  %s %s: more of these were not listed, if there are any\n", f.Type, f.Level)
+	}
 	for _, t := range v.Topics {
 		fmt.Fprintf(w, "  topic %s %s (score %d): %v\n", t.Name, t.Level, t.Score, t.Terms)
 	}

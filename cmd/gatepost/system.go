@@ -383,7 +383,7 @@ func policyUnread(c *config.Config, err error) error {
 }
 
 func judgeOf(p *policy.Policy, key [16]byte) (*flow.Judge, error) {
-	d, err := detect.New(detect.Config{Own: p.Detectors(), OwnIdentifiers: p.OwnIdentifiers(), Key: key})
+	d, err := detect.New(detect.Config{Own: p.Detectors(), OwnIdentifiers: p.OwnIdentifiers(), Counts: p.Counts(), Key: key})
 	if err != nil {
 		return nil, exit{exitConfig, err}
 	}

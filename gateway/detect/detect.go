@@ -21,6 +21,9 @@ type Config struct {
 	// An international telephone number ("+49 ...") is none only as a telephone
 	// number, an IBAN only as an IBAN; others are none whatever they look like.
 	OwnIdentifiers []string
+	// Counts is how many different values of one type the rules tell from more.
+	// 0 stands for 1,000, the most; fewer than 100 are 100.
+	Counts int
 	// Key hashes values, so that equal ones can be counted without being kept.
 	Key [16]byte
 }
@@ -36,13 +39,17 @@ type Detector struct {
 	secrets  *secretTable
 	own      map[ownValue]bool // own identifiers
 	key      [16]byte
+	counts   int
 	pool     sync.Pool // *scan
 }
 
 // New builds a Detector: it reads the lexicons and the organization's own
 // words into one automaton (100,000 terms take a fraction of a second).
 func New(c Config) (*Detector, error) {
-	d := &Detector{key: c.Key, folds: newFolds(), types: newTypeTable(), own: map[ownValue]bool{}}
+	if c.Counts <= 0 {
+		c.Counts = maxFindings
+	}
+	d := &Detector{key: c.Key, counts: min(max(c.Counts, enough), maxFindings), folds: newFolds(), types: newTypeTable(), own: map[ownValue]bool{}}
 	d.names = slices.Clone(d.types.names)
 	b := newBuilder(d.types, d.folds)
 	if err := b.addLexicons(); err != nil {

@@ -6,10 +6,12 @@ import (
 	"gatepost/gateway"
 )
 
-// maxFindings is how many different values of one type and level are kept, and
-// enough how many findings of them before only new values are. More say nothing
-// new to a reader or to a rule: counts in rules, which are of different values,
-// are far below, and they are right up to maxFindings.
+// Of one type and level the first findings are kept, enough of them, whatever their
+// values; from then on only new values are, up to as many as rules tell from more
+// (Config.Counts), at least enough and at most maxFindings. More say nothing new to
+// a reader or to a rule: that the type was found at this level is known, and that
+// its values are at least so many. No finding of another type or level, and none of
+// the organization's own values, takes the place of one.
 const (
 	maxFindings = 1000
 	enough      = 100
@@ -71,7 +73,7 @@ func (s *scan) find(typ uint16, start, end int, value []byte, steps ...gateway.S
 		return
 	}
 	p := spot{start: int32(start), end: int32(end), sum: int32(sum), typ: typ, level: level}
-	kept := s.limits[limitOf(typ, level)] <= enough+maxFindings // else it only weighs against what it overlaps
+	kept := int(s.limits[limitOf(typ, level)]) <= enough+s.d.counts // else it only weighs against what it overlaps
 	if kept || len(s.d.own) > 0 {
 		p.value = sipHash(s.d.key, value)
 	}
@@ -149,7 +151,7 @@ func (s *scan) room(p *spot) bool {
 	if *n == enough {
 		*n = enough + 1 + s.different(limit)
 	}
-	if *n > enough+maxFindings || !s.values.add(limit, p.value) {
+	if int(*n) > enough+s.d.counts || !s.values.add(limit, p.value) {
 		return false
 	}
 	*n++

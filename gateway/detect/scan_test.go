@@ -145,8 +145,39 @@ func TestManyFindings(t *testing.T) {
 	for i := range 3000 {
 		fmt.Fprintf(&b, "SSN 536-22-%04d\n", 1+i)
 	}
-	if n := len(newTest(t).Scan(text(b.String())).Findings); n != maxFindings {
-		t.Errorf("%d findings", n)
+	for counts, want := range map[int]int{0: maxFindings, 5: enough, 300: 300, 5000: maxFindings} {
+		d, err := New(Config{Counts: counts, Key: [16]byte{1}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := len(d.Scan(text(b.String())).Findings); n != want {
+			t.Errorf("%d findings where rules tell %d apart, want %d", n, counts, want)
+		}
+	}
+}
+
+// TestManyHideNothing: however many findings of some types come first, one of another
+// type, or one of these at a higher level, is found. The organization's own values
+// count as none.
+func TestManyHideNothing(t *testing.T) {
+	d, err := New(Config{Counts: 10, Key: [16]byte{1}, OwnIdentifiers: []string{"536-22-8145"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	b.WriteString(strings.Repeat("SSN 536-22-8145\n", 500)) // our own
+	for i := range 500 {
+		fmt.Fprintf(&b, "536-22-%04d, card 4532 0158 0736 2949, order number 536-23-%04d\n", 1+i, 1+i)
+	}
+	b.WriteString("Her social security number: 536-22-9145. NHS no: 943 476 5919. IBAN DE44500105175407324931\n")
+	highest := map[string]gateway.Level{}
+	for _, f := range d.Scan(text(b.String())).Findings {
+		highest[f.Type] = max(highest[f.Type], f.Level)
+	}
+	for typ, want := range map[string]gateway.Level{"ssn": gateway.High, "card": gateway.High, "nhs": gateway.Medium, "iban": gateway.High} {
+		if highest[typ] != want {
+			t.Errorf("%s: %v", typ, highest[typ])
+		}
 	}
 }
 

@@ -52,6 +52,7 @@ type compiler struct {
 	looked  map[string]bool // which lists were checked for which name
 	types   []string        // built in and own
 	defined []string        // names that the file defines
+	counts  int             // of Policy
 }
 
 // maxCost bounds one condition, in CEL's units of about 20 ns: at load by an
@@ -64,7 +65,7 @@ const maxCondition = 20_000
 func newCompiler(d *document, known []string) (*compiler, error) {
 	lists := d.lists
 	c := &compiler{
-		reader: d.reader, byText: map[string]int{}, byIdent: map[string]int{}, lists: lists, spots: d.spots, looked: map[string]bool{}, types: known,
+		reader: d.reader, byText: map[string]int{}, byIdent: map[string]int{}, lists: lists, spots: d.spots, looked: map[string]bool{}, types: known, counts: countsFrom,
 	}
 	opts := []cel.EnvOption{
 		cel.EnableMacroCallTracking(),
@@ -170,6 +171,9 @@ func (c *compiler) define(name string, x *condition, checked *cel.Ast) error {
 		s.recipient = c.anyRecipient(f.slots(nil))
 		s.eval = func(j *Judge) ref.Val { return f.eval(j) }
 	} else if prog := c.program(x, checked); prog != nil {
+		if c.counting(s.inner) {
+			c.counts = countsTo
+		}
 		s.secret = s.typ.IsExactType(cel.StringType) || c.anySecret(s.inner)
 		s.eval = func(j *Judge) ref.Val { return j.run(prog) }
 	}
@@ -205,6 +209,9 @@ func (c *compiler) part(x *condition, checked *cel.Ast, e ast.Expr) int {
 		return i
 	}
 	inner := c.inside(e)
+	if c.counting(inner) {
+		c.counts = max(c.counts, c.asked(e))
+	}
 	s := slot{text: text, typ: cel.BoolType, recipient: c.anyRecipient(inner), inner: inner, words: c.comparison(e, text)}
 	if s.eval = c.compare(e); s.eval != nil {
 		return c.byIdent[c.intern(s)]
@@ -232,6 +239,23 @@ func (c *compiler) inside(e ast.Expr) []int {
 		}
 	}))
 	return all
+}
+
+// counting reports whether some slot is how many values were found.
+func (c *compiler) counting(all []int) bool {
+	return slices.ContainsFunc(all, func(i int) bool { return c.slots[i].name == "count" })
+}
+
+// asked is how many values a part with a count tells from more: one more than the
+// number that the count is compared with, the most where that is not written out.
+func (c *compiler) asked(e ast.Expr) int {
+	if e.Kind() == ast.CallKind && len(e.AsCall().Args()) == 2 && ordering(e.AsCall().FunctionName()) != nil {
+		args := e.AsCall().Args()
+		if n, ok := constantOf(args[1]).(types.Int); ok && args[0].Kind() == ast.IdentKind {
+			return int(max(0, min(n, countsTo-1))) + 1
+		}
+	}
+	return countsTo
 }
 
 func (c *compiler) anyRecipient(all []int) bool {

@@ -153,7 +153,7 @@ func (j *Judge) atoms(out []byte, atoms []atom, between string) []byte {
 			out = append(out, s.spelled[1]...)
 		default:
 			out = append(append(out, s.text...), " = "...)
-			out = appendValue(out, s, v)
+			out = j.appendValue(out, s, v)
 		}
 		switch {
 		case len(a.parts) > 0:
@@ -180,9 +180,12 @@ func (j *Judge) safeValue(i int) (v ref.Val) {
 	return j.value(i)
 }
 
-func appendValue(out []byte, s *slot, v ref.Val) []byte {
+func (j *Judge) appendValue(out []byte, s *slot, v ref.Val) []byte {
 	switch v := v.(type) {
 	case types.Int:
+		if v == veryMany && s.name == "count" {
+			return append(strconv.AppendInt(out, int64(j.p.counts), 10), " or more"...)
+		}
 		if s.level {
 			return append(out, gateway.Level(v).String()...)
 		}

@@ -417,10 +417,29 @@ func (j *Judge) count(set []string, level gateway.Level) int {
 			values = append(values, f.Value)
 		}
 	}
-	if n := different(values); n < countsTo {
+	if n := different(values); n < j.p.counts {
 		return n
 	}
 	return veryMany
+}
+
+// Full returns the first finding of each type and level of which so many are listed
+// that further ones may have been left out.
+func Full(all []gateway.Finding) (full []gateway.Finding) {
+	type kind struct {
+		name  string
+		level gateway.Level
+	}
+	n := map[kind]int{}
+	for _, f := range all {
+		n[kind{f.Type, f.Level}]++
+	}
+	for _, f := range all {
+		if k := (kind{f.Type, f.Level}); n[k] >= countsFrom {
+			n[k], full = 0, append(full, f)
+		}
+	}
+	return full
 }
 
 // different is how many different values there are. Values are hashes, so that
@@ -448,11 +467,12 @@ func different(values []uint64) (n int) {
 	return n
 }
 
-// Of one type, detection keeps 1,000 values. What reaches that counts as more
+// Of one type, detection keeps Policy.Counts values. What reaches that counts as more
 // than a rule can ask for, so that none waits for what was not kept.
 const (
-	countsTo = 1000
-	veryMany = 1 << 30
+	countsFrom = 100
+	countsTo   = 1000
+	veryMany   = 1 << 30
 )
 
 func (j *Judge) topic(name string) gateway.Level {

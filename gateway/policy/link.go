@@ -40,7 +40,7 @@ func (p *Policy) compile(d *document) error {
 		slices.SortStableFunc(c.problems, func(a, b Problem) int { return cmp.Or(a.Line-b.Line, a.Column-b.Column) })
 		return c.problems
 	}
-	p.slots, p.byIdent = c.slots, c.byIdent
+	p.slots, p.byIdent, p.counts = c.slots, c.byIdent, c.counts
 	p.explainRules()
 	return nil
 }

@@ -32,6 +32,7 @@ type Policy struct {
 	warnings  Problems
 	slots     []slot
 	byIdent   map[string]int
+	counts    int                  // what Counts returns
 	order     []int                // rules such that one comes before those that it lifts
 	blank     []gateway.RuleResult // of rules that are not met
 	said      []saying             // by rules
@@ -162,6 +163,10 @@ func (p *Policy) OnError() gateway.Action { return p.onError }
 
 // Detectors are the organization's own detectors.
 func (p *Policy) Detectors() []gateway.OwnDetector { return slices.Clone(p.detectors) }
+
+// Counts is how many different values of one type the rules tell from more, at least
+// 100 and at most 1,000. What reaches it counts as more than any rule asks for.
+func (p *Policy) Counts() int { return p.counts }
 
 // OwnIdentifiers are the organization's own numbers, which are no findings.
 func (p *Policy) OwnIdentifiers() []string { return slices.Clone(p.own) }
