@@ -196,6 +196,14 @@ func (l *loot) add(raw, key []byte) {
 			l.addLink(s)
 		}
 	}
+	for _, record := range []any{new(gateway.Message), new(gateway.Envelope)} {
+		if raw[0] != '\x01' && store.Decode(raw, record) == nil { // has a form of its own
+			told, err := json.Marshal(record)
+			if err == nil {
+				l.unpack(told)
+			}
+		}
+	}
 	l.unpack(raw)
 }
 
