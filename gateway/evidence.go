@@ -19,7 +19,8 @@ const (
 	EventHeld            Event = "envelope.held"
 	EventReleased        Event = "envelope.released"
 	EventReviewRefused   Event = "envelope.review_refused"
-	EventReasonAsked     Event = "envelope.reason_asked" // whoever decides about it is asked why
+	EventReleaseDenied   Event = "envelope.release_denied" // a reviewer wanted to release mail of their own
+	EventReasonAsked     Event = "envelope.reason_asked"   // whoever decides about it is asked why
 	EventReasonWithdrawn Event = "envelope.reason_withdrawn"
 	EventDropped         Event = "envelope.dropped"
 	EventRequeued        Event = "envelope.requeued"

@@ -277,6 +277,9 @@ func (c *carrying) decide(ctx context.Context, e *gateway.MailEntry) error {
 	if err != nil {
 		return err
 	}
+	if c.to == gateway.FolderRelease && s.writtenBy(c.account.Name) && len(s.reviewable()) > 0 {
+		return c.denied(ctx, s)
+	}
 	if s.wantsReason() {
 		c.asks = append(c.asks, e.UID)
 		return nil
@@ -301,6 +304,37 @@ func (c *carrying) decide(ctx context.Context, e *gateway.MailEntry) error {
 	}
 	c.gone(e.UID)
 	return nil
+}
+
+// writtenBy reports whether a message is somebody's own: by their account, or by a
+// name that it bears.
+func (s *subject) writtenBy(name gateway.Address) bool {
+	m := s.message
+	account, err := gateway.ParseAddress(m.Peer.Account)
+	return m.From.Key() == name.Key() || m.Sender.Key() == name.Key() || err == nil && account.Key() == name.Key()
+}
+
+// denied records that a reviewer wanted to release their own mail, and says that
+// another has to: what a rule holds, a second person has looked at. They may refuse it.
+func (c *carrying) denied(ctx context.Context, s *subject) error {
+	by, err := c.person(ctx)
+	if err != nil {
+		return err
+	}
+	var b store.Batch
+	for _, e := range s.reviewable() {
+		r := gateway.Record{
+			At: c.flow.Now(), Event: gateway.EventReleaseDenied, Actor: "account", Message: s.message.ID, Envelope: e.ID.String(),
+			Persons: []gateway.PersonRef{by, e.Person}, Detail: map[string]string{"reason": "own_mail"},
+		}
+		if err := c.flow.Audit.Stage(&b, r); err != nil {
+			return err
+		}
+	}
+	if err := store.Write(ctx, c.flow.Store, &b); err != nil {
+		return err
+	}
+	return &gateway.FolderError{Code: gateway.FolderNoPerm, Text: "This is mail of your own: somebody else who reviews has to release it. You may refuse it"}
 }
 
 // reviewRefusal is why a decision could not be made, for a client's user. What

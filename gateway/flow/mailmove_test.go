@@ -310,6 +310,60 @@ func TestHeldMailByMoving(t *testing.T) {
 	}
 }
 
+// TestNobodyReleasesTheirOwn: a reviewer releases no held mail that they sent, by
+// whichever name or account, with a reason or without; they may refuse it, and
+// another reviewer releases it.
+func TestNobodyReleasesTheirOwn(t *testing.T) {
+	w := newWorld(t)
+	w.must(t, emptyStore(), func(ctx context.Context, f *Flow) error {
+		eve, bob := w.client(ctx, t, f, "eve@clinic.example", "compliance"), w.client(ctx, t, f, "bob@clinic.example", "admin")
+		send := func(account, from, header, to string) {
+			t.Helper()
+			s := submissionTo(to)
+			s.From = gateway.MustAddress(from)
+			if s.Peer.Account = account; account != "" {
+				s.Peer = gateway.Peer{Listener: "submission", Account: account, Addr: s.Peer.Addr}
+			}
+			if _, err := accept(ctx, f, s, strings.Replace(testMail, "ann@clinic.example", header, 1)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		send("", "ann@clinic.example", "Eve@Clinic.example", "h@hold.example") // a server of ours, for her
+		send("", "eve@clinic.example", "ann@clinic.example", "h@hold.example") // in Ann's name
+		send("eve@clinic.example", "eve@clinic.example", "eve@clinic.example", "h@why.example")
+		fileAway(ctx, t, f)
+		for _, uid := range []gateway.UID{1, 2, 3} {
+			for _, act := range []func(context.Context, gateway.MailAccount, gateway.Folder, []gateway.UID, gateway.Folder) (gateway.MailCopied, error){f.MailMove, f.MailCopy} {
+				var denied *gateway.FolderError
+				done, err := act(ctx, eve.account, gateway.FolderQuarantine, []gateway.UID{uid}, gateway.FolderRelease)
+				if !errors.As(err, &denied) || denied.Code != gateway.FolderNoPerm || len(done.Gone)+len(done.To) != 0 {
+					t.Errorf("mail %d: %+v, %v", uid, done, err)
+				}
+			}
+		}
+		refs, err := f.People.Ensure(ctx, eve.account.Name)
+		if err != nil {
+			return err
+		}
+		all := eventsOf(ctx, t, f, gateway.EventReleaseDenied)
+		for _, r := range all {
+			if r.Persons[0] != refs[0] || r.Actor != "account" || r.Envelope == "" || r.Detail["reason"] != "own_mail" {
+				t.Errorf("evidence %+v", r)
+			}
+		}
+		if n := len(eventsOf(ctx, t, f, gateway.EventReleased)) + len(eventsOf(ctx, t, f, gateway.EventReasonAsked)); n != 0 || len(all) != 6 {
+			t.Errorf("%d were released or asked about, %d denials on record", n, len(all))
+		}
+		if done, err := f.MailMove(ctx, eve.account, gateway.FolderQuarantine, firstUID, gateway.FolderRefuse); err != nil || len(done.Gone) != 1 {
+			t.Errorf("her own refused: %+v, %v", done, err)
+		}
+		if done, err := f.MailMove(ctx, bob.account, gateway.FolderQuarantine, []gateway.UID{2}, gateway.FolderRelease); err != nil || len(done.Gone) != 1 {
+			t.Errorf("released by another: %+v, %v", done, err)
+		}
+		return nil
+	})
+}
+
 // TestOwnTextsAreBounded: neither uploads nor copies take more room than there is;
 // a move does not need any, what was removed gives it back, and what Gatepost
 // puts into INBOX counts for nothing.
