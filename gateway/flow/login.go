@@ -39,13 +39,18 @@ func (f *Flow) Authenticate(ctx context.Context, p gateway.Peer, user, password 
 }
 
 // Sender checks MAIL FROM. On the submission listeners it belongs to the
-// account. Elsewhere every sender may knock, RCPT decides. An account must still
-// be one, everywhere, and its password what it was: a session may be older than
-// the end of either.
+// account. Elsewhere every sender may knock, RCPT decides.
 func (f *Flow) Sender(ctx context.Context, s *gateway.Submission) error {
 	if submission(s.Peer.Listener) && !s.From.IsNull() && s.From.Key() != s.Peer.Account {
 		return faultSender
 	}
+	return f.loggedIn(ctx, s)
+}
+
+// loggedIn fails unless the account of a session is one still, and its password
+// what it was: a session may be older than the end of either. It is asked for each
+// mail, and again when all of it has come, which may take an hour.
+func (f *Flow) loggedIn(ctx context.Context, s *gateway.Submission) error {
 	if s.Peer.Account == "" && !submission(s.Peer.Listener) {
 		return nil
 	}

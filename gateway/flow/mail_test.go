@@ -33,6 +33,16 @@ func (w *world) client(ctx context.Context, t *testing.T, f *Flow, name, role st
 	return w.again(ctx, t, f, name)
 }
 
+// hire makes users.
+func hire(ctx context.Context, t *testing.T, f *Flow, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		if _, err := operation(ctx, f, "user.add", url.Values{"name": {name}, "role": {"staff"}}, staffPassword); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // again logs somebody in who is a user.
 func (w *world) again(ctx context.Context, t *testing.T, f *Flow, name string) *client {
 	t.Helper()
@@ -288,6 +298,8 @@ func TestASessionEndsWithItsPassword(t *testing.T) {
 				return err
 			}
 			refusedWith(t, "after "+c.what, f.Sender(ctx, &s), faultAgain)
+			_, err := accept(ctx, f, s, testMail) // it was past MAIL
+			refusedWith(t, "a mail under way, after "+c.what, err, faultAgain)
 		}
 		return nil
 	})
@@ -320,9 +332,14 @@ func TestADisabledAccountSendsNothing(t *testing.T) {
 		}
 		refusedWith(t, "after it was disabled", f.Sender(ctx, &s), faultEnded)
 		refusedWith(t, "after it was disabled, where others relay", f.Sender(ctx, relayed()), faultEnded)
+		_, err := accept(ctx, f, s, testMail)
+		refusedWith(t, "a mail under way, after it was disabled", err, faultEnded)
 		unknown := s
 		unknown.From, unknown.Peer.Account = gateway.MustAddress("gone@clinic.example"), "gone@clinic.example"
 		refusedWith(t, "no account", f.Sender(ctx, &unknown), faultEnded)
+		if n := rowsOf(ctx, t, f, store.Envelopes); n != 0 {
+			t.Errorf("%d envelopes of a session that had ended", n)
+		}
 		return nil
 	})
 	if err != nil {

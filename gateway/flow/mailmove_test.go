@@ -322,7 +322,7 @@ func TestNobodyReleasesTheirOwn(t *testing.T) {
 			s := submissionTo(to)
 			s.From = gateway.MustAddress(from)
 			if s.Peer.Account = account; account != "" {
-				s.Peer = gateway.Peer{Listener: "submission", Account: account, Addr: s.Peer.Addr}
+				s.Peer, s.Since = gateway.Peer{Listener: "submission", Account: account, Addr: s.Peer.Addr}, f.Now()
 			}
 			if _, err := accept(ctx, f, s, strings.Replace(testMail, "ann@clinic.example", header, 1)); err != nil {
 				t.Fatal(err)

@@ -95,6 +95,9 @@ func (f *Flow) accept(ctx context.Context, s gateway.Submission, t *taken) (gate
 	if err := f.admissible(s, t, reading); err != nil {
 		return gateway.MessageID{}, err
 	}
+	if err := f.loggedIn(ctx, &s); err != nil {
+		return gateway.MessageID{}, err
+	}
 	a := &arrival{flow: f, set: set, policy: judge, sub: s, taken: t, reading: reading, now: f.Now()}
 	if err := a.judge(ctx); err != nil {
 		return gateway.MessageID{}, err

@@ -71,8 +71,10 @@ func TestRecallByOthers(t *testing.T) {
 		notice := w.notice(t, "s@secure.example")
 		_, after, _ := strings.Cut(notice, "Message-ID: <")
 		noticeID, _, _ := strings.Cut(after, ">")
+		hire(ctx, t, f, "bob@clinic.example")
 		account := submissionTo("recall@reply.clinic.example")
 		account.Peer.Listener, account.Peer.Account, account.Peer.Trusted = "submission", "bob@clinic.example", false
+		account.Since = f.Now()
 		account.From = gateway.MustAddress("bob@clinic.example")
 		bob := strings.Replace(recallMail, "Ann <ann@", "Bob <bob@", 1)
 		onRelay := account
@@ -121,7 +123,8 @@ func TestRecallThroughAServerThatHandsOn(t *testing.T) {
 		if err := sendRecall(ctx, f, s, recallMail); !errors.Is(err, faultHandedOn) || f.recalledForAll(ctx, id) {
 			t.Errorf("answered %v", err)
 		}
-		s.Peer.Account = "bob@clinic.example"
+		hire(ctx, t, f, "ann@clinic.example", "bob@clinic.example")
+		s.Peer.Account, s.Since = "bob@clinic.example", f.Now()
 		if err := sendRecall(ctx, f, s, recallMail); !errors.Is(err, faultNotYours) || f.recalledForAll(ctx, id) {
 			t.Errorf("under a borrowed name: %v", err)
 		}

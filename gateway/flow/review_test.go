@@ -64,6 +64,7 @@ const quotedQuestion = "\r\n\r\nOn Saturday, Example Clinic wrote:\r\n> You have
 func answerFrom(ctx context.Context, f *Flow, account, to, raw string) error {
 	s := submissionTo(to)
 	s.From, s.Peer = gateway.MustAddress(account), gateway.Peer{Listener: "submission", Account: account, Addr: s.Peer.Addr}
+	s.Since = f.Now()
 	if err := f.Recipient(ctx, &s, s.Recipients[0]); err != nil {
 		return err
 	}

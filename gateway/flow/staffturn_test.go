@@ -240,8 +240,9 @@ func TestTurnUnderABorrowedName(t *testing.T) {
 	to := replyTo(w.hop.mail("s@secure.example")[0])
 	w.hop.forget()
 	err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+		hire(ctx, t, f, "bob@clinic.example")
 		s := submissionTo(to)
-		s.Peer.Trusted, s.Peer.Account = false, "bob@clinic.example"
+		s.Peer.Trusted, s.Peer.Account, s.Since = false, "bob@clinic.example", f.Now()
 		if _, err := handIn(ctx, f, s, staffReply(to)); !errors.Is(err, faultSender) {
 			t.Errorf("answered %v", err)
 		}
@@ -297,8 +298,9 @@ func TestTurnThroughAServerThatHandsOn(t *testing.T) {
 		if _, err := handIn(ctx, f, s, answering(to, "1")); err != nil {
 			return err
 		}
+		hire(ctx, t, f, "ann@clinic.example")
 		s = submissionTo(to)
-		s.Peer.Account = "ann@clinic.example"
+		s.Peer.Account, s.Since = "ann@clinic.example", f.Now()
 		_, err = handIn(ctx, f, s, strings.Replace(staffReply(to), "<turn@", "<own@", 1))
 		deliverAll(ctx, f, time.Minute)
 		return err

@@ -70,7 +70,8 @@ func TestNobodyHearsOfMailOfOthers(t *testing.T) {
 		if n := told(ctx, f, s); n != 0 {
 			t.Errorf("handed on: told %d times", n)
 		}
-		s.Peer.Account = "ann@clinic.example"
+		hire(ctx, t, f, "ann@clinic.example")
+		s.Peer.Account, s.Since = "ann@clinic.example", f.Now()
 		if n := told(ctx, f, s); n != 1 {
 			t.Errorf("from the account: told %d times", n)
 		}
