@@ -38,16 +38,6 @@ func newPeers(l Limits, now func() time.Time) *peers {
 	return &peers{limits: l, now: now, known: make(map[netip.Addr]*peer), swept: now()}
 }
 
-// peerKey is the address that limits count under.
-func peerKey(a netip.Addr) netip.Addr {
-	if a.Is6() && !a.Is4In6() {
-		if p, err := a.Prefix(64); err == nil {
-			return p.Addr()
-		}
-	}
-	return a.Unmap()
-}
-
 // ofLocked returns the peer of key, remembering it. It needs the lock.
 func (p *peers) ofLocked(key netip.Addr) *peer {
 	now := p.now()

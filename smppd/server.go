@@ -7,6 +7,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"gatepost/gateway"
 )
 
 // Server serves SMPP on any number of listeners. Make it with New.
@@ -24,7 +26,7 @@ type Server struct {
 	closing   bool
 	listeners map[net.Listener]struct{}
 	sessions  map[*session]struct{}
-	unbound   int // of sessions
+	strangers gateway.Crowd[*session] // of sessions: have not bound, and have not given way
 }
 
 // New makes a server that hands submissions to g. It fails when the
@@ -181,58 +183,43 @@ func (s *Server) register(c *session) bool {
 		return false
 	}
 	full := len(s.sessions) >= s.cfg.Limits.Sessions
-	if s.unbound >= s.cfg.Limits.Unbound || full {
+	if s.strangers.Len() >= s.cfg.Limits.Unbound || full {
 		full = !s.crowdOutLocked() && full || len(s.sessions) >= 2*s.cfg.Limits.Sessions
 	}
 	if full {
 		s.cut(reasonConnections)
 		return false
 	}
-	c.waiting = true
 	s.sessions[c] = struct{}{}
-	s.unbound++
+	s.strangers.Add(c, c.key)
 	s.live.Add(1)
 	s.cfg.Metrics.sessions.WithLabelValues(open.String()).Inc()
 	return true
 }
 
-// crowdOutLocked ends the session that has waited longest without a bind, so
-// that peers who connect and say nothing keep nobody out. It reports whether
-// there was one. It needs the lock.
+// crowdOutLocked ends a session that has not bound, so that peers who connect and
+// say nothing keep nobody out. It reports whether there was one. It needs the lock.
 func (s *Server) crowdOutLocked() bool {
-	var oldest *session
-	for c := range s.sessions {
-		if c.waiting && (oldest == nil || c.started.Before(oldest.started)) {
-			oldest = c
-		}
+	c, ok := s.strangers.First(nil)
+	if ok {
+		s.strangers.Remove(c)
+		c.abort(reasonCrowded)
 	}
-	if oldest == nil {
-		return false
-	}
-	s.countOutLocked(oldest)
-	oldest.abort(reasonCrowded)
-	return true
+	return ok
 }
 
-// countOut counts a session out of the unbound ones.
+// countOut counts a session out of those that have not bound.
 func (s *Server) countOut(c *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.countOutLocked(c)
-}
-
-func (s *Server) countOutLocked(c *session) {
-	if c.waiting {
-		c.waiting = false
-		s.unbound--
-	}
+	s.strangers.Remove(c)
 }
 
 // release undoes register and the admission.
 func (s *Server) release(c *session) {
 	s.mu.Lock()
 	delete(s.sessions, c)
-	s.countOutLocked(c)
+	s.strangers.Remove(c)
 	s.mu.Unlock()
 	s.peers.leave(c.key)
 	s.cfg.Metrics.sessions.WithLabelValues(c.state().String()).Dec()

@@ -24,7 +24,6 @@ type session struct {
 	key      netip.Addr // limits count under it
 	started  time.Time
 	raw      net.Conn // TCP
-	waiting  bool     // counted as unbound; guarded by Server.mu
 
 	// Set before the bind, by the session's goroutine; constant after it.
 	conn   net.Conn // TCP or TLS
@@ -57,7 +56,7 @@ func newSession(s *Server, raw net.Conn, listener string) *session {
 		ap := a.AddrPort()
 		c.addr = netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
 	}
-	c.key = peerKey(c.addr.Addr())
+	c.key = gateway.HostKey(c.addr.Addr())
 	c.secure = listener == SMPPS || c.addr.Addr().IsLoopback()
 	c.log = s.cfg.Logger.With("listener", listener, "peer", c.addr.String())
 	c.out = newOutput(raw, &s.cfg.Limits)

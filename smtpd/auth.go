@@ -87,6 +87,7 @@ func (c *conn) authenticate(user, password string) error {
 	})
 	if err == nil && account != "" {
 		c.account, c.since = account, since
+		c.srv.peers.proven(c)
 		c.instead("235 2.7.0 Authentication successful")
 		return nil
 	}

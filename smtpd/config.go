@@ -44,7 +44,7 @@ type Config struct {
 // Limits bounds what peers can use up. A zero field has the default that its
 // comment names.
 type Limits struct {
-	Connections    int // open at once; strangers get three quarters of it; 8192
+	Connections    int // open at once; strangers get three quarters of it, and one of them that is idle gives way to a newcomer; 8192
 	PerPeer        int // open at once from one stranger (IPv4 address, IPv6 /64); 100
 	PerTrusted     int // the same for a trusted or loopback peer; 4096
 	ConnectionRate int // per minute from one stranger; 300

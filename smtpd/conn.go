@@ -57,7 +57,9 @@ type conn struct {
 	mu       sync.Mutex // guards what follows
 	raw      net.Conn   // TCP, after the handshake TLS; replaced by the session's goroutine only
 	waiting  bool       // for a command
+	greeting bool       // in a TLS handshake
 	draining bool       // end when waiting
+	crowded  bool       // had to give way
 	closed   bool
 }
 
@@ -79,7 +81,7 @@ func newConn(s *Server, raw net.Conn) *conn {
 		ap := a.AddrPort()
 		c.addr = netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
 	}
-	c.key = peerKey(c.addr.Addr())
+	c.key = gateway.HostKey(c.addr.Addr())
 	c.generous = s.trusts(c.addr.Addr()) || c.addr.Addr().IsLoopback()
 	c.log = s.cfg.Logger.With("listener", s.cfg.Listener, "peer", c.addr.String())
 	c.ctx, c.cancel = context.WithCancel(s.ctx)
@@ -223,6 +225,43 @@ func (c *conn) endWhenIdle() {
 	}
 }
 
+// idle reports whether the session waits for a command, or for the peer to begin TLS,
+// so that giving way loses nothing.
+func (c *conn) idle() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return (c.waiting || c.greeting) && !c.draining
+}
+
+// giveWay ends the session for another one, unless it has become busy.
+func (c *conn) giveWay() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.waiting && !c.greeting || c.draining {
+		return false
+	}
+	c.crowded, c.draining = true, true
+	if c.greeting {
+		c.cancel()
+		_ = netConn(c.raw).Close() // there is nobody to tell it to
+	} else {
+		_ = c.raw.SetReadDeadline(time.Unix(1, 0))
+	}
+	return true
+}
+
+func (c *conn) gaveWay() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.crowded
+}
+
+func (c *conn) setGreeting(on bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.greeting = on
+}
+
 func (c *conn) isDraining() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -300,6 +339,8 @@ func (c *conn) skipLine(deadline time.Time, inside bool) error {
 // lost ends the session because no line can be had any more.
 func (c *conn) lost(err error) {
 	switch {
+	case errors.Is(err, errDraining) && c.gaveWay():
+		c.say(replyLine(faultCrowd))
 	case errors.Is(err, errDraining):
 		c.say(replyLine(gateway.FaultShutdown))
 	case errors.Is(err, errOverflow):

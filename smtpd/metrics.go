@@ -7,6 +7,7 @@ type reason string
 
 const (
 	reasonConnections reason = "connections"
+	reasonCrowded     reason = "crowded" // a stranger who was idle gave way to another
 	reasonRate        reason = "rate"
 	reasonSyntax      reason = "syntax"
 	reasonSequence    reason = "sequence"

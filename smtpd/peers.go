@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"gatepost/gateway"
 )
 
 const (
@@ -27,8 +29,9 @@ type peers struct {
 
 	mu        sync.Mutex // guards what follows
 	known     map[netip.Addr]*peer
-	open      int
-	strangers int
+	open      int                  // that have not left
+	strangers gateway.Crowd[*conn] // of those: neither trusted nor logged in, and have not given way
+	leaving   int                  // of those: have given way
 	swept     time.Time
 }
 
@@ -46,16 +49,6 @@ type peer struct {
 
 func newPeers(l Limits, now func() time.Time) *peers {
 	return &peers{limits: l, now: now, known: make(map[netip.Addr]*peer), swept: now()}
-}
-
-// peerKey is the address that limits count under.
-func peerKey(a netip.Addr) netip.Addr {
-	if a.Is6() && !a.Is4In6() {
-		if p, err := a.Prefix(64); err == nil {
-			return p.Addr()
-		}
-	}
-	return a.Unmap()
 }
 
 // ofLocked returns the peer of key, remembering it. It needs the lock.
@@ -95,39 +88,69 @@ func (p *peers) sweepLocked(now time.Time) {
 }
 
 // admit counts a connection in, or says why not ("" is admitted). A generous
-// peer is a trusted or loopback one.
-func (p *peers) admit(key netip.Addr, generous bool) reason {
+// peer is a trusted or loopback one; strangers have three quarters of the places.
+// Where there is none another stranger gives way (crowded).
+func (p *peers) admit(c *conn) (why reason, crowded bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	q := p.ofLocked(key)
+	q := p.ofLocked(c.key)
 	most := p.limits.PerPeer
-	if generous {
+	if c.generous {
 		most = p.limits.PerTrusted
 	}
+	full := p.open-p.leaving >= p.limits.Connections || !c.generous && p.strangers.Len() >= p.limits.Connections*3/4
 	switch {
-	case p.open >= p.limits.Connections, q.open >= most:
-		return reasonConnections
-	case !generous && p.strangers >= p.limits.Connections*3/4:
-		return reasonConnections
-	case !generous && !q.connections.AllowN(p.now(), 1):
-		return reasonRate
+	case q.open >= most:
+		return reasonConnections, false
+	case !c.generous && !q.connections.AllowN(p.now(), 1):
+		return reasonRate, false
+	case full && !p.crowdOutLocked():
+		return reasonConnections, false
 	}
 	q.open++
 	p.open++
-	if !generous {
-		p.strangers++
+	if !c.generous {
+		p.strangers.Add(c, c.key)
 	}
-	return ""
+	return "", full
+}
+
+// crowdOutLocked lets the first stranger of the crowd who is idle give way, and
+// reports whether there was one. Who is sending a mail stays. It needs the lock.
+func (p *peers) crowdOutLocked() bool {
+	for range 3 { // it may become busy between the two questions
+		if p.leaving > p.limits.Connections/8 {
+			return false // so many have not left yet
+		}
+		c, ok := p.strangers.First((*conn).idle)
+		if !ok {
+			return false
+		}
+		if c.giveWay() {
+			p.strangers.Remove(c)
+			p.leaving++
+			return true
+		}
+	}
+	return false
+}
+
+// proven takes a peer that has shown who it is out of the strangers.
+func (p *peers) proven(c *conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.strangers.Remove(c)
 }
 
 // leave counts out what admit counted in.
-func (p *peers) leave(key netip.Addr, generous bool) {
+func (p *peers) leave(c *conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.ofLocked(key).open--
+	p.ofLocked(c.key).open--
 	p.open--
-	if !generous {
-		p.strangers--
+	p.strangers.Remove(c)
+	if c.gaveWay() {
+		p.leaving--
 	}
 }
 

@@ -156,17 +156,23 @@ func (s *Server) isClosing() bool {
 	return s.closing
 }
 
+var faultCrowd = gateway.NewFault(421, "4.7.0", "Too many connections, try again later")
+
 // admit starts a session on raw, or turns it away.
 func (s *Server) admit(raw net.Conn) {
 	s.cfg.Metrics.connections.WithLabelValues(s.cfg.Listener).Inc()
 	c := newConn(s, raw)
-	if why := s.peers.admit(c.key, c.generous); why != "" {
+	why, crowded := s.peers.admit(c)
+	if crowded {
+		s.reject(reasonCrowded)
+	}
+	if why != "" {
 		s.reject(why)
-		s.turnAway(c, gateway.NewFault(421, "4.7.0", "Too many connections, try again later"))
+		s.turnAway(c, faultCrowd)
 		return
 	}
 	if !s.register(c) {
-		s.peers.leave(c.key, c.generous)
+		s.peers.leave(c)
 		s.turnAway(c, gateway.FaultShutdown)
 		return
 	}
@@ -203,7 +209,7 @@ func (s *Server) release(c *conn) {
 	s.mu.Lock()
 	delete(s.conns, c)
 	s.mu.Unlock()
-	s.peers.leave(c.key, c.generous)
+	s.peers.leave(c)
 	s.cfg.Metrics.sessions.WithLabelValues(s.cfg.Listener).Dec()
 	s.live.Done()
 }

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -223,29 +224,151 @@ func TestConnectionRateOfAStranger(t *testing.T) {
 
 func TestTotalConnections(t *testing.T) {
 	p := newPeers(Limits{Connections: 8}.withDefaults(0), time.Now)
-	stranger, friend := netip.MustParseAddr("203.0.113.5"), netip.MustParseAddr("10.0.0.1")
+	var busy []*conn // none of them gives way
 	for i := range 6 {
-		if why := p.admit(stranger, false); why != "" {
+		busy = append(busy, coming("203.0.113.5"))
+		if why, _ := p.admit(busy[i]); why != "" {
 			t.Fatalf("stranger %d: %s", i, why)
 		}
 	}
-	if p.admit(stranger, false) != reasonConnections {
+	if why, _ := p.admit(coming("203.0.113.5")); why != reasonConnections {
 		t.Error("strangers got more than three quarters")
 	}
+	friend := func() *conn {
+		c := coming("10.0.0.1")
+		c.generous = true
+		return c
+	}
 	for range 2 {
-		if why := p.admit(friend, true); why != "" {
+		if why, _ := p.admit(friend()); why != "" {
 			t.Fatalf("friend: %s", why)
 		}
 	}
-	if p.admit(friend, true) != reasonConnections {
+	if why, _ := p.admit(friend()); why != reasonConnections {
 		t.Error("more than Connections were admitted")
 	}
-	for range 6 {
-		p.leave(stranger, false)
+	for _, c := range busy {
+		p.leave(c)
 	}
-	if why := p.admit(stranger, false); why != "" {
+	if why, _ := p.admit(coming("203.0.113.5")); why != "" {
 		t.Errorf("after leaving: %s", why)
 	}
+}
+
+// coming is a connection from a host as far as peers look at it; it is busy.
+func coming(host string) *conn {
+	c := &conn{key: netip.MustParseAddr(host), cancel: func() {}}
+	c.raw, _ = net.Pipe()
+	return c
+}
+
+// TestAFloodGivesWay: hosts that take every place and say nothing keep nobody out,
+// be it another stranger or a server of ours; who is sending a mail, or has shown
+// who they are, stays.
+func TestAFloodGivesWay(t *testing.T) {
+	p := newPeers(Limits{Connections: 64, ConnectionRate: 10000}.withDefaults(0), time.Now)
+	idle := func(host string) *conn {
+		c := coming(host)
+		c.waiting = true
+		return c
+	}
+	in := func(c *conn) bool {
+		t.Helper()
+		why, crowded := p.admit(c)
+		if why != "" {
+			t.Fatal(why)
+		}
+		return crowded
+	}
+	user, busy, honest := idle("203.0.113.1"), coming("198.51.100.1"), idle("203.0.113.2")
+	for _, c := range []*conn{user, busy, honest} {
+		in(c)
+	}
+	p.proven(user)
+	var flood []*conn
+	gone := func() (n int) {
+		for _, c := range flood {
+			if c.gaveWay() {
+				n++
+				p.leave(c)
+			}
+		}
+		flood = slices.DeleteFunc(flood, (*conn).gaveWay)
+		return n
+	}
+	for range 1000 {
+		c := idle("198.51.100.1")
+		if in(c) && gone() != 1 {
+			t.Fatal("none of the flood's own gave way")
+		}
+		flood = append(flood, c)
+	}
+	if user.gaveWay() || busy.gaveWay() || honest.gaveWay() || p.open != 64*3/4+1 {
+		t.Errorf("others gave way, or %d are open", p.open)
+	}
+	for range 64 - p.open {
+		c := coming("10.0.0.1")
+		c.generous = true
+		in(c)
+	}
+	server := coming("10.0.0.2")
+	if server.generous = true; !in(server) || gone() != 1 {
+		t.Error("a server of ours found no place")
+	}
+	slow := 0 // none of them leaves
+	for why := reason(""); why == ""; slow++ {
+		why, _ = p.admit(idle("203.0.113.9"))
+	}
+	if p.open > 64+64/8+1 || slow == 1 {
+		t.Errorf("%d are open, %d were let in", p.open, slow)
+	}
+}
+
+// TestASilentStrangerGivesWay: over the wire, it is told why, in a handshake it is
+// cut, and a mail under way ends as it should.
+func TestASilentStrangerGivesWay(t *testing.T) {
+	b := &recorder{}
+	s := beginForeign(t, b, func(c *Config) { c.Limits.Connections = 4 }) // three for strangers
+	sending := s.dial(t)
+	sending.do("EHLO client.example", "250")
+	sending.do("MAIL FROM:<ann@clinic.example>", "250")
+	sending.do("RCPT TO:<bob@out.example>", "250")
+	sending.do("DATA", "354")
+	silent := s.dial(t)
+	shaking := s.dial(t)
+	shaking.do("EHLO client.example", "250")
+	shaking.do("STARTTLS", "220")
+	for s.idle() != 2 {
+		time.Sleep(time.Millisecond)
+	}
+	s.dial(t)
+	silent.want("421 4.7.0 Too many connections")
+	silent.wantEOF()
+	for s.peersOpen() != 3 {
+		time.Sleep(time.Millisecond)
+	}
+	for s.idle() != 2 {
+		time.Sleep(time.Millisecond)
+	}
+	s.dial(t)
+	shaking.wantEOF()
+	sending.send("Subject: x\r\n\r\nHello\r\n.\r\n")
+	sending.want("250 2.0.0 Ok")
+	if n := len(b.all()); n != 1 {
+		t.Errorf("%d mails", n)
+	}
+}
+
+// idle is how many could give way.
+func (s *Server) idle() (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		if c.idle() {
+			n++
+		}
+	}
+	return n
 }
 
 // What is remembered of peers is bounded.
@@ -263,12 +386,6 @@ func TestPeersAreForgotten(t *testing.T) {
 	p.failed(netip.MustParseAddr("192.0.2.1"))
 	if len(p.known) != 1 {
 		t.Errorf("%d peers are remembered after an hour", len(p.known))
-	}
-	if a, b := peerKey(netip.MustParseAddr("2001:db8::1")), peerKey(netip.MustParseAddr("2001:db8::ffff:1")); a != b {
-		t.Error("one /64 is two peers")
-	}
-	if peerKey(netip.MustParseAddr("::ffff:192.0.2.1")) != netip.MustParseAddr("192.0.2.1") {
-		t.Error("a mapped address is another peer")
 	}
 }
 

@@ -81,7 +81,10 @@ func (c *conn) handshake() error {
 	defer h.give()
 	t := tls.Server(h, c.srv.tls)
 	_ = c.raw.SetDeadline(time.Now().Add(c.srv.cfg.Limits.Handshake))
-	if err := t.HandshakeContext(ctx); err != nil {
+	c.setGreeting(true)
+	err := t.HandshakeContext(ctx)
+	c.setGreeting(false)
+	if err != nil {
 		c.srv.cfg.Metrics.handshakes.WithLabelValues(c.srv.cfg.Listener).Inc()
 		c.log.Debug("TLS handshake failed", "error", err)
 		return err
@@ -90,7 +93,9 @@ func (c *conn) handshake() error {
 	c.swap(t)
 	state := t.ConnectionState()
 	c.tls = tlsName(&state)
-	c.certified = c.srv.verifies(&state)
+	if c.certified = c.srv.verifies(&state); c.certified {
+		c.srv.peers.proven(c)
+	}
 	return nil
 }
 

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/emersion/go-imap/v2"
+
+	"gatepost/gateway"
 )
 
 // conn is the connection as go-imap sees it. Read gives go-imap one command at
@@ -77,7 +79,7 @@ func newConn(s *Server, raw net.Conn) *conn {
 		ap := a.AddrPort()
 		c.addr = netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
 	}
-	c.key = peerKey(c.addr.Addr())
+	c.key = gateway.HostKey(c.addr.Addr())
 	c.local = c.addr.Addr().IsLoopback()
 	c.in = bufio.NewReaderSize(rawReader{c}, inBuffer)
 	c.log = s.cfg.Logger.With("area", "imap", "peer", c.addr.String())

@@ -16,7 +16,7 @@ type peers struct {
 
 	mu        sync.Mutex // guards what follows
 	open      int
-	strangers map[*conn]struct{} // have not logged in, and have not given way
+	strangers gateway.Crowd[*conn] // have not logged in, and have not given way
 	hosts     map[netip.Addr]int
 	users     map[gateway.Address]*sessions
 }
@@ -28,18 +28,7 @@ type sessions struct {
 }
 
 func newPeers(l Limits) *peers {
-	return &peers{limits: l, strangers: make(map[*conn]struct{}), hosts: make(map[netip.Addr]int), users: make(map[gateway.Address]*sessions)}
-}
-
-// peerKey is the address that limits count under: of IPv6 the /64 that one
-// customer is given.
-func peerKey(a netip.Addr) netip.Addr {
-	if a.Is6() && !a.Is4In6() {
-		if p, err := a.Prefix(64); err == nil {
-			return p.Addr()
-		}
-	}
-	return a.Unmap()
+	return &peers{limits: l, hosts: make(map[netip.Addr]int), users: make(map[gateway.Address]*sessions)}
 }
 
 // admit counts a connection in as that of a stranger, or says why not. Where there
@@ -51,45 +40,17 @@ func (p *peers) admit(c *conn) (crowded *conn, why string) {
 	if !c.local && p.hosts[c.key] >= p.limits.PerHost {
 		return nil, "host"
 	}
-	if p.open >= p.limits.Connections || len(p.strangers) >= p.limits.Strangers {
-		crowded = p.oldestLocked()
+	if p.open >= p.limits.Connections || p.strangers.Len() >= p.limits.Strangers {
+		crowded, _ = p.strangers.First(nil)
 		if crowded == nil || p.open >= p.limits.Connections+p.limits.Strangers { // so many are leaving
 			return nil, "connections"
 		}
-		delete(p.strangers, crowded)
+		p.strangers.Remove(crowded)
 	}
 	p.open++
-	p.strangers[c] = struct{}{}
+	p.strangers.Add(c, c.key)
 	p.hosts[c.key]++
 	return crowded, ""
-}
-
-// hostShare is how many strangers of one host are no flood: as many as log in at the
-// same time behind one address of an office.
-const hostShare = 16
-
-// oldestLocked is the stranger who came first from the host that has most of them:
-// a flood of one host pushes out its own before anybody who is about to log in. Of
-// hosts that have no more than their share none is worse than another: who came first
-// of all has had the longest time. What comes from this machine gives way only where
-// nothing else is there. It needs the lock.
-func (p *peers) oldestLocked() (oldest *conn) {
-	from := make(map[netip.Addr]int)
-	for c := range p.strangers {
-		from[c.key]++
-	}
-	weight := func(c *conn) int {
-		if c.local {
-			return 0
-		}
-		return max(from[c.key], hostShare)
-	}
-	for c := range p.strangers {
-		if oldest == nil || weight(c) > weight(oldest) || weight(c) == weight(oldest) && c.started.Before(oldest.started) {
-			oldest = c
-		}
-	}
-	return oldest
 }
 
 // leave counts a connection out, after logout if it had a user.
@@ -97,7 +58,7 @@ func (p *peers) leave(c *conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.open--
-	delete(p.strangers, c)
+	p.strangers.Remove(c)
 	if p.hosts[c.key]--; p.hosts[c.key] <= 0 {
 		delete(p.hosts, c.key)
 	}
@@ -108,19 +69,15 @@ func (p *peers) leave(c *conn) {
 func (p *peers) login(c *conn, name gateway.Address) (turns chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if _, ok := p.strangers[c]; !ok {
+	u := p.users[name]
+	if u != nil && u.n >= p.limits.PerUser || !p.strangers.Remove(c) {
 		return nil
 	}
-	u := p.users[name]
 	if u == nil {
 		u = &sessions{turns: make(chan struct{}, runtime.GOMAXPROCS(0))}
 		p.users[name] = u
 	}
-	if u.n >= p.limits.PerUser {
-		return nil
-	}
 	u.n++
-	delete(p.strangers, c)
 	return u.turns
 }
 

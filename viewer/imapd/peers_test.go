@@ -75,7 +75,7 @@ func TestAFloodOfManyHostsPushesOutItsOldest(t *testing.T) {
 	flood := func() *conn {
 		n++
 		c := coming(fmt.Sprintf("2001:db8:0:%x::", n), n)
-		c.key = peerKey(c.key)
+		c.key = gateway.HostKey(c.key)
 		out, why := p.admit(c)
 		if why != "" {
 			t.Fatal(why)
@@ -94,7 +94,7 @@ func TestAFloodOfManyHostsPushesOutItsOldest(t *testing.T) {
 		flood()
 	}
 	var office []*conn
-	for range hostShare {
+	for range gateway.HostShare {
 		n++
 		c := coming("203.0.113.1", n)
 		out, _ := p.admit(c)
@@ -135,7 +135,7 @@ func TestWhoGaveWayLogsNobodyIn(t *testing.T) {
 	}
 	p.leave(first)
 	p.leave(second)
-	if p.open != 1 || len(p.strangers) != 1 {
-		t.Errorf("%d open, %d of them strangers", p.open, len(p.strangers))
+	if p.open != 1 || p.strangers.Len() != 1 {
+		t.Errorf("%d open, %d of them strangers", p.open, p.strangers.Len())
 	}
 }
