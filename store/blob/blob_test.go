@@ -2,6 +2,8 @@ package blob_test
 
 import (
 	"bytes"
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -466,5 +468,21 @@ func TestOpenTellsWhatIsWrong(t *testing.T) {
 	}
 	if _, err := blob.Open(filepath.Join(file, "blobs"), storetest.NewMemory(), blob.Options{}); err == nil {
 		t.Error("Open below a file succeeded")
+	}
+}
+
+// TestBodiesLieInTheOrderOfTheirTime: the engine need not merge new ones with all
+// that are there.
+func TestBodiesLieInTheOrderOfTheirTime(t *testing.T) {
+	s, kv := inMemory(t, blob.Options{})
+	before := time.Now().UnixMilli()
+	ref := keep(t, s, kv, octets(100, 1))
+	after := time.Now().UnixMilli()
+	id, err := hex.DecodeString(strings.TrimPrefix(ref, "k."))
+	if err != nil || len(id) != 16 {
+		t.Fatal(ref, err)
+	}
+	if ms := int64(binary.BigEndian.Uint64(id) >> 16); ms < before || ms > after {
+		t.Errorf("the body of %d to %d is at %d", before, after, ms)
 	}
 }

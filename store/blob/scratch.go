@@ -1,11 +1,13 @@
 package blob
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -117,6 +119,19 @@ func (s *Store) newID() (id [16]byte, err error) {
 	if _, err := io.ReadFull(s.rand, id[:]); err != nil {
 		return id, fmt.Errorf("naming a body: %w", err)
 	}
+	return id, nil
+}
+
+// newRecordID is 6 octets of the time in milliseconds and 10 random ones: bodies
+// that come together lie together. The engine need not merge new ones with all
+// that are there, and a folder is read from a few of its tables.
+func (s *Store) newRecordID() (id [16]byte, err error) {
+	if id, err = s.newID(); err != nil {
+		return id, err
+	}
+	var ms [8]byte
+	binary.BigEndian.PutUint64(ms[:], uint64(time.Now().UnixMilli()))
+	copy(id[:6], ms[2:])
 	return id, nil
 }
 

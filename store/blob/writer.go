@@ -153,7 +153,7 @@ func (w *Writer) keep(ctx context.Context, b *store.Batch) (p place, err error) 
 }
 
 func (w *Writer) keepRecord(b *store.Batch) (place, error) {
-	id, err := w.store.newID()
+	id, err := w.store.newRecordID()
 	if err != nil {
 		return place{}, err
 	}
