@@ -27,6 +27,17 @@ const dayFormat = "20060102"
 // groupNameSize is the length of the random part of a group's id.
 const groupNameSize = 16
 
+// keyLooked is how long it is good that the file of a kept key was there, for the
+// process that holds the keyring: nobody else destroys keys, and what it destroys
+// itself is asked first. Whoever removes a file by hand is heeded that late.
+const keyLooked = time.Second
+
+// keptPrivateKey is a key and when its file was last seen.
+type keptPrivateKey struct {
+	key  hpke.PrivateKey
+	seen time.Time
+}
+
 // group is where wraps go: the public key only.
 type group struct {
 	id     string
@@ -47,7 +58,7 @@ type groups struct {
 	mu      sync.Mutex
 	days    map[string]*dayGroups
 	used    map[string]time.Time       // group id -> last wrap, while that is within the grace
-	private map[string]hpke.PrivateKey // a few, for opening
+	private map[string]*keptPrivateKey // a few, for opening
 	shared  map[sharedKey]*hpke.Recipient
 
 	opened openedWraps
@@ -209,7 +220,8 @@ func (k *Keyring) makeGroup(day string) (*group, error) {
 }
 
 // openPrivate returns the private key of a group. The file must still be
-// there: another process may have destroyed the group.
+// there: another process may have destroyed the group, unless this one holds the
+// keyring.
 func (k *Keyring) openPrivate(id string) (hpke.PrivateKey, error) {
 	day, _, ok := splitGroup(id)
 	if !ok {
@@ -218,11 +230,15 @@ func (k *Keyring) openPrivate(id string) (hpke.PrivateKey, error) {
 	if k.gone.has(id) {
 		return nil, fmt.Errorf("key group: %w", ErrDestroyed)
 	}
+	now := k.o.Now()
+	if kept, since := k.groups.keptKey(id, now); kept != nil && k.lock != nil && since >= 0 && since < keyLooked {
+		return kept, nil
+	}
 	path := k.groupFile(id)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil, k.missingGroup(id, day)
 	}
-	if kept := k.groups.keptKey(id); kept != nil {
+	if kept := k.groups.sawKey(id, now); kept != nil {
 		return kept, nil
 	}
 	file, err := readKeyFile(path, kindGroup, id)
@@ -238,7 +254,7 @@ func (k *Keyring) openPrivate(id string) (hpke.PrivateKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("key group: %w", err)
 	}
-	k.groups.keep(id, private)
+	k.groups.keep(id, private, now)
 	return private, nil
 }
 
@@ -256,18 +272,35 @@ func (k *Keyring) missingGroup(id, day string) error {
 	return fmt.Errorf("key group: %w", ErrUnknownKey)
 }
 
-func (g *groups) keptKey(id string) hpke.PrivateKey {
+// keptKey is a key that is kept, nil for none, and how long ago its file was seen.
+func (g *groups) keptKey(id string, now time.Time) (hpke.PrivateKey, time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.private[id]
+	kept := g.private[id]
+	if kept == nil {
+		return nil, 0
+	}
+	return kept.key, now.Sub(kept.seen)
+}
+
+// sawKey is keptKey when the file is there.
+func (g *groups) sawKey(id string, now time.Time) hpke.PrivateKey {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	kept := g.private[id]
+	if kept == nil {
+		return nil
+	}
+	kept.seen = now
+	return kept.key
 }
 
 // keep keeps a private key for the next opening, in place of any other.
-func (g *groups) keep(id string, p hpke.PrivateKey) {
+func (g *groups) keep(id string, p hpke.PrivateKey, now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.private == nil {
-		g.private = make(map[string]hpke.PrivateKey)
+		g.private = make(map[string]*keptPrivateKey)
 	}
 	for other := range g.private {
 		if len(g.private) < keptPrivate {
@@ -275,7 +308,7 @@ func (g *groups) keep(id string, p hpke.PrivateKey) {
 		}
 		delete(g.private, other)
 	}
-	g.private[id] = p
+	g.private[id] = &keptPrivateKey{key: p, seen: now}
 }
 
 // drop forgets a group whose key is gone.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -51,6 +52,36 @@ func TestWhatWasOpenedLatelyOpensNothingMore(t *testing.T) {
 	}
 	if n := len(k.groups.opened.now) + len(k.groups.opened.before); n != 0 {
 		t.Errorf("%d wraps of a destroyed group are kept", n)
+	}
+}
+
+// TestKeyThatIsRemovedByHandOpensForASecond: the process that holds the keyring
+// looks that seldom for the file of a key that it keeps, and one beside it each
+// time.
+func TestKeyThatIsRemovedByHandOpensForASecond(t *testing.T) {
+	c := newClock()
+	k, dir := newKeyring(t, c)
+	w := wrapAll(t, k, inDays(c, 10))
+	o := options(c)
+	o.ReadOnly = true
+	beside := must[*Keyring](t)(Open(dir, o))
+	t.Cleanup(func() { _ = beside.Close() })
+	for _, k := range []*Keyring{k, beside} {
+		if _, err, _ := w.open(k); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check(t, os.Remove(k.groupFile(w.staff.Group)))
+	c.advance(keyLooked - 1)
+	if _, err, _ := w.open(k); err != nil {
+		t.Error(err)
+	}
+	if _, err, _ := w.open(beside); !errors.Is(err, ErrUnknownKey) {
+		t.Errorf("beside the process that holds the keyring: %v", err)
+	}
+	c.advance(1)
+	if _, err, _ := w.open(k); !errors.Is(err, ErrUnknownKey) {
+		t.Errorf("a second later: %v", err)
 	}
 }
 
