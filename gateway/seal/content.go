@@ -85,6 +85,25 @@ func (c *content) ReadAt(p []byte, off int64) (int, error) {
 	return read, nil
 }
 
+// memoryPool keeps memory of opened segments for the next ones. It is wiped before
+// it is put back.
+type memoryPool struct{ pool sync.Pool }
+
+var openedMemory memoryPool
+
+func (p *memoryPool) get(length int) []byte {
+	if kept, ok := p.pool.Get().(*[]byte); ok && cap(*kept) >= length {
+		return *kept
+	}
+	return make([]byte, length)
+}
+
+func (p *memoryPool) put(buf []byte) {
+	buf = buf[:cap(buf)]
+	clear(buf)
+	p.pool.Put(&buf)
+}
+
 // openLocked returns the clear text of segment n, valid until the next call.
 func (c *content) openLocked(n int64) ([]byte, error) {
 	for i := range c.kept {
@@ -98,7 +117,7 @@ func (c *content) openLocked(n int64) ([]byte, error) {
 	last := n == segments(c.size)-1
 	length := min(segmentSize, c.size-n*segmentSize) + tagSize
 	if int64(cap(slot.buf)) < length {
-		slot.buf = make([]byte, length)
+		slot.buf = openedMemory.get(int(length))
 	}
 	buf := slot.buf[:length]
 	if got, err := c.sealed.ReadAt(buf, n*sealedSegment); int64(got) < length {
@@ -116,14 +135,17 @@ func (c *content) openLocked(n int64) ([]byte, error) {
 	return text, nil
 }
 
-// Close wipes what is kept in the clear. The content may be used on; it opens
-// anew. Callers that only know a gateway.Content may leave it to the garbage.
+// Close wipes what is kept in the clear, whose memory others use then. The content
+// may be used on; it opens anew. Callers that only know a gateway.Content may leave
+// it to the garbage.
 func (c *content) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := range c.kept {
-		clear(c.kept[i].buf)
-		c.kept[i].n = -1
+		if buf := c.kept[i].buf; buf != nil {
+			openedMemory.put(buf)
+		}
+		c.kept[i] = opened{n: -1}
 	}
 	return nil
 }

@@ -231,6 +231,20 @@ func TestSegmentsAreWipedBeforeReuse(t *testing.T) {
 	}
 }
 
+func TestOpenedMemoryIsWipedBeforeReuse(t *testing.T) {
+	k, _ := newKeyring(t, newClock())
+	id := messageID(t)
+	d, sealed := sealBody(t, k, id, bytes.Repeat([]byte("zebraquartz"), 20_000))
+	c := must[gateway.Content](t)(d.Content(bytes.NewReader(sealed), int64(len(sealed)), id))
+	read(t, c, nil)
+	check(t, c.(io.Closer).Close())
+	for range 3 {
+		if buf := openedMemory.get(1); bytes.Contains(buf[:cap(buf)], []byte("zebraquartz")) {
+			t.Error("memory of an opened body went back to the pool unwiped")
+		}
+	}
+}
+
 // TestContentIsSafeForConcurrentReaders reads random places from many
 // goroutines; run it with -race.
 func TestContentIsSafeForConcurrentReaders(t *testing.T) {

@@ -158,8 +158,20 @@ func (l *Library) content(ctx context.Context, g gateway.Grant, s gateway.LinkSe
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("unsealing a message: %w", err), blob.Close())
 	}
+	if c, ok := content.(io.Closer); ok {
+		blob = unsealed{blob, c}
+	}
 	return content, blob, nil
 }
+
+// unsealed is a body with what is kept of it in the clear, which ends with it.
+type unsealed struct {
+	Blob
+	kept io.Closer
+}
+
+// Close implements io.Closer.
+func (u unsealed) Close() error { return errors.Join(u.kept.Close(), u.Blob.Close()) }
 
 // open takes apart the message that g grants. The caller closes the blob.
 func (l *Library) open(ctx context.Context, g gateway.Grant, s gateway.LinkSecret) (*gateway.Mail, Blob, error) {

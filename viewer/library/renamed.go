@@ -36,7 +36,7 @@ func (r *renamed) ReadAt(p []byte, at int64) (int, error) {
 
 // read takes the header up to its empty line.
 func (r *renamed) read() {
-	for size := 4 << 10; ; size *= 4 {
+	for size := 1 << 10; ; size *= 4 {
 		header := make([]byte, min(int64(size), r.Size()))
 		n, err := r.Content.ReadAt(header, 0)
 		if err != nil && !errors.Is(err, io.EOF) {
