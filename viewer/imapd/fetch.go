@@ -351,7 +351,7 @@ func (f *fetch) answer(o *octets, it *item) error {
 		f.out = append(f.out, '(')
 	}
 	f.out = append(f.out, ")\r\n"...)
-	if len(f.out) >= outBuffer/4 {
+	if len(f.out) >= outBuffer {
 		return f.send()
 	}
 	return nil
