@@ -42,6 +42,11 @@ func (f *fetch) openAhead(ctx context.Context, items []item) *ahead {
 			h.results[i] <- opened{octets: new(octets)}
 		}
 	}
+	if len(needed) == 1 { // nobody waits meanwhile
+		h.tickets <- struct{}{}
+		h.results[needed[0]] <- f.openGuarded(ctx, &items[needed[0]])
+		return h
+	}
 	work := make(chan int, len(needed))
 	for _, i := range needed {
 		work <- i

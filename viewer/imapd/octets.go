@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"mime/quotedprintable"
+	"slices"
 	"strconv"
 
 	"github.com/emersion/go-imap/v2"
@@ -166,9 +167,7 @@ func (f *fetch) stream(r io.Reader, size int64) error {
 	f.out = strconv.AppendInt(f.out, size, 10)
 	f.out = append(f.out, "}\r\n"...)
 	f.s.srv.metrics.octets.Add(float64(size))
-	if int64(cap(f.out)-len(f.out)) < min(size, 2*outBuffer) {
-		f.out = append(make([]byte, 0, len(f.out)+2*outBuffer), f.out...)
-	}
+	f.out = slices.Grow(f.out, int(min(size, 2*outBuffer)))
 	for size > 0 {
 		room := f.out[len(f.out):cap(f.out)]
 		if len(room) == 0 {
