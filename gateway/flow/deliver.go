@@ -36,7 +36,7 @@ func (f *Flow) Destination(e gateway.Envelope) string {
 // message, content and destination. What was taken back since it was queued
 // stays behind.
 func (f *Flow) Deliver(ctx context.Context, envelopes []gateway.Envelope) []gateway.Outcome {
-	if !slices.ContainsFunc(envelopes, mayBeTaken) {
+	if !slices.ContainsFunc(envelopes, f.mayBeTaken) {
 		return f.deliver(ctx, envelopes)
 	}
 	leaving, outcomes := f.withhold(ctx, envelopes)
@@ -59,16 +59,30 @@ func (f *Flow) Deliver(ctx context.Context, envelopes []gateway.Envelope) []gate
 }
 
 // mayBeTaken reports whether an envelope may have been taken back. The first
-// attempt of a mail without a link comes too soon for a recall: the queue is not
-// slowed down for it.
-func mayBeTaken(e gateway.Envelope) bool { return !e.Link.IsZero() || e.Attempts > 0 }
+// attempt of a mail without a link comes too soon for a recall, as does one that
+// follows its acceptance at once: the queue is not slowed down for it.
+func (f *Flow) mayBeTaken(e gateway.Envelope) bool {
+	return e.Attempts > 0 || !e.Link.IsZero() && !f.justAccepted(e.ID.Message)
+}
+
+// justAccepted reports whether a message was accepted here a moment ago, and
+// nothing was taken back here since. Another process that takes it back so soon
+// ends its link, though the notice leaves.
+func (f *Flow) justAccepted(id gateway.MessageID) bool {
+	m, takings, ok := f.fresh.accepted(id)
+	if !ok || takings != f.takings.Load() {
+		return false
+	}
+	since := f.Now().Sub(m.Accepted) // below zero: the clock was set back
+	return since >= 0 && since < looksGood
+}
 
 // withhold tells what leaves from what was taken back, which gets its outcome.
 func (f *Flow) withhold(ctx context.Context, envelopes []gateway.Envelope) (leaving []gateway.Envelope, outcomes []gateway.Outcome) {
 	outcomes = make([]gateway.Outcome, len(envelopes))
 	for i := range envelopes {
 		e := &envelopes[i]
-		if mayBeTaken(*e) && f.recalled(ctx, e.ID) {
+		if f.mayBeTaken(*e) && f.recalled(ctx, e.ID) {
 			outcomes[i] = notBegun(f.Now())
 			continue
 		}
@@ -122,7 +136,7 @@ func (f *Flow) internal(err error) gateway.Outcome {
 }
 
 func (f *Flow) message(ctx context.Context, id gateway.MessageID) (*gateway.Message, error) {
-	if m, _, ok := f.fresh.get(id); ok {
+	if m, ok := f.fresh.record(id); ok {
 		return m, nil
 	}
 	m, _, err := store.GetRecord[gateway.Message](ctx, f.Store, messageKey(id))
@@ -164,7 +178,7 @@ func (f *Flow) original(ctx context.Context, m *gateway.Message, out *Outgoing, 
 	for _, e := range m.Edits {
 		out.Size += int64(len(e.Text)) - e.Length
 	}
-	if _, raw, ok := f.fresh.get(m.ID); ok {
+	if raw, ok := f.fresh.octets(m.ID); ok {
 		out.Open = func() (io.ReadCloser, error) {
 			return io.NopCloser(withEdits(received, bytes.NewReader(raw), m.Edits)), nil
 		}

@@ -8,8 +8,9 @@ import (
 )
 
 // Limits of what is kept of messages that were just accepted, so that their
-// first delivery need not read and open them again. Octets; the clear text
-// lives in memory only, no longer than until the delivery ends.
+// first delivery need not read and open them again: the record, and where the
+// original leaves, its octets. Octets; the clear text lives in memory only, no
+// longer than until the delivery ends.
 const (
 	freshBytes  = 32 << 20
 	freshSingle = smallMessage
@@ -26,8 +27,9 @@ type fresh struct {
 
 type freshMessage struct {
 	record   *gateway.Message
-	raw      []byte
+	raw      []byte            // nil: the original does not leave
 	segments []gateway.Segment // that are packed in raw; nil for a mail
+	takings  uint64            // of the flow, before the message was committed
 }
 
 func newFresh(room int64) *fresh {
@@ -40,15 +42,14 @@ func (c *fresh) wants(size int64) bool {
 	return size <= freshSingle && size <= c.room
 }
 
-func (c *fresh) put(m *gateway.Message, raw []byte, segments []gateway.Segment) {
+func (c *fresh) put(m freshMessage) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	one := freshMessage{record: m, raw: raw, segments: segments}
-	if _, twice := c.messages[m.ID]; twice || one.size() > c.room {
+	if _, twice := c.messages[m.record.ID]; twice || m.size() > c.room {
 		return
 	}
-	c.room -= one.size()
-	c.messages[m.ID] = one
+	c.room -= m.size()
+	c.messages[m.record.ID] = m
 }
 
 // size is what counts of a message: its record, the memory of its octets, and
@@ -71,11 +72,28 @@ func (c *fresh) parts(id gateway.MessageID) ([]gateway.Segment, bool) {
 	return slices.Clone(m.segments), m.segments != nil
 }
 
-func (c *fresh) get(id gateway.MessageID) (*gateway.Message, []byte, bool) {
+// record returns the record of a message.
+func (c *fresh) record(id gateway.MessageID) (*gateway.Message, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	m, ok := c.messages[id]
-	return m.record, m.raw, ok
+	return m.record, ok
+}
+
+// accepted is record, with how often anything had been taken back before.
+func (c *fresh) accepted(id gateway.MessageID) (m *gateway.Message, takings uint64, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	one, ok := c.messages[id]
+	return one.record, one.takings, ok
+}
+
+// octets returns those of a message whose original leaves.
+func (c *fresh) octets(id gateway.MessageID) ([]byte, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	m := c.messages[id]
+	return m.raw, m.raw != nil
 }
 
 func (c *fresh) drop(id gateway.MessageID) {

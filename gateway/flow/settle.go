@@ -59,7 +59,7 @@ func (f *Flow) Settle(ctx context.Context, b *store.Batch, before, after gateway
 // finishAlone removes, within the settlement, the body of a message that had
 // one recipient and no reader left: the usual case, and a commit saved.
 func (f *Flow) finishAlone(b *store.Batch, e *gateway.Envelope) (bool, error) {
-	m, _, ok := f.fresh.get(e.ID.Message)
+	m, ok := f.fresh.record(e.ID.Message)
 	if !ok || m.Envelopes != 1 || !e.Link.IsZero() || !m.Staff.IsZero() {
 		return false, nil
 	}
@@ -116,10 +116,11 @@ func (f *Flow) Delayed(ctx context.Context, b *store.Batch, e gateway.Envelope) 
 }
 
 // finished begins what follows when an envelope's last settlement is durable.
-// What costs commits of its own the settlements of others do not wait for. What
-// a crash leaves here, housekeeping finds.
+// What costs reads and commits of its own the settlements of others do not wait
+// for. What a crash leaves here, housekeeping finds.
 func (f *Flow) finished(ctx context.Context, e *gateway.Envelope, tidied bool) {
-	if tidied && e.Notice == nil {
+	tidied = tidied || f.isTidy(e)
+	if tidied && (e.Notice == nil || !e.Notice.Alone) {
 		f.finish(ctx, e, tidied)
 		return
 	}
@@ -186,6 +187,13 @@ func (f *Flow) tidy(ctx context.Context, id gateway.MessageID) error {
 		return err
 	}
 	return store.Write(ctx, f.Store, &b)
+}
+
+// isTidy reports whether memory tells that tidy would find nothing to remove: no
+// courier ever had a way to the body, and the link of e opens it.
+func (f *Flow) isTidy(e *gateway.Envelope) bool {
+	m, ok := f.fresh.record(e.ID.Message)
+	return ok && m.Spool.IsZero() && !e.Link.IsZero() && e.Shredded.IsZero()
 }
 
 // needs reports whether an envelope of the message is unfinished, and whether

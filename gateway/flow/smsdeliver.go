@@ -140,7 +140,7 @@ func (f *Flow) submittedAs(ctx context.Context, m *gateway.Message) ([]gateway.S
 
 // leaving is the original of a message that passes.
 func (f *Flow) leaving(ctx context.Context, m *gateway.Message) ([]byte, error) {
-	if _, raw, ok := f.fresh.get(m.ID); ok {
+	if raw, ok := f.fresh.octets(m.ID); ok {
 		return raw, nil
 	}
 	if m.Spool.IsZero() {

@@ -120,10 +120,10 @@ func TestWhatWaitsIsNotKeptInMemory(t *testing.T) {
 			return err
 		}
 		soon, err := accept(ctx, f, submissionTo("b@out.example"), testMail)
-		if _, _, ok := f.fresh.get(late); ok {
+		if _, ok := f.fresh.octets(late); ok {
 			t.Error("a mail that waits for hours is in memory")
 		}
-		if _, _, ok := f.fresh.get(soon); !ok {
+		if _, ok := f.fresh.octets(soon); !ok {
 			t.Error("a mail that leaves now is read again")
 		}
 		return err

@@ -1,0 +1,95 @@
+package flow
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"gatepost/gateway"
+	"gatepost/store"
+)
+
+// countedStore counts what is read of a store, by table.
+type countedStore struct {
+	store.Store
+	mu          sync.Mutex
+	gets, scans map[byte]int
+}
+
+func (r *countedStore) Get(ctx context.Context, key []byte) (store.Item, error) {
+	r.mu.Lock()
+	r.gets[key[0]]++
+	r.mu.Unlock()
+	return r.Store.Get(ctx, key)
+}
+
+func (r *countedStore) Scan(ctx context.Context, in store.Range, visit func(store.Item) bool) error {
+	r.mu.Lock()
+	if len(in.From) > 0 {
+		r.scans[in.From[0]]++
+	}
+	r.mu.Unlock()
+	return r.Store.Scan(ctx, in, visit)
+}
+
+// TestANoticeLeavesFromMemory: between acceptance and the end of the delivery
+// nobody reads the message or its copies again.
+func TestANoticeLeavesFromMemory(t *testing.T) {
+	w := newWorld(t)
+	kv := &countedStore{Store: emptyStore(), gets: make(map[byte]int), scans: make(map[byte]int)}
+	w.must(t, kv, func(ctx context.Context, f *Flow) error {
+		id, err := accept(ctx, f, submissionTo("s@secure.example"), testMail)
+		if err != nil {
+			return err
+		}
+		clear(kv.gets)
+		clear(kv.scans)
+		deliverAll(ctx, f, 10*time.Second)
+		if n := len(w.hop.mail("s@secure.example")); n != 1 {
+			t.Errorf("%d notices left", n)
+		}
+		if kv.gets[byte(store.Messages)] > 0 || kv.scans[byte(store.Envelopes)] > 0 {
+			t.Errorf("%d messages read, %d times their copies", kv.gets[byte(store.Messages)], kv.scans[byte(store.Envelopes)])
+		}
+		m, err := f.message(ctx, id)
+		if err == nil && (m.Body.Blob == "" || m.Staff.IsZero() || kv.gets[byte(store.Messages)] == 0) {
+			t.Errorf("after the delivery: %+v, %d reads", m, kv.gets[byte(store.Messages)])
+		}
+		return err
+	})
+}
+
+// TestANoticeInMemoryIsNotBelieved when it was taken back, whoever did it:
+// here, or in another process a second after the acceptance at the latest.
+func TestANoticeInMemoryIsNotBelieved(t *testing.T) {
+	for name, forget := range map[string]func(f *Flow, was freshMessage){
+		"here":      func(f *Flow, was freshMessage) { f.fresh.put(was) },
+		"elsewhere": func(f *Flow, was freshMessage) { f.fresh.put(was); f.takings.Store(was.takings); time.Sleep(looksGood) },
+	} {
+		w := newWorld(t)
+		w.must(t, emptyStore(), func(ctx context.Context, f *Flow) error {
+			id, err := accept(ctx, f, submissionTo("s@secure.example"), testMail)
+			if err != nil {
+				return err
+			}
+			e, err := f.envelope(ctx, gateway.EnvelopeID{Message: id})
+			if err != nil {
+				return err
+			}
+			was, known := f.fresh.messages[id]
+			if !known || was.raw != nil {
+				t.Errorf("%s: known %v, with %d octets of the original", name, known, len(was.raw))
+			}
+			if _, err := f.recall(ctx, id, gateway.Address{}, "uid:0"); err != nil {
+				return err
+			}
+			forget(f, was)
+			f.Deliver(ctx, []gateway.Envelope{e}) // as a courier does that has it in hand already
+			if n := len(w.hop.mail("s@secure.example")); n != 0 {
+				t.Errorf("%s: %d notices left after the recall", name, n)
+			}
+			return nil
+		})
+	}
+}
