@@ -120,46 +120,56 @@ func (j *judgement) done() {
 
 func (j *judgement) forRecipient(ctx context.Context, e *gateway.Envelope) (gateway.Verdict, error) {
 	f := j.arrival.flow
-	r, err := unheardOf(e.Recipient), error(nil)
+	var p people.Person
 	if sms := j.arrival.sms; sms == nil || !sms.unknown {
-		r, err = f.recipient(ctx, e.Recipient)
+		var err error
+		if p, err = f.person(ctx, e.Recipient); err != nil {
+			return gateway.Verdict{}, err
+		}
 	}
-	if err != nil {
-		return gateway.Verdict{}, err
-	}
+	r, err := factsOf(e.Recipient, p), error(nil)
 	if j.arrival.policy.counts && e.Recipient.IsPhone() {
 		r.SentToday, err = f.consents.SentSince(ctx, j.arrival.line(e), e.Recipient, j.arrival.now.Add(-sentFor))
 		if err != nil {
 			return gateway.Verdict{}, fmt.Errorf("counting messages: %w", err)
 		}
 	}
-	return j.prepared.For(r, j.thread), nil
+	v := j.prepared.For(r, j.thread)
+	if v.Action == gateway.Secure {
+		j.arrival.knows(e, p)
+	}
+	return v, nil
+}
+
+// knows keeps who was found behind a recipient, for the notice.
+func (a *arrival) knows(e *gateway.Envelope, p people.Person) {
+	if a.known == nil {
+		a.known = make(map[uint32]people.Person)
+	}
+	a.known[e.ID.N] = p
 }
 
 // sentFor is how long a short message counts for rules that limit how many
 // there are.
 const sentFor = 24 * time.Hour
 
-// recipient is what is known of whom a message goes to.
-func (f *Flow) recipient(ctx context.Context, a gateway.Address) (policy.Recipient, error) {
-	r := unheardOf(a)
+// person is what is known of whom a message goes to, zero for nothing.
+func (f *Flow) person(ctx context.Context, a gateway.Address) (people.Person, error) {
 	p, err := f.People.Find(ctx, a)
-	if errors.Is(err, people.ErrUnknown) {
-		return r, nil
+	if err != nil && !errors.Is(err, people.ErrUnknown) {
+		return people.Person{}, fmt.Errorf("looking up the recipient: %w", err)
 	}
-	if err != nil {
-		return policy.Recipient{}, fmt.Errorf("looking up the recipient: %w", err)
-	}
-	r.Known, r.Patient, r.Language, r.Consents = p.Known(), p.Patient, p.Language, p.Consents
-	return r, nil
+	return p, nil
 }
 
-// unheardOf is a recipient of whom nothing is known.
-func unheardOf(a gateway.Address) policy.Recipient {
+// factsOf is what policy is told of a recipient; a zero person is one of whom
+// nothing is known.
+func factsOf(a gateway.Address, p people.Person) policy.Recipient {
+	r := policy.Recipient{Address: a, Known: p.Known(), Patient: p.Patient, Language: p.Language, Consents: p.Consents}
 	if a.IsPhone() {
-		return policy.Recipient{Number: a.Phone()}
+		r.Address, r.Number = gateway.Address{}, a.Phone()
 	}
-	return policy.Recipient{Address: a}
+	return r
 }
 
 // tagsBind: what stands in subject tags and X-Gatepost fields are commands

@@ -12,6 +12,7 @@ import (
 
 	"gatepost/gateway"
 	"gatepost/gateway/mailmsg"
+	"gatepost/gateway/people"
 	"gatepost/gateway/thread"
 	"gatepost/store"
 )
@@ -153,9 +154,10 @@ type arrival struct {
 
 	conversation thread.Thread // zero when it continues none
 	persons      []gateway.PersonRef
-	verdicts     []gateway.Verdict // the different ones
-	basis        *gateway.Judged   // what they rest on
-	pin          *gateway.Hashed   // that the sender set for the links
+	known        map[uint32]people.Person // recipients that are secured for, as they were judged, by number of the envelope
+	verdicts     []gateway.Verdict        // the different ones
+	basis        *gateway.Judged          // what they rest on
+	pin          *gateway.Hashed          // that the sender set for the links
 	envelopes    []gateway.Envelope
 	reports      []gateway.EnvelopeID // whose notices this mail reports about
 	replies      []gateway.EnvelopeID // whose notices it answers by itself
@@ -356,6 +358,7 @@ func (a *arrival) build(ctx context.Context) (*store.Batch, *gateway.Message, er
 		e := &envelopes[i]
 		if e.Action == gateway.Secure && e.State == gateway.Queued {
 			s := securing{message: m, automatic: a.reading.AutoSubmitted, hops: mailmsg.Hops(a.reading), key: a.taken.key, options: verdictOf(m, e).Options, urgent: a.tagsBind() && a.reading.Tags.Urgent}
+			s.person, s.found = a.known[e.ID.N]
 			if a.sms != nil {
 				s.like = &a.sms.segments[0]
 			}

@@ -23,7 +23,9 @@ type securing struct {
 	options gateway.Options
 	// automatic is the original's Auto-Submitted, which its notice repeats.
 	automatic string
-	hops      int  // of the original, which its notice counts on from
+	hops      int           // of the original, which its notice counts on from
+	person    people.Person // the recipient, when found says that they were looked up
+	found     bool
 	urgent    bool // the sender marked it so
 	// like is the short message whose way a notice to a telephone goes, beside
 	// its text; nil: as the record of the message says.
@@ -43,11 +45,12 @@ func (f *Flow) secure(ctx context.Context, b *store.Batch, s securing, e *gatewa
 	if err := f.Threads.Add(b, thread.Turn{Thread: m.Thread, Person: e.Person, Message: m.ID, At: m.Accepted, Envelope: e.ID}); err != nil {
 		return err
 	}
-	person, err := f.People.Find(ctx, e.Recipient)
-	if err != nil && !errors.Is(err, people.ErrUnknown) {
-		return err
+	if !s.found {
+		if s.person, err = f.person(ctx, e.Recipient); err != nil {
+			return err
+		}
 	}
-	n, err := f.writeNotice(b, s, link, secret, e, person.Language)
+	n, err := f.writeNotice(b, s, link, secret, e, s.person.Language)
 	if err != nil {
 		return err
 	}
@@ -71,7 +74,7 @@ func (f *Flow) secure(ctx context.Context, b *store.Batch, s securing, e *gatewa
 	if err := f.Threads.Join(b, n.headerID, thread.Member{Thread: m.Thread, Message: m.ID}); err != nil {
 		return err
 	}
-	opens := f.offer(link, person)
+	opens := f.offer(link, s.person)
 	if err := f.tellUnopenable(ctx, b, s, e, &link, &opens); err != nil {
 		return err
 	}

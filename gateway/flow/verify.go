@@ -99,10 +99,11 @@ func (f *Flow) messageJudged(ctx context.Context, c Call) error {
 		if verdictOf(m, e) == nil {
 			continue
 		}
-		now, err := f.recipient(ctx, e.Recipient)
+		p, err := f.person(ctx, e.Recipient)
 		if err != nil {
 			return err
 		}
+		now := factsOf(e.Recipient, p)
 		k.Copies = append(k.Copies, KeptCopy{e.Judged, shownTo(e.Recipient), now.Known, now.Patient, now.Language, now.Consents})
 	}
 	return c.line(k)
