@@ -81,12 +81,21 @@ func (a *arrival) parties(ctx context.Context) error {
 
 // stageFiling stages that staff find the mail in their folders: what is secured,
 // or waits for a review.
-func (a *arrival) stageFiling(b *store.Batch, m *gateway.Message) error {
+func (a *arrival) stageFiling(ctx context.Context, b *store.Batch, m *gateway.Message) error {
 	held := slices.ContainsFunc(a.envelopes, func(e gateway.Envelope) bool { return e.State == gateway.Held })
 	if m.Staff.IsZero() && !held {
 		return nil
 	}
-	a.flow.file(b, m.ID)
+	listed, err := held, error(nil)
+	if !held {
+		listed, err = a.mayBeListed(ctx, b, m)
+	}
+	if err != nil {
+		return err
+	}
+	if listed {
+		a.flow.file(b, m.ID)
+	}
 	if m.Staff.IsZero() {
 		return nil
 	}
@@ -97,6 +106,23 @@ func (a *arrival) stageFiling(b *store.Batch, m *gateway.Message) error {
 		hideSegments(a.layout)
 	}
 	return stageLayout(b, m.ID, a.layout)
+}
+
+// mayBeListed reports whether anybody may have a folder for a message that
+// nobody reviews: not when its sender is no user, which then holds until b is
+// committed. Who becomes one later finds it by backfill.
+func (a *arrival) mayBeListed(ctx context.Context, b *store.Batch, m *gateway.Message) (bool, error) {
+	if m.Direction != gateway.Outbound {
+		return true, nil
+	}
+	if m.From.IsNull() {
+		return false, nil
+	}
+	_, err := a.flow.People.RequireUser(ctx, b, m.From)
+	if errors.Is(err, people.ErrUnknown) {
+		return false, nil
+	}
+	return true, err
 }
 
 // edits are what changes when the mail that came leaves.

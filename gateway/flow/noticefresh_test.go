@@ -93,3 +93,31 @@ func TestANoticeInMemoryIsNotBelieved(t *testing.T) {
 		})
 	}
 }
+
+// TestOnlyUsersAreFiledFor: what somebody sends who has no folders waits for
+// nobody to file it, and is there when they come.
+func TestOnlyUsersAreFiledFor(t *testing.T) {
+	w := newWorld(t)
+	w.must(t, emptyStore(), func(ctx context.Context, f *Flow) error {
+		if _, err := accept(ctx, f, submissionTo("s@secure.example"), testMail); err != nil {
+			return err
+		}
+		if n := rowsOf(ctx, t, f, store.Filings); n != 0 {
+			t.Errorf("%d messages are to be filed for nobody", n)
+		}
+		c := w.client(ctx, t, f, "ann@clinic.example", "staff")
+		agendaFor(ctx, f, time.Second)
+		fileAway(ctx, t, f)
+		if n := len(c.entries(ctx, gateway.FolderUnopened)); n != 1 {
+			t.Errorf("%d messages from before", n)
+		}
+		if _, err := accept(ctx, f, submissionTo("s@secure.example"), testMail); err != nil {
+			return err
+		}
+		fileAway(ctx, t, f)
+		if n := len(c.entries(ctx, gateway.FolderUnopened)); n != 2 {
+			t.Errorf("%d messages in the folder", n)
+		}
+		return nil
+	})
+}

@@ -385,7 +385,7 @@ func (a *arrival) build(ctx context.Context) (*store.Batch, *gateway.Message, er
 			return nil, nil, err
 		}
 	}
-	if err := a.stageFiling(b, m); err != nil {
+	if err := a.stageFiling(ctx, b, m); err != nil {
 		return nil, nil, err
 	}
 	if err := a.stageRefusals(ctx, b, m); err != nil {

@@ -479,3 +479,20 @@ func TestFloodsWaitForEachOther(t *testing.T) {
 		}
 	})
 }
+
+// TestNoUserHolds: what was decided because nobody has that name fails when
+// somebody got it meanwhile.
+func TestNoUserHolds(t *testing.T) {
+	s := storetest.NewMemory()
+	d := New(s, mac, &evidence{}, time.Now, rand.Reader)
+	d.Cost = Cost{Time: 1, Memory: 8, Threads: 1}
+	var b store.Batch
+	name := gateway.MustAddress("ann@clinic.example")
+	if _, err := d.RequireUser(t.Context(), &b, name); !errors.Is(err, ErrUnknown) {
+		t.Fatal(err)
+	}
+	check(t, d.AddUser(t.Context(), name, "a password of some length", Staff, "test"))
+	if err := store.Write(t.Context(), s, &b); !errors.Is(err, store.ErrConflict) {
+		t.Errorf("committed all the same: %v", err)
+	}
+}

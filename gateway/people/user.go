@@ -201,11 +201,13 @@ func (d *Directory) FindUser(ctx context.Context, name gateway.Address) (User, e
 }
 
 // RequireUser is FindUser, and stages that the user's record is the same when b is
-// committed: what they may do is then what it says.
+// committed, or that there is none then either: what they may do is then what it
+// says.
 func (d *Directory) RequireUser(ctx context.Context, b *store.Batch, name gateway.Address) (User, error) {
 	key := d.userKey(name)
 	u, version, err := store.GetRecord[User](ctx, d.store, key)
 	if errors.Is(err, store.ErrNotFound) {
+		b.RequireAbsent(key)
 		return User{}, ErrUnknown
 	}
 	b.RequireVersion(key, version)
