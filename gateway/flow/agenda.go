@@ -65,9 +65,10 @@ func (t *task) key() []byte {
 	return store.Key(store.Agenda, store.Time(t.Due), []byte{byte(t.Kind)}, subject)
 }
 
-// stageTask stages a task and wakes the agenda when it is durable.
+// stageTask stages a task, and wakes the agenda when it is durable if it would
+// come too late for it.
 func (f *Flow) stageTask(b *store.Batch, t task) error {
-	b.After(f.agenda.wakeUp)
+	b.After(func() { f.agenda.staged(t.Due) })
 	return b.PutRecord(t.key(), t)
 }
 
@@ -77,6 +78,7 @@ type agenda struct {
 
 	mu     sync.Mutex
 	failed map[string]setback // by key of the row; guarded by mu
+	next   time.Time          // when the loop looks again; zero while it looks; guarded by mu
 }
 
 // setback is a task that could not be done.
@@ -87,6 +89,24 @@ type setback struct {
 
 func newAgenda() *agenda {
 	return &agenda{wake: make(chan struct{}, 1), failed: make(map[string]setback)}
+}
+
+// staged wakes the loop for a task that is due before it looks again. A look
+// that is under way may have missed it.
+func (a *agenda) staged(due time.Time) {
+	a.mu.Lock()
+	late := due.Before(a.next) || a.next.IsZero()
+	a.mu.Unlock()
+	if late {
+		a.wakeUp()
+	}
+}
+
+// looksAt tells when the loop looks again, zero for now.
+func (a *agenda) looksAt(next time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.next = next
 }
 
 func (a *agenda) wakeUp() {
@@ -108,7 +128,9 @@ const (
 // Agenda does what is due until ctx ends.
 func (f *Flow) Agenda(ctx context.Context) {
 	for ctx.Err() == nil {
+		f.agenda.looksAt(time.Time{})
 		wait := f.agendaOnce(ctx)
+		f.agenda.looksAt(f.Now().Add(wait))
 		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():

@@ -121,3 +121,24 @@ func TestOnlyUsersAreFiledFor(t *testing.T) {
 		return nil
 	})
 }
+
+// TestOnlyTasksThatAreDueSoonerWakeTheAgenda: a reminder of the day after
+// tomorrow does not, what comes while it looks does.
+func TestOnlyTasksThatAreDueSoonerWakeTheAgenda(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	for name, c := range map[string]struct {
+		next, due time.Time
+		wakes     bool
+	}{
+		"later":       {now, now.Add(time.Hour), false},
+		"at the look": {now, now, false},
+		"sooner":      {now, now.Add(-time.Second), true},
+		"it looks":    {time.Time{}, now.Add(time.Hour), true},
+	} {
+		a := newAgenda()
+		a.looksAt(c.next)
+		if a.staged(c.due); len(a.wake) == 1 != c.wakes {
+			t.Errorf("%s: woken %v", name, !c.wakes)
+		}
+	}
+}
