@@ -41,9 +41,13 @@ func (f *firstOctets) Write(p []byte) (int, error) {
 
 // canonicalBody writes body as it is signed (RFC 6376 sections 3.4.3 and
 // 3.4.4). It ends early with the first error of w.
-func canonicalBody(w io.Writer, body []byte, relaxed bool) error {
-	if relaxed {
-		return relaxedBody(w, body)
+func canonicalBody(w io.Writer, body []byte, loose bool) error {
+	if loose {
+		r := newRelaxed(w)
+		if _, err := r.Write(body); err != nil {
+			return err
+		}
+		return r.Close()
 	}
 	for bytes.HasSuffix(body, []byte("\r\n")) {
 		body = body[:len(body)-2]
@@ -55,41 +59,83 @@ func canonicalBody(w io.Writer, body []byte, relaxed bool) error {
 	return err
 }
 
-func relaxedBody(w io.Writer, body []byte) error {
-	out := bufio.NewWriterSize(w, 32<<10)
-	empty := 0 // lines that count only when something follows
-	for len(body) > 0 {
-		line, ended := nextLine(body)
-		body = body[len(line):]
-		if ended {
-			line = line[:len(line)-2]
-		}
-		line = bytes.TrimRight(line, " \t")
-		if len(line) == 0 {
-			empty++
-			continue
-		}
-		for ; empty > 0; empty-- {
-			_, _ = out.WriteString("\r\n")
-		}
-		squeeze(out, line)
-		if _, err := out.WriteString("\r\n"); err != nil { // bufio keeps the first error
-			return err
-		}
-	}
-	return out.Flush()
+// relaxed passes on what is written to it as it is signed: without white space
+// at the ends of lines, with one space for each run of it, and without empty
+// lines at the end. Close ends it.
+type relaxed struct {
+	w     *bufio.Writer
+	empty int  // lines that count only when something follows
+	blank bool // white space that counts only when something follows on its line
+	cr    bool // a CR that may be half of a line end
+	text  bool // the line has something
 }
 
-// squeeze writes line with one space for each run of white space.
-func squeeze(out *bufio.Writer, line []byte) {
-	for {
-		n := bytes.IndexAny(line, " \t")
-		if n < 0 {
-			_, _ = out.Write(line)
-			return
+func newRelaxed(w io.Writer) *relaxed { return &relaxed{w: bufio.NewWriterSize(w, 4<<10)} }
+
+// Write implements io.Writer. It ends early with the first error of w.
+func (r *relaxed) Write(p []byte) (int, error) {
+	n := len(p)
+	for len(p) > 0 {
+		if r.cr {
+			r.cr = false
+			if p[0] == '\n' {
+				r.end()
+				p = p[1:]
+				continue
+			}
+			r.some([]byte("\r"))
 		}
-		_, _ = out.Write(line[:n])
-		_ = out.WriteByte(' ')
-		line = bytes.TrimLeft(line[n:], " \t")
+		i := 0
+		for i < len(p) && p[i] != ' ' && p[i] != '\t' && p[i] != '\r' {
+			i++
+		}
+		if err := r.some(p[:i]); err != nil {
+			return n - len(p), err
+		}
+		if i < len(p) {
+			r.cr = p[i] == '\r'
+			r.blank = r.blank || !r.cr
+			i++
+		}
+		p = p[i:]
 	}
+	return n, nil
+}
+
+// some writes what lies within a line, and what counts because of it.
+func (r *relaxed) some(p []byte) error {
+	if len(p) == 0 {
+		return nil
+	}
+	for ; r.empty > 0; r.empty-- {
+		_, _ = r.w.WriteString("\r\n")
+	}
+	if r.blank {
+		_ = r.w.WriteByte(' ')
+	}
+	r.blank, r.text = false, true
+	_, err := r.w.Write(p) // bufio keeps the first error
+	return err
+}
+
+// end ends a line.
+func (r *relaxed) end() {
+	if r.text {
+		_, _ = r.w.WriteString("\r\n")
+	} else {
+		r.empty++
+	}
+	r.text, r.blank = false, false
+}
+
+// Close writes what the end of the body lets count. A last line without a line
+// end gets one.
+func (r *relaxed) Close() error {
+	if r.cr {
+		_ = r.some([]byte("\r"))
+	}
+	if r.text {
+		r.end()
+	}
+	return r.w.Flush()
 }
