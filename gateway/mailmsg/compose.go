@@ -30,9 +30,25 @@ func (l *letter) field(name, value string) {
 // oneLine makes white space of everything that could end a line or act on a
 // terminal, and of runs of white space one.
 func oneLine(s string) string {
+	if isOneLine(s) {
+		return s
+	}
 	return strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, "\ufffd"), func(c rune) bool {
 		return unicode.IsSpace(c) || unicode.IsControl(c) || unicode.Is(unicode.Bidi_Control, c)
 	}), " ")
+}
+
+// isOneLine reports whether s is printable ASCII with single spaces between
+// words, which oneLine leaves as it is.
+func isOneLine(s string) bool {
+	before := byte(' ')
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == ' ' && before == ' ' {
+			return false
+		}
+		before = s[i]
+	}
+	return s == "" || before != ' '
 }
 
 // foldAfter folds a value (RFC 5322 section 2.2.3) at white space, so that

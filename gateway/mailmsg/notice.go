@@ -58,6 +58,7 @@ func Notice(d NoticeData) ([]byte, error) {
 	}
 	w := wordsFor(d.Language)
 	var l letter
+	l.Grow(noticeSize)
 	d.header(&l, w)
 	l.field("Content-Language", w.language)
 	l.field("MIME-Version", "1.0")
@@ -70,6 +71,9 @@ func Notice(d NoticeData) ([]byte, error) {
 	l.WriteString("\r\n--" + boundary + "--\r\n")
 	return l.Bytes(), nil
 }
+
+// noticeSize is what most notices need, in octets.
+const noticeSize = 4 << 10
 
 // header writes the fields that do not describe the body.
 func (d *NoticeData) header(l *letter, w words) {
@@ -181,8 +185,10 @@ func (d *NoticeData) html(w words, s sentences) string {
 // color of the button. One that is too pale for its letters is not used,
 // wherever it comes from.
 func (d *NoticeData) color() string {
-	if _, _, readable := d.Color.Shades(); d.Color.Set && readable {
-		return d.Color.String()
+	if d.Color.Set {
+		if _, _, readable := d.Color.Shades(); readable {
+			return d.Color.String()
+		}
 	}
 	return "#1a5276"
 }
@@ -190,8 +196,12 @@ func (d *NoticeData) color() string {
 // escape makes ASCII of a text for HTML, so that no encoding is needed. The
 // isolates of a text become elements, which every reader of HTML knows.
 func escape(s string) string {
+	s = html.EscapeString(s)
+	if !strings.ContainsFunc(s, func(c rune) bool { return c >= 0x7f }) {
+		return s
+	}
 	var b strings.Builder
-	for _, c := range html.EscapeString(s) {
+	for _, c := range s {
 		switch {
 		case string(c) == isolateOpen:
 			b.WriteString("<bdi>")
