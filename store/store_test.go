@@ -8,6 +8,7 @@ import (
 	"go/parser"
 	"go/token"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -214,6 +215,83 @@ func TestWriteRunsAfterOnlyWhenCommitted(t *testing.T) {
 			if b.Done(); runs != 1 {
 				t.Error("After ran twice")
 			}
+		}
+	}
+}
+
+// counted counts what is asked of a store, and fails its scans after some items.
+type counted struct {
+	store.Store
+	gets, passed, breaks int
+}
+
+func (c *counted) Get(ctx context.Context, key []byte) (store.Item, error) {
+	c.gets++
+	return c.Store.Get(ctx, key)
+}
+
+func (c *counted) Scan(ctx context.Context, r store.Range, visit func(store.Item) bool) error {
+	left := c.breaks
+	err := c.Store.Scan(ctx, r, func(item store.Item) bool {
+		if left--; left == 0 {
+			return false
+		}
+		c.passed++
+		return visit(item)
+	})
+	if left == 0 {
+		return errors.New("the scan broke")
+	}
+	return err
+}
+
+// TestGetAll wants what Get finds, by one scan where the keys lie together, and
+// without passing all that lies between them where they do not.
+func TestGetAll(t *testing.T) {
+	mem := storetest.NewMemory()
+	var b store.Batch
+	for n := range uint64(2000) {
+		b.Put(store.Key(store.Links, store.Uint64(2*n)), store.Uint64(n))
+	}
+	if err := mem.Commit(t.Context(), &b); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		step, keys, breaks int
+		gets, passed       int // at most
+	}{
+		"together":     {step: 2, keys: 100, gets: 0, passed: 100},
+		"half of them": {step: 1, keys: 100, gets: 1, passed: 50},
+		"far apart":    {step: 100, keys: 30, gets: 30, passed: 20},
+		"few":          {step: 2, keys: 3, gets: 3},
+		"none":         {step: 2},
+		"broken":       {step: 2, keys: 100, breaks: 10, gets: 91, passed: 9},
+	} {
+		s := &counted{Store: mem, breaks: c.breaks}
+		var keys [][]byte
+		var want, got []int
+		for i := range c.keys {
+			if i*c.step%2 == 0 {
+				want = append(want, i)
+			}
+			keys = append(keys, store.Key(store.Links, store.Uint64(uint64(i*c.step))))
+		}
+		err := store.GetAll(t.Context(), s, keys, func(i int, item store.Item) error {
+			if !bytes.Equal(item.Key, keys[i]) || !bytes.Equal(item.Value, store.Uint64(uint64(i*c.step/2))) {
+				t.Errorf("%s: at %d stands %x: %x", name, i, item.Key, item.Value)
+			}
+			got = append(got, i)
+			return nil
+		})
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: %v, got %v, want %v", name, err, got, want)
+		}
+		if s.gets > c.gets || s.passed > c.passed {
+			t.Errorf("%s: %d gets and %d records passed, want %d and %d", name, s.gets, s.passed, c.gets, c.passed)
+		}
+		stop := errors.New("stop")
+		if err := store.GetAll(t.Context(), s, keys, func(int, store.Item) error { return stop }); len(keys) > 0 && err != stop {
+			t.Errorf("%s: the error of visit became %v", name, err)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -55,15 +56,16 @@ func (f *Flow) mailReadOnce(ctx context.Context, a gateway.MailAccount, o mailbo
 	}
 	b := new(store.Batch)
 	var told [][32]byte
+	looked, recalls := f.Now(), f.takings.Load() // before the look
+	look, err := f.lookAtMail(ctx, o, entries)
+	if err != nil {
+		return err
+	}
 	for i := range entries {
 		grants[i] = gateway.Grant{}
-		looked, recalls := f.Now(), f.takings.Load() // before the look
-		m, err := f.mailReadable(ctx, o, folder, &entries[i])
-		if errors.Is(err, errNotReadable) {
+		m := f.mailReadable(look, folder, &entries[i])
+		if m == nil {
 			continue
-		}
-		if err != nil {
-			return err
 		}
 		what := f.MAC("mail read", []byte(a.Session), m.ID[:])
 		if m.Direction != gateway.Kept && !f.reads.has(what, f.Now()) && !slices.Contains(told, what) {
@@ -86,33 +88,50 @@ func (f *Flow) mailReadOnce(ctx context.Context, a gateway.MailAccount, o mailbo
 	return nil
 }
 
-// errNotReadable: the message of an entry is gone, or the entry is.
-var errNotReadable = errors.New("flow: not to be read any more")
+// mailLook is what the store says of messages and of where they stand.
+type mailLook struct {
+	places   map[gateway.MessageID]mailbox.Places
+	messages map[gateway.MessageID]*gateway.Message
+}
 
-// mailReadable is the message that an entry shows, if its octets can be read. It
-// asks the folder itself: what somebody says that an entry holds opens nothing.
-func (f *Flow) mailReadable(ctx context.Context, o mailbox.Owner, folder gateway.Folder, e *gateway.MailEntry) (*gateway.Message, error) {
-	if e.Inline != "" || e.Message.IsZero() {
-		return nil, errNotReadable
+// lookAtMail reads all that is asked of entries at once.
+func (f *Flow) lookAtMail(ctx context.Context, o mailbox.Owner, entries []gateway.MailEntry) (l mailLook, err error) {
+	var ids []gateway.MessageID
+	for i := range entries {
+		if e := &entries[i]; e.Inline == "" && !e.Message.IsZero() {
+			ids = append(ids, e.Message)
+		}
 	}
-	places, err := f.mailbox.Places(ctx, o, e.Message)
-	if err != nil {
-		return nil, err
+	slices.SortFunc(ids, func(a, b gateway.MessageID) int { return bytes.Compare(a[:], b[:]) })
+	ids = slices.Compact(ids)
+	if l.places, err = f.mailbox.PlacesOf(ctx, o, ids); err != nil {
+		return l, err
 	}
-	if !slices.Contains(places.UIDs(folder), e.UID) {
-		return nil, errNotReadable
+	keys := make([][]byte, len(ids))
+	for i, id := range ids {
+		keys[i] = messageKey(id)
 	}
-	m, _, err := store.GetRecord[gateway.Message](ctx, f.Store, messageKey(e.Message))
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, errNotReadable
+	l.messages = make(map[gateway.MessageID]*gateway.Message, len(ids))
+	err = store.GetAll(ctx, f.Store, keys, func(i int, item store.Item) error {
+		m := new(gateway.Message)
+		l.messages[ids[i]] = m
+		return store.Decode(item.Value, m)
+	})
+	return l, err
+}
+
+// mailReadable is the message that an entry shows, nil if its octets cannot be read
+// (any more). It asks the folder itself: what somebody says that an entry holds
+// opens nothing.
+func (f *Flow) mailReadable(l mailLook, folder gateway.Folder, e *gateway.MailEntry) *gateway.Message {
+	if e.Inline != "" || !slices.Contains(l.places[e.Message].UIDs(folder), e.UID) {
+		return nil
 	}
-	if err != nil {
-		return nil, err
+	m := l.messages[e.Message]
+	if m == nil || !m.Recalled.IsZero() || m.Staff.IsZero() || m.Body.Blob == "" || f.Keys.Destroyed(m.Staff.Group) || !f.Now().Before(m.Retain) {
+		return nil
 	}
-	if !m.Recalled.IsZero() || m.Staff.IsZero() || m.Body.Blob == "" || f.Keys.Destroyed(m.Staff.Group) || !f.Now().Before(m.Retain) {
-		return nil, errNotReadable
-	}
-	return &m, nil
+	return m
 }
 
 // stageMailRead stages the evidence that a member of staff reads, and of an

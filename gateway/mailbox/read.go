@@ -53,6 +53,23 @@ func (b *Book) places(ctx context.Context, o Owner, message gateway.MessageID) (
 	return p, v, err
 }
 
+// PlacesOf returns where messages stand, which are in ascending order, none of them
+// twice. One that stands nowhere is left out.
+func (b *Book) PlacesOf(ctx context.Context, o Owner, messages []gateway.MessageID) (map[gateway.MessageID]Places, error) {
+	keys := make([][]byte, len(messages))
+	for i, id := range messages {
+		keys[i] = placesKey(o, id)
+	}
+	found := make(map[gateway.MessageID]Places, len(messages))
+	err := store.GetAll(ctx, b.store, keys, func(i int, item store.Item) error {
+		var p Places
+		err := store.Decode(item.Value, &p)
+		found[messages[i]] = p
+		return err
+	})
+	return found, err
+}
+
 // folder reads a folder's record; one that nothing was ever put into has
 // version 0.
 func (b *Book) folder(ctx context.Context, o Owner, f gateway.Folder) (record, store.Version, error) {
