@@ -84,7 +84,7 @@ type whole struct {
 }
 
 func newWhole(b *testing.B, own ...gateway.OwnDetector) whole {
-	d, err := detect.New(detect.Config{Own: own, Key: [16]byte{1, 2, 3}})
+	d, err := detect.New(detect.Config{Own: own, Counts: policy.Default().Counts(), Key: [16]byte{1, 2, 3}})
 	if err != nil {
 		b.Fatal(err)
 	}
