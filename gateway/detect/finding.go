@@ -38,6 +38,7 @@ type found struct {
 type findings struct {
 	spots  []spot   // of the view, before overlaps are settled
 	order  []uint64 // scratch of settle
+	later  []uint64 // and of inOrder
 	all    []found
 	masks  []byte   // of all
 	limits []int32  // by limitOf: how many are kept, and once that is enough, behind it how many values
@@ -87,20 +88,26 @@ func (s *scan) find(typ uint16, start, end int, value []byte, steps ...gateway.S
 }
 
 // settle keeps, of findings that overlap, the one that weighs most, then the
-// longest, and hands them over in the order of the text.
-func (s *scan) settle() {
+// longest, and hands them over in the order of the text. The spots from number later
+// on were found when the view was read, by its labels.
+func (s *scan) settle(later int) {
 	s.order = s.order[:0]
+	from := 0
 	for i := range s.spots {
 		p := &s.spots[i]
+		if i == later {
+			from = len(s.order)
+		}
 		if s.alone && int(p.typ) < len(s.d.types.names) {
 			continue
 		}
 		const most = 1<<20 - 1 // views are smaller
 		s.order = append(s.order, uint64(p.start)<<40|uint64(most-min(p.end-p.start, most))<<20|uint64(i))
 	}
-	if !slices.IsSorted(s.order) {
-		slices.Sort(s.order)
+	if later == len(s.spots) {
+		from = len(s.order)
 	}
+	s.inOrder(from)
 	at := func(i int) *spot { return &s.spots[s.order[i]&(1<<20-1)] }
 	for i := 0; i < len(s.order); {
 		best := at(i)
@@ -113,6 +120,27 @@ func (s *scan) settle() {
 		}
 		s.keep(best)
 		i = j
+	}
+}
+
+// inOrder puts the spots in the order of the text: those before number from, and those
+// from there on, which are mostly in order each.
+func (s *scan) inOrder(from int) {
+	first, second := s.order[:from], s.order[from:]
+	for _, part := range [][]uint64{first, second} {
+		if !slices.IsSorted(part) {
+			slices.Sort(part)
+		}
+	}
+	s.later = append(s.later[:0], second...)
+	for i, j, k := len(first)-1, len(s.later)-1, len(s.order)-1; j >= 0; k-- {
+		if i >= 0 && first[i] > s.later[j] {
+			s.order[k] = first[i]
+			i--
+		} else {
+			s.order[k] = s.later[j]
+			j--
+		}
 	}
 }
 

@@ -183,8 +183,9 @@ func (s *scan) view(text string, lo, hi, cp int) {
 	if s.table.cols > 0 && hi < len(text) {
 		s.lines(s.hi)
 	}
+	later := len(s.spots)
 	s.readLabels()
-	s.settle()
+	s.settle(later)
 	s.ownPatterns()
 	s.mostText = max(s.mostText, len(s.b))
 	s.tops.part.words += int(s.wordNo)
