@@ -33,6 +33,17 @@ type normal struct {
 	// Latin letters or digits besides lookalikes of them.
 	mixed    bool
 	mixedEnd int
+
+	references [16]reference // those met lately, by a hash of their names
+	referred   bool          // some are
+}
+
+// reference is an HTML character reference between "&" and ";", at most eight octets,
+// and the text that it stands for, "" where it is none.
+type reference struct {
+	name uint64
+	n    int // octets of name; 0: free
+	text string
 }
 
 // seg maps octets of b from n on, up to the next seg. With wide 0 each octet
@@ -101,7 +112,7 @@ func (t *normal) run(n int) {
 func (t *normal) special(s string, i int) int {
 	switch s[i] {
 	case '&':
-		if j, text := entity(s[i:]); j > 0 {
+		if j, text := t.entity(s[i:]); j > 0 {
 			at := len(t.b)
 			for _, r := range text {
 				t.fold(r, "", 0)
@@ -182,19 +193,45 @@ func (t *normal) wide(at, n int) {
 
 // entity reads an HTML character reference that survived extraction. It
 // returns its length and text, or 0.
-func entity(s string) (int, string) {
+func (t *normal) entity(s string) (int, string) {
 	if len(s) < 2 || s[1] != '#' && (class[s[1]] != letter || s[1] >= utf8.RuneSelf) {
 		return 0, ""
 	}
 	for j := 2; j < len(s) && j < 10 && s[j] != '&'; j++ {
 		if s[j] == ';' {
-			if text := html.UnescapeString(s[:j+1]); text != s[:j+1] {
+			if text := t.reference(s[:j+1]); text != "" {
 				return j + 1, text
 			}
 			return 0, ""
 		}
 	}
 	return 0, ""
+}
+
+// reference is the text that an HTML character reference stands for, "" where it is
+// none. The same few are met again and again.
+func (t *normal) reference(whole string) string {
+	name, n := uint64(0), len(whole)-2
+	for _, c := range []byte(whole[1 : n+1]) {
+		name = name<<8 | uint64(c)
+	}
+	r := &t.references[name*hashKey>>60]
+	if r.name == name && r.n == n {
+		return r.text
+	}
+	text := html.UnescapeString(whole)
+	if text == whole {
+		text = ""
+	}
+	*r, t.referred = reference{name, n, text}, true
+	return text
+}
+
+// forget clears what is kept of references.
+func (t *normal) forget() {
+	if t.referred {
+		t.references, t.referred = [len(t.references)]reference{}, false
+	}
 }
 
 // softBreak is the length of a quoted-printable soft line break at the start

@@ -107,6 +107,7 @@ func (s *scan) begin() {
 // wipe forgets the text. What stays between scans is nobody's.
 func (s *scan) wipe() {
 	clear(s.b[:s.mostText])
+	s.forget()
 	clear(s.cands[:s.mostCands])
 	clear(s.seq.value[:cap(s.seq.value)])
 	clear(s.buf[:])
