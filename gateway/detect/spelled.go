@@ -188,10 +188,10 @@ func (s *scan) spelledAs(g *gathered, c *code, typ uint16) bool {
 		return false
 	}
 	v, k := s.buf[:n], &s.d.types.kinds[c.kind]
-	if !g.read(c.form, v, "") || !g.groupedAs(c, n) {
+	if !g.read(c.form, v, "") {
 		return false
 	}
-	if !k.holds(v) && !(g.smallAmong(c) && (g.read(c.form, v, "ol") && k.holds(v) || g.read(c.form, v, "olOI") && k.holds(v))) {
+	if !k.holds(v) && !(g.smallAmong(c) && (g.read(c.form, v, "ol") && k.holds(v) || g.read(c.form, v, "olOI") && k.holds(v))) || !g.groupedAs(c, n) {
 		return false
 	}
 	s.find(typ, int(g.at[0]), int(g.at[n-1])+1, v, gateway.Step{Name: k.why, Weight: int(c.weight)},
@@ -307,13 +307,14 @@ func (t *ibans) begins(g *gathered) bool {
 
 // code is the form of an IBAN of the country with which g begins.
 func (t *ibans) code(g *gathered) code {
-	return code{form: "LLDD" + strings.Map(func(c rune) rune {
-		switch c {
-		case 'n':
-			return 'D'
-		case 'a':
-			return 'L'
-		}
-		return 'C'
-	}, t.form(g.c[:2], 0)), weight: highSum}
+	return code{form: ibanCodes[t.form(g.c[:2], 0)], weight: highSum}
 }
+
+// ibanCodes are the forms of codes, by those of the registry.
+var ibanCodes = func() map[string]string {
+	all := map[string]string{}
+	for _, form := range newIBANs() {
+		all[form] = "LLDD" + strings.NewReplacer("n", "D", "a", "L", "c", "C").Replace(form)
+	}
+	return all
+}()
