@@ -63,6 +63,28 @@ const nLevels = int(gateway.High) + 1
 
 func limitOf(typ uint16, level gateway.Level) int { return int(typ)*nLevels + int(level) }
 
+// hashed is the value of a type that was hashed last: many texts say one again and
+// again.
+type hashed struct {
+	value [40]byte
+	n     uint8 // 0: none
+	typ   uint16
+	hash  uint64
+}
+
+// hash is the hash of a value of type typ.
+func (s *scan) hash(typ uint16, value []byte) uint64 {
+	h := &s.hashed[typ%uint16(len(s.hashed))]
+	if h.typ == typ && int(h.n) == len(value) && h.n > 0 && string(h.value[:h.n]) == string(value) {
+		return h.hash
+	}
+	hash := sipHash(s.d.key, value)
+	if len(value) <= len(h.value) {
+		h.n, h.typ, h.hash = uint8(copy(h.value[:], value)), typ, hash
+	}
+	return hash
+}
+
 // find enters a finding of the view. value is its canonical form.
 func (s *scan) find(typ uint16, start, end int, value []byte, steps ...gateway.Step) {
 	sum := 0
@@ -74,14 +96,15 @@ func (s *scan) find(typ uint16, start, end int, value []byte, steps ...gateway.S
 		return
 	}
 	p := spot{start: int32(start), end: int32(end), sum: int32(sum), typ: typ, level: level}
-	kept := int(s.limits[limitOf(typ, level)]) <= enough+s.d.counts // else it only weighs against what it overlaps
-	if kept || len(s.d.own) > 0 {
-		p.value = sipHash(s.d.key, value)
+	limit := limitOf(typ, level)
+	n := int(s.limits[limit])
+	if n <= enough+s.d.counts || len(s.d.own) > 0 {
+		p.value = s.hash(typ, value)
 	}
 	if len(s.d.own) > 0 && s.d.isOwn(p.value, typ) {
 		return
 	}
-	if kept {
+	if n <= enough || n <= enough+s.d.counts && !s.values.has(limit, p.value) { // else it only weighs against what it overlaps
 		p.steps = s.steps.of(steps)
 	}
 	s.spots = append(s.spots, p)

@@ -45,7 +45,8 @@ type scan struct {
 	plainFrom, plainTo       int // numberBehind saw nothing between
 
 	tables [2]table
-	table  *table // the one at hand; the other is where the next one is made
+	table  *table     // the one at hand; the other is where the next one is made
+	hashed [32]hashed // by type
 	seq    sequence
 	states []groupState // of the detector's layouts
 	cands  []cand
@@ -108,6 +109,7 @@ func (s *scan) begin() {
 func (s *scan) wipe() {
 	clear(s.b[:s.mostText])
 	s.forget()
+	s.hashed = [len(s.hashed)]hashed{}
 	clear(s.cands[:s.mostCands])
 	clear(s.seq.value[:cap(s.seq.value)])
 	clear(s.buf[:])

@@ -27,6 +27,11 @@ func (t *valueSet) add(limit int, value uint64) bool {
 	return true
 }
 
+// has reports whether a value is in the set.
+func (t *valueSet) has(limit int, value uint64) bool {
+	return t.used > 0 && t.slot(limited{limit + 1, value}).limit != 0
+}
+
 // slot is where v is, or has its place.
 func (t *valueSet) slot(v limited) *limited {
 	mask := uint64(len(t.slots) - 1)
