@@ -315,7 +315,9 @@ func (f *Flow) queueHold(ctx context.Context, c Call) error {
 	if err != nil {
 		return err
 	}
-	return operated(f.queue.Hold(ctx, id, "operator", f.stage(c, gateway.EventHeld, "")))
+	return operated(f.intercept(ctx, id, func() error {
+		return f.queue.Hold(ctx, id, "operator", f.stage(c, gateway.EventHeld, ""))
+	}))
 }
 
 func (f *Flow) queueDrop(ctx context.Context, c Call) error {
@@ -327,7 +329,7 @@ func (f *Flow) queueDrop(ctx context.Context, c Call) error {
 	if err != nil {
 		return err
 	}
-	return operated(f.queue.Drop(ctx, id, func(b *store.Batch, after gateway.Envelope) error {
+	stage := func(b *store.Batch, after gateway.Envelope) error {
 		if e.Notice != nil {
 			f.Blobs.Delete(b, e.Notice.Body.Blob)
 		}
@@ -336,7 +338,8 @@ func (f *Flow) queueDrop(ctx context.Context, c Call) error {
 			return err
 		}
 		return f.stage(c, gateway.EventDropped, "")(b, after)
-	}))
+	}
+	return operated(f.intercept(ctx, id, func() error { return f.queue.Drop(ctx, id, stage) }))
 }
 
 // operated turns the queue's errors into the operator's.

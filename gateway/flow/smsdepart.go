@@ -13,7 +13,8 @@ import (
 
 // An attempt with a short message may wait long before the carrier gets any of
 // it: for a bind, for its turn. Until then it can be stopped, so that whoever
-// cancels a message or wants no messages need not hear that it has left.
+// cancels a message, holds or drops it, or wants no messages, need not hear that it
+// has left.
 
 // departures are the attempts under way with short messages. An envelope is in
 // one at most.

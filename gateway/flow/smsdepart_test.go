@@ -2,11 +2,13 @@ package flow
 
 import (
 	"context"
+	"net/url"
 	"slices"
 	"testing"
 	"time"
 
 	"gatepost/gateway"
+	"gatepost/store"
 )
 
 // TestStoppedBeforeTheCarrier: an attempt that waits for a bind keeps nobody
@@ -68,6 +70,59 @@ func TestStoppedBeforeTheCarrier(t *testing.T) {
 				return nil
 			})
 			w.sound(t, kv)
+		})
+	}
+}
+
+// TestHeldOrDroppedBeforeTheCarrier: nor an operator from holding or dropping it, at
+// any time while the carrier is away.
+func TestHeldOrDroppedBeforeTheCarrier(t *testing.T) {
+	for act, state := range map[string]gateway.State{"queue.hold": gateway.Held, "queue.drop": gateway.Dropped} {
+		w, kv := newWorld(t), emptyStore()
+		w.smsc.bind(false)
+		w.must(t, kv, func(ctx context.Context, f *Flow) error {
+			running, stop := context.WithCancel(ctx)
+			ended := make(chan error, 1)
+			go func() { ended <- f.queue.Run(running) }()
+			for range 20 { // each at another moment of an attempt, or between two
+				if _, err := submitAll(ctx, f, asked(t, secretBody, phonePass)); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(1100 * time.Millisecond)
+			}
+			var ids []string
+			if err := each(ctx, f.Store, store.Prefix(store.Envelopes), func(e *gateway.Envelope) { ids = append(ids, e.ID.String()) }); err != nil || len(ids) != 20 {
+				t.Fatalf("%d envelopes, %v", len(ids), err)
+			}
+			for _, id := range ids {
+				began := time.Now()
+				if _, err := operation(ctx, f, act, url.Values{"id": {id}}, ""); err != nil {
+					t.Errorf("%s: %v", act, err)
+				}
+				if took := time.Since(began); took > stopTime {
+					t.Errorf("%s took %v", act, took)
+				}
+			}
+			w.smsc.bind(true)
+			f.ResumeSMS()
+			time.Sleep(time.Hour)
+			stop()
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+			if got := w.smsc.to(phonePass); len(got) != 0 {
+				t.Errorf("after %s the telephone shows %q", act, readSegments(got))
+			}
+			n := 0
+			err := each(ctx, f.Store, store.Prefix(store.Envelopes), func(e *gateway.Envelope) {
+				if e.State == state {
+					n++
+				}
+			})
+			if n != 20 {
+				t.Errorf("%s: %d are %s", act, n, state)
+			}
+			return err
 		})
 	}
 }
