@@ -106,29 +106,45 @@ type bound struct {
 }
 
 // finishAnswers decides what answers were bound to when a crash or a failure of
-// the store came between. One of a reviewer who is none any more decides nothing.
-func (f *Flow) finishAnswers(ctx context.Context) (int, error) {
-	var all []bound
-	err := f.Store.Scan(ctx, store.Prefix(store.Meta, []byte(questionRow)), func(it store.Item) bool {
+// the store came between. One of a reviewer who is none any more decides nothing, and
+// keeps none that comes after it from being decided.
+func (f *Flow) finishAnswers(ctx context.Context) (n int, err error) {
+	r := store.Prefix(store.Meta, []byte(questionRow))
+	for {
+		some, e := f.boundAnswers(ctx, r)
+		for i := range some {
+			done, e := f.finishAnswer(ctx, &some[i])
+			if err = errors.Join(err, e); done {
+				n++
+			}
+		}
+		if err = errors.Join(err, e); e != nil || len(some) < filingChunk {
+			return n, err
+		}
+		r.From = append(some[len(some)-1].key, 0)
+	}
+}
+
+// boundAnswers are the first filingChunk of a range.
+func (f *Flow) boundAnswers(ctx context.Context, r store.Range) (some []bound, err error) {
+	err = f.Store.Scan(ctx, r, func(it store.Item) bool {
 		b := bound{key: slices.Clone(it.Key)}
 		if store.Decode(it.Value, &b.question) == nil && b.Reason != "" {
-			all = append(all, b)
+			some = append(some, b)
 		}
-		return len(all) < filingChunk
+		return len(some) < filingChunk
 	})
-	n := 0
-	for i := range all {
-		open, e := f.anyOpen(ctx, &all[i].question, all[i].key)
-		if e == nil {
-			e = f.decideAsked(ctx, all[i].Actor, all[i].key, &all[i].question, all[i].Reason.Reveal())
-		}
-		switch {
-		case errors.Is(e, faultNotAsked):
-		case e != nil:
-			err = errors.Join(err, e)
-		case open:
-			n++
-		}
+	return some, err
+}
+
+// finishAnswer reports whether it decided anything.
+func (f *Flow) finishAnswer(ctx context.Context, b *bound) (bool, error) {
+	open, err := f.anyOpen(ctx, &b.question, b.key)
+	if err == nil {
+		err = f.decideAsked(ctx, b.Actor, b.key, &b.question, b.Reason.Reveal())
 	}
-	return n, err
+	if errors.Is(err, faultNotAsked) {
+		return false, nil
+	}
+	return open && err == nil, err
 }

@@ -115,6 +115,58 @@ func reasonsKept(ctx context.Context, t *testing.T, f *Flow) (kept bool) {
 	return kept
 }
 
+// TestReviewersWhoEndedKeepNobodyWaiting: however many answers of those who review no
+// more are left, one that comes after them is decided.
+func TestReviewersWhoEndedKeepNobodyWaiting(t *testing.T) {
+	w, kv := newWorld(t), &between{Store: emptyStore(), of: store.Key(store.Envelopes)}
+	w.must(t, kv, func(ctx context.Context, f *Flow) error {
+		eve := w.client(ctx, t, f, "eve@clinic.example", "compliance")
+		id := sentTo(ctx, t, f, "h@why.example")
+		fileAway(ctx, t, f)
+		m, err := f.message(ctx, id)
+		if err != nil {
+			return err
+		}
+		e := mustEnvelopeOf(ctx, t, f, id)
+		if _, err := f.MailMove(ctx, eve.account, gateway.FolderQuarantine, firstUID, gateway.FolderRelease); err != nil {
+			return err
+		}
+		address := w.questionTo(ctx, t, f, "eve@clinic.example")
+		kv.set(func() error { return errors.New("the disk is away") }, nil)
+		if err := answerFrom(ctx, f, "eve@clinic.example", address, because("eve@clinic.example", "a1", theReason)); err == nil {
+			t.Error("taken over, and not decided")
+		}
+		gone := gateway.MustAddress("gone@clinic.example")
+		var b store.Batch
+		for i := range 2*filingChunk + 1 { // copies of Ann's mail, each with an answer that stays
+			other := gateway.MessageID{1: byte(i >> 8), 2: byte(i)}
+			key := store.Key(store.Meta, []byte(questionRow), append([]byte{0, 0}, other[:14]...))
+			m, e := *m, e
+			m.ID, e.ID.Message = other, other
+			for _, err := range []error{
+				b.PutRecord(messageKey(other), m), b.PutRecord(envelopeKey(e.ID), e),
+				b.PutRecord(askedKey(other), openQuestion{Question: key, By: gone, At: f.Now()}),
+				b.PutRecord(key, question{By: gone, At: f.Now(), Messages: []gateway.MessageID{other}, Answer: []byte{1}, Reason: theReason, Actor: "account"}),
+			} {
+				if err != nil {
+					return err
+				}
+			}
+		}
+		if err := store.Write(ctx, f.Store, &b); err != nil {
+			return err
+		}
+		n, err := f.finishAnswers(ctx)
+		if all := eventsOf(ctx, t, f, gateway.EventReleased); n != 1 || len(all) != 1 || all[0].Message != id {
+			t.Errorf("%d decided: %+v", n, all)
+		}
+		if waits := rowsWith(ctx, t, f, askedRow); waits != 2*filingChunk+1 {
+			t.Errorf("%d wait", waits)
+		}
+		return err
+	})
+}
+
 // TestARoleThatEndsStopsAMove: what comes behind is not decided, nor what is being
 // decided at that moment, nor asked about, nor taken back.
 func TestARoleThatEndsStopsAMove(t *testing.T) {
