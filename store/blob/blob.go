@@ -28,6 +28,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -74,6 +75,8 @@ type Store struct {
 	segmentSize int64
 	entries     *rounds // fsyncs of the directory of files
 	unregister  func()
+	lent        atomic.Int64 // of held
+	spare       sync.Pool    // of *held
 
 	// use is read-held by every call that writes; closed is set under its lock
 	// and mu.

@@ -22,11 +22,13 @@ import (
 	"gatepost/store/storetest"
 )
 
-// The borders between record, segment and file, in octets.
+// The borders between record, segment, segment by way of a file, and file, in
+// octets.
 const (
 	kib       = 1 << 10
 	mib       = 1 << 20
 	inSegment = 64 * kib
+	inScratch = 256*kib + 1
 	inFile    = mib + 1
 )
 
@@ -132,7 +134,7 @@ func wantGone(t testing.TB, s *blob.Store, ref string) {
 	}
 }
 
-var sizes = []int{0, 1, inSegment - 1, inSegment, inSegment + 1, 300*kib + 17, mib, inFile, 3*mib + 5}
+var sizes = []int{0, 1, inSegment - 1, inSegment, inSegment + 1, inScratch - 1, inScratch, 300*kib + 17, mib, inFile, 3*mib + 5}
 
 func TestBodiesOfEverySize(t *testing.T) {
 	for name, fs := range map[string]vfs.FS{"disk": vfs.Default, "memory": vfs.NewMem()} {
@@ -163,6 +165,44 @@ func TestBodiesOfEverySize(t *testing.T) {
 			}
 			wantFiles(t, fs, dir, 0, 0)
 		})
+	}
+}
+
+// TestMoreBodiesThanMemoryHolds has more bodies under way than may wait in
+// memory, twice, with some given up.
+func TestMoreBodiesThanMemoryHolds(t *testing.T) {
+	s, kv := inMemory(t, blob.Options{})
+	for range 2 {
+		var writers []*blob.Writer
+		for i := range uint64(80) {
+			w, err := s.Create()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.Write(octets(inSegment, i)); err != nil {
+				t.Fatal(err)
+			}
+			writers = append(writers, w)
+		}
+		for i, w := range writers {
+			if i%3 == 0 {
+				w.Abort()
+				continue
+			}
+			more := octets([]int{100, inScratch}[i%2], uint64(i))
+			if _, err := w.Write(more); err != nil {
+				t.Fatal(err)
+			}
+			var b store.Batch
+			ref, err := w.Commit(t.Context(), &b)
+			if err == nil {
+				err = store.Write(t.Context(), kv, &b)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantBody(t, s, ref, append(octets(inSegment, uint64(i)), more...))
+		}
 	}
 }
 

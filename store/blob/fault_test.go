@@ -197,7 +197,7 @@ func runFaulty(t *testing.T, at int64) int64 {
 // there.
 func faultyStory(s *blob.Store, kv store.Store) map[string][]byte {
 	kept := make(map[string][]byte)
-	for i, n := range []int{100, inSegment, inFile, inSegment, inSegment, inSegment} {
+	for i, n := range []int{100, inSegment, inFile, inSegment, inScratch, inSegment} {
 		body := octets(n, uint64(i))
 		ref, err := tryKeep(s, kv, body)
 		if err != nil {
@@ -375,7 +375,7 @@ func (f forgetfulFile) ReadAt(p []byte, off int64) (int, error) {
 
 func TestPagesThatTheKernelLost(t *testing.T) {
 	s, kv := inMemory(t, blob.Options{FS: forgetfulFS{vfs.NewMem()}})
-	if _, err := tryKeep(s, kv, octets(inSegment, 1)); !errors.Is(err, blob.ErrDamaged) {
+	if _, err := tryKeep(s, kv, octets(inScratch, 1)); !errors.Is(err, blob.ErrDamaged) {
 		t.Errorf("a body that was not copied right: %v", err)
 	}
 }

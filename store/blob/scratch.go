@@ -75,16 +75,21 @@ func (s *Store) recycle(sc *scratch, sound bool) {
 func (sc *scratch) remove(fs vfs.FS) error { return errors.Join(sc.file.Close(), fs.Remove(sc.path)) }
 
 func (sc *scratch) write(p []byte) error {
-	n, err := sc.file.WriteAt(p, sc.size)
+	if err := writeAll(sc.file, p, sc.size); err != nil {
+		return err
+	}
+	sc.size += int64(len(p))
+	sc.sum = crc32.Update(sc.sum, castagnoli, p)
+	return nil
+}
+
+// writeAll writes p to f from off on.
+func writeAll(f vfs.File, p []byte, off int64) error {
+	n, err := f.WriteAt(p, off)
 	if err == nil && n < len(p) {
 		err = io.ErrShortWrite
 	}
-	if err != nil {
-		return deviceError(err)
-	}
-	sc.size += int64(n)
-	sc.sum = crc32.Update(sc.sum, castagnoli, p)
-	return nil
+	return deviceError(err)
 }
 
 // copyTo writes the octets of sc to f from off on. The kernel may have dropped
@@ -98,12 +103,8 @@ func (sc *scratch) copyTo(f vfs.File, off int64) error {
 			return fmt.Errorf("reading a body back: %w", errors.Join(io.ErrUnexpectedEOF, err))
 		}
 		sum = crc32.Update(sum, castagnoli, piece)
-		n, err := f.WriteAt(piece, off+at)
-		if err == nil && n < len(piece) {
-			err = io.ErrShortWrite
-		}
-		if err != nil {
-			return deviceError(err)
+		if err := writeAll(f, piece, off+at); err != nil {
+			return err
 		}
 	}
 	if sum != sc.sum {

@@ -27,17 +27,17 @@ type segment struct {
 	retired bool  // full; closed with its last user
 }
 
-// keepShared puts the octets of sc into a segment and waits until they are
+// keepShared puts the octets of w into a segment and waits until they are
 // durable.
-func (s *Store) keepShared(ctx context.Context, sc *scratch) (place, error) {
-	if err := s.room.Take(int(sc.size)); err != nil {
+func (s *Store) keepShared(ctx context.Context, w *Writer) (place, error) {
+	if err := s.room.Take(int(w.size())); err != nil {
 		return place{}, err
 	}
-	seg, p, err := s.reserve(sc.size)
+	seg, p, err := s.reserve(w.size())
 	if err != nil {
 		return place{}, err
 	}
-	if err := s.fill(ctx, seg, p, sc); err != nil {
+	if err := s.fill(ctx, seg, p, w); err != nil {
 		s.free(p)
 		return place{}, err
 	}
@@ -46,8 +46,8 @@ func (s *Store) keepShared(ctx context.Context, sc *scratch) (place, error) {
 
 // fill writes what was reserved and leaves the segment once no fsync of it is
 // under way on this body's account.
-func (s *Store) fill(ctx context.Context, seg *segment, p place, sc *scratch) error {
-	if err := sc.copyTo(seg.file, p.offset); err != nil {
+func (s *Store) fill(ctx context.Context, seg *segment, p place, w *Writer) error {
+	if err := w.copyTo(seg.file, p.offset); err != nil {
 		s.leave(seg)
 		return err
 	}

@@ -6,26 +6,59 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"gatepost/store"
 )
 
 const (
 	// maxInline: a body of fewer octets becomes a record.
 	maxInline = 64 << 10
+	// maxHeld: a body of up to so many octets waits in memory for its segment,
+	// unless maxLent others do. Any other goes through a scratch file.
+	maxHeld = 256 << 10
+	maxLent = 64
 	// maxShared: a body of more octets gets a file of its own.
 	maxShared = 1 << 20
 )
 
 var errEnded = errors.New("blob: the writer was committed or aborted")
 
-// Writer takes the octets of one body. It holds fewer than 64 KiB of them in
-// memory. It is not safe for concurrent use. Commit or Abort ends it.
+// Writer takes the octets of one body. It holds at most 256 KiB of them in
+// memory, and all Writers of a Store together 16 MiB and 64 KiB each. It is not
+// safe for concurrent use. Commit or Abort ends it.
 type Writer struct {
 	store *Store
 	buf   []byte
+	lent  *held    // what buf is in; nil: it is its own
 	file  *scratch // nil: everything is in buf
 	err   error    // of an earlier Write
 	ended bool
+}
+
+// held is the memory of a body that waits for its segment.
+type held [maxHeld]byte
+
+// borrow returns memory for a body, nil when too many have some.
+func (s *Store) borrow() *held {
+	if s.lent.Add(1) > maxLent {
+		s.lent.Add(-1)
+		return nil
+	}
+	if h, ok := s.spare.Get().(*held); ok {
+		return h
+	}
+	return new(held)
+}
+
+// giveBack ends the use of what was borrowed. It holds sealed octets only.
+func (w *Writer) giveBack() {
+	w.buf = nil
+	if w.lent != nil {
+		w.store.spare.Put(w.lent)
+		w.store.lent.Add(-1)
+		w.lent = nil
+	}
 }
 
 // Create begins a body. store.ErrFull: there is no room, store.ErrFailed: the
@@ -56,7 +89,8 @@ func (w *Writer) Write(p []byte) (int, error) {
 }
 
 func (w *Writer) write(p []byte) error {
-	if w.file == nil && len(w.buf)+len(p) < maxInline {
+	n := len(w.buf) + len(p)
+	if w.file == nil && (n < maxInline || w.lent != nil && n <= maxHeld) {
 		w.buf = append(w.buf, p...)
 		return nil
 	}
@@ -64,6 +98,12 @@ func (w *Writer) write(p []byte) error {
 		return err
 	}
 	defer w.store.use.RUnlock()
+	if w.file == nil && w.lent == nil && n <= maxHeld {
+		if w.lent = w.store.borrow(); w.lent != nil {
+			w.buf = append(append(w.lent[:0], w.buf...), p...)
+			return nil
+		}
+	}
 	if w.file == nil {
 		if err := w.spill(); err != nil {
 			return err
@@ -78,7 +118,7 @@ func (w *Writer) spill() (err error) {
 		return err
 	}
 	err = w.append(w.buf)
-	w.buf = nil
+	w.giveBack()
 	return err
 }
 
@@ -123,7 +163,7 @@ func (w *Writer) Abort() {
 		return
 	}
 	w.ended = true
-	w.buf = nil
+	w.giveBack()
 	if w.file != nil {
 		w.store.recycle(w.file, w.err == nil)
 	}
@@ -132,10 +172,13 @@ func (w *Writer) Abort() {
 func (w *Writer) keep(ctx context.Context, b *store.Batch) (p place, err error) {
 	s := w.store
 	switch {
-	case w.file == nil:
+	case w.file == nil && w.lent == nil:
 		return w.keepRecord(b)
+	case w.file == nil:
+		p, err = s.keepShared(ctx, w)
+		w.giveBack()
 	case w.file.size <= maxShared:
-		p, err = s.keepShared(ctx, w.file)
+		p, err = s.keepShared(ctx, w)
 		s.recycle(w.file, err == nil)
 	default:
 		p, err = s.keepFile(ctx, w.file)
@@ -162,6 +205,22 @@ func (w *Writer) keepRecord(b *store.Batch) (place, error) {
 	w.store.metrics.kept(inRecord, int64(len(w.buf)))
 	w.buf = nil
 	return p, nil
+}
+
+// size is the number of octets written so far.
+func (w *Writer) size() int64 {
+	if w.file == nil {
+		return int64(len(w.buf))
+	}
+	return w.file.size
+}
+
+// copyTo writes the octets to f from off on.
+func (w *Writer) copyTo(f vfs.File, off int64) error {
+	if w.file == nil {
+		return writeAll(f, w.buf, off)
+	}
+	return w.file.copyTo(f, off)
 }
 
 // keepFile makes sc the file of a body and waits until it is durable. When it
