@@ -51,9 +51,8 @@ func (s *Store) Backup(ctx context.Context, dir string, records func(context.Con
 func (s *Store) hold(held bool) {
 	s.mu.Lock()
 	s.held = held
-	free := s.doomedLocked()
 	s.mu.Unlock()
-	s.removeAll(free)
+	s.sweep()
 }
 
 func (s *Store) copyAll(ctx context.Context, dir string) error {

@@ -96,6 +96,10 @@ type Store struct {
 	readers map[place]int
 	doomed  map[place]struct{} // to be freed when nobody reads them and held is false
 	held    bool               // a backup is being made
+	waste   int64              // octets in segments that were doomed since the last sweep
+	sweeper *time.Timer        // sweeps; nil before the first waste
+
+	sweeping sync.Mutex // held by a sweep
 }
 
 // dirs are the directories of a store.
@@ -198,10 +202,16 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.closed = true
+	if s.sweeper != nil {
+		s.sweeper.Stop()
+	}
+	s.mu.Unlock()
 	s.use.Unlock()
 	s.unregister()
+	s.sweep()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var errs []error
 	for _, sc := range s.idle {
 		errs = append(errs, sc.remove(s.fs))

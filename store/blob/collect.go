@@ -22,6 +22,7 @@ func (s *Store) Collect(ctx context.Context, before time.Time) (n int, err error
 	default:
 		return 0, nil
 	}
+	s.sweep()
 	files, err := s.collectIn(ctx, s.dirs.files, before, s.collectFile)
 	if err != nil {
 		return files, fmt.Errorf("collecting files of bodies: %w", err)
@@ -161,14 +162,13 @@ func (s *Store) trim(segment uint64, path string, bodies []place) error {
 	if err != nil {
 		return err
 	}
+	var gaps []hole
 	from := int64(0)
 	for _, p := range append(bodies, place{offset: info.Size()}) {
 		if gap := p.offset - from; gap >= block {
-			if err := s.punchIn(path, from, gap/block*block); err != nil {
-				return err
-			}
+			gaps = append(gaps, hole{from, from + gap/block*block})
 		}
 		from = (p.offset + p.size + block - 1) / block * block
 	}
-	return nil
+	return s.punchIn(path, gaps)
 }

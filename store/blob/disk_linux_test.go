@@ -1,6 +1,7 @@
 package blob_test
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -45,11 +46,71 @@ func TestSpaceInsideASegmentIsGivenBack(t *testing.T) {
 	for i := range 7 {
 		remove(t, s, kv, refs[i])
 	}
-	after := blocksIn(t, filepath.Join(dir, "segments"))
-	if after >= before/4 && punches(t) {
-		t.Errorf("%d of %d octets stay assigned", after, before)
-	}
+	wantLess(t, dir, before/4)
 	wantBody(t, s, refs[7], octets(100*kib+1, 7))
+}
+
+// wantLess waits until the segments in dir have fewer than n octets of the device.
+func wantLess(t *testing.T, dir string, n int64) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); punches(t); time.Sleep(10 * time.Millisecond) {
+		is := blocksIn(t, filepath.Join(dir, "segments"))
+		if is < n {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d octets stay assigned, want fewer than %d", is, n)
+		}
+	}
+}
+
+// TestSpaceOfDeletedBodies deletes bodies in no order, more than wait for each
+// other, with a reader in between, around a backup, and before Close.
+func TestSpaceOfDeletedBodies(t *testing.T) {
+	dir, kv := t.TempDir(), storetest.NewMemory()
+	s := openBlobs(t, dir, kv, blob.Options{SegmentSize: 8 * mib})
+	var refs []string
+	for i := range uint64(100) {
+		refs = append(refs, keep(t, s, kv, octets(200*kib+1, i)))
+	}
+	body := blocksIn(t, filepath.Join(dir, "segments")) / int64(len(refs))
+	r, err := s.Open(t.Context(), refs[51])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range refs {
+		if n := i * 37 % len(refs); n < 70 {
+			remove(t, s, kv, refs[n])
+		}
+	}
+	wantLess(t, dir, 32*body)
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wantLess(t, dir, 31*body)
+	err = s.Backup(t.Context(), filepath.Join(t.TempDir(), "copy"), func(context.Context) error {
+		for i := 70; i < 80; i++ {
+			remove(t, s, kv, refs[i])
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantLess(t, dir, 21*body)
+	for i := 80; i < 90; i++ {
+		remove(t, s, kv, refs[i])
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if is := blocksIn(t, filepath.Join(dir, "segments")); is >= 11*body && punches(t) {
+		t.Errorf("%d octets stay assigned after Close, want fewer than %d", is, 11*body)
+	}
+	s = openBlobs(t, dir, kv, blob.Options{})
+	for i := 90; i < 100; i++ {
+		wantBody(t, s, refs[i], octets(200*kib+1, uint64(i)))
+	}
 }
 
 // TestSpaceThatACrashLeftInASegmentIsGivenBack deletes records without the

@@ -171,10 +171,15 @@ func bounds(n int, off, size int64) (int, error) {
 // readerLeft ends a reader of p and frees p if that waited for it.
 func (s *Store) readerLeft(p place) {
 	s.mu.Lock()
+	now := false
 	if s.readers[p]--; s.readers[p] == 0 {
 		delete(s.readers, p)
+		if _, doomed := s.doomed[p]; doomed {
+			now = s.wasteLocked(p)
+		}
 	}
-	free := s.doomedLocked()
 	s.mu.Unlock()
-	s.removeAll(free)
+	if now {
+		s.sweep()
+	}
 }
