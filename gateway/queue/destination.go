@@ -127,10 +127,16 @@ func (d *destination) startable(now time.Time) bool {
 	return len(d.groups) > 0 && d.running < d.window && !d.pausedAt(now) && !d.waitsForStore()
 }
 
+// fewAtRisk is how many answers of a destination may wait for their commit
+// whatever its limit: one with a small limit would wait for a commit of its own
+// after each handful, and nothing else would be done meanwhile.
+const fewAtRisk = 40
+
 // waitsForStore reports whether a destination whose limit is known has given as
-// many answers that are not stored yet: what a crash repeats there is no more
-// than that, and what is under way. Others are bounded all together (stalled).
-func (d *destination) waitsForStore() bool { return d.known && d.risky >= d.limit }
+// many answers that are not stored yet, and no fewer than fewAtRisk: what a
+// crash repeats there is no more than that, and what is under way. Others are
+// bounded all together (stalled).
+func (d *destination) waitsForStore() bool { return d.known && d.risky >= max(d.limit, fewAtRisk) }
 
 // learn takes note of what an attempt came to, and reports whether the
 // destination is dead for now.

@@ -3,10 +3,12 @@ package queue
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
 	"gatepost/gateway"
+	"gatepost/store"
 )
 
 // A carrier says how much it takes: nothing is gained by finding out slowly.
@@ -102,6 +104,43 @@ func TestUntilEndsEarlier(t *testing.T) {
 		got := b.get(id)
 		if got.State != gateway.Bounced || got.Last.Status != "4.4.7" || got.Last.At.Sub(start) > 20*time.Minute+time.Second {
 			t.Errorf("%s, %s, after %s", got.State, got.Last.Status, got.Last.At.Sub(start))
+		}
+	})
+}
+
+// slowToSettle is a store in which a commit that removes something takes long.
+type slowToSettle struct{ store.Store }
+
+func (s slowToSettle) Commit(ctx context.Context, b *store.Batch) error {
+	if slices.ContainsFunc(b.Ops, func(op store.Op) bool { return op.Delete }) {
+		time.Sleep(20 * time.Second)
+	}
+	return s.Store.Commit(ctx, b)
+}
+
+// A carrier that takes few at once is not left waiting for a commit after each
+// handful, and yet a crash repeats no more than a bounded number.
+func TestFewWaitForTheirCommit(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		const limit, all = 10, 4 * fewAtRisk
+		b.store = slowToSettle{b.inner}
+		b.courier.limits = map[string]int{"known.example": limit}
+		b.start()
+		for range all {
+			b.one("pat@known.example")
+		}
+		sleep(15 * time.Second)
+		if n := len(b.courier.served()); n < fewAtRisk || n > fewAtRisk+limit {
+			t.Errorf("%d were delivered before the first commit", n)
+		}
+		sleep(time.Hour)
+		for id, n := range b.courier.served() {
+			if n != 1 || b.get(id).State != gateway.Delivered {
+				t.Fatalf("%v: delivered %d times, %s", id, n, b.get(id).State)
+			}
+		}
+		if n := len(b.courier.served()); n != all {
+			t.Errorf("%d of %d were delivered", n, all)
 		}
 	})
 }
