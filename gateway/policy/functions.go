@@ -33,7 +33,7 @@ func functions() []function {
 	boolean, integer := cel.BoolType, cel.IntType
 	return []function{
 		{"found", "found([types], LOW|MEDIUM|HIGH)", "any of these types was found, in any part, with at least this confidence", boolean, "", 2, 2, (*call).found},
-		{"count", "count([types]) or count([types], LOW|MEDIUM|HIGH)", "how many different values of these types were found; without a level from MEDIUM on; 100 and more, or what is more than rules ask for, at most 1,000, count as more than any rule asks for", integer, "", 1, 2, (*call).count},
+		{"count", "count([types]) or count([types], LOW|MEDIUM|HIGH)", "how many different values of these types were found; without a level from MEDIUM on; exact up to 99 and as far as any rule compares a count, at most up to 999; what is above counts as more than any rule asks for", integer, "", 1, 2, (*call).count},
 		{"topic", "topic(name)", "how much the message speaks of such matters", levelType(), "", 1, 1, (*call).topic},
 		{"kind", "kind(name)", "the message is of this kind", boolean, "", 1, 1, (*call).kind},
 		{"declared", "declared(kind)", "the sender declares the message as this", boolean, "", 1, 1, (*call).declared},
