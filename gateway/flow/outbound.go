@@ -412,35 +412,6 @@ func (a *arrival) segments() []gateway.Segment {
 	return a.sms.segments
 }
 
-// remember keeps in memory, from the commit on, what the attempts that follow it
-// need: the original where it leaves, else the record alone, which a notice is
-// delivered and settled by.
-func (a *arrival) remember(b *store.Batch, m *gateway.Message, envelopes []gateway.Envelope) {
-	fresh, one := a.flow.fresh, freshMessage{record: m, takings: a.flow.takings.Load()}
-	switch {
-	case slices.ContainsFunc(envelopes, a.originalLeavesNow):
-		if a.outward != nil || !fresh.wants(a.taken.size) {
-			return
-		}
-		one.raw, one.segments = a.taken.raw, a.segments()
-	case !m.Spool.IsZero(), !slices.ContainsFunc(envelopes, a.leavesNow): // something waits
-		return
-	}
-	b.After(func() { fresh.put(one) })
-}
-
-// leavesNow reports whether something is about to leave for a staged envelope.
-// What waits for its hour, or for a next hop that is away, does not wait in
-// memory.
-func (a *arrival) leavesNow(e gateway.Envelope) bool {
-	return e.State == gateway.Queued && e.Next.Before(a.now.Add(time.Minute))
-}
-
-// originalLeavesNow is leavesNow of the original.
-func (a *arrival) originalLeavesNow(e gateway.Envelope) bool {
-	return e.Notice == nil && a.leavesNow(e)
-}
-
 func messageKey(id gateway.MessageID) []byte { return store.Key(store.Messages, id[:]) }
 
 func envelopeKey(id gateway.EnvelopeID) []byte {
