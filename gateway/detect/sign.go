@@ -9,7 +9,8 @@ import (
 // the organization's own may have such signs between its words ("Yahoo! Mail"):
 // it is found with just these signs there, in their order, and without them.
 // In the tree of words it has a second path for that, on which the signs are
-// words too and which no other terms share.
+// words too. Own terms of the same words share it ("Alpha! Beta", "Alpha: Beta"): where
+// one stands, the others are found too, as all are where the words stand without signs.
 
 // gapped is a word of a term with the signs that end a phrase before it.
 type gapped struct {
