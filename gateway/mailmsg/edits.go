@@ -77,24 +77,16 @@ func subjectEdits(f header.Field) []gateway.Edit {
 	return edits
 }
 
+// maxCuts is how often what is left of a subject is looked at again: a tag may stand
+// within another one. A subject that has tags then still leaves without a word.
+const maxCuts = 8
+
 // markTags marks the octets of raw that go: each tag, the white space behind
 // it, and what white space is then left at the end.
 func markTags(raw string, gone []bool) {
-	var at []int // octets of raw that the unfolded text consists of
-	var text strings.Builder
-	for i := 0; i < len(raw); i++ {
-		if raw[i] != '\r' && raw[i] != '\n' {
-			at = append(at, i)
-			text.WriteByte(raw[i])
-		}
-	}
-	for _, t := range leavingTags(text.String()) {
-		from, to := at[t.from], at[t.to-1]+1
-		for to < len(raw) && isSpace(raw[to]) {
-			to++
-		}
-		for i := from; i < to; i++ {
-			gone[i] = true
+	for range maxCuts {
+		if !markOnce(raw, gone) {
+			break
 		}
 	}
 	if !slices.Contains(gone, true) {
@@ -103,6 +95,29 @@ func markTags(raw string, gone []bool) {
 	for i := len(raw) - 1; i >= 0 && (gone[i] || isSpace(raw[i])); i-- {
 		gone[i] = true
 	}
+}
+
+// markOnce marks the tags of what is not marked yet, and reports whether there were any.
+func markOnce(raw string, gone []bool) bool {
+	var at []int // octets of raw that the unfolded text consists of
+	var text strings.Builder
+	for i := 0; i < len(raw); i++ {
+		if raw[i] != '\r' && raw[i] != '\n' && !gone[i] {
+			at = append(at, i)
+			text.WriteByte(raw[i])
+		}
+	}
+	tags := leavingTags(text.String())
+	for _, t := range tags {
+		from, to := at[t.from], at[t.to-1]+1
+		for to < len(raw) && (isSpace(raw[to]) || gone[to]) {
+			to++
+		}
+		for i := from; i < to; i++ {
+			gone[i] = true
+		}
+	}
+	return len(tags) > 0
 }
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
@@ -117,11 +132,22 @@ func keep(raw string, gone []bool) string {
 	return b.String()
 }
 
-// cutTags is a decoded subject without the tags that are cut.
+// cutTags is a decoded subject without the tags that are cut, nor those that what
+// stood around them makes when they are gone.
 func cutTags(subject string) string {
+	for range maxCuts {
+		tags := leavingTags(subject)
+		if subject = cut(subject, tags); len(tags) == 0 {
+			return subject
+		}
+	}
+	return ""
+}
+
+func cut(subject string, tags []tag) string {
 	var left strings.Builder
 	at := 0
-	for _, t := range leavingTags(subject) {
+	for _, t := range tags {
 		if t.from > at {
 			left.WriteString(subject[at:t.from])
 		}

@@ -54,6 +54,10 @@ func TestEdits(t *testing.T) {
 		{"own fields", "X-Gatepost-PIN: 123456\r\nx-gatepost-foo:\r\n bar\r\nX-Gatepost: 1\r\nX-GatepostOther: 2\r\n", "X-Gatepost: 1\r\nX-GatepostOther: 2\r\n"},
 		{"space before the colon", "X-Gatepost-PIN : 1\r\n", ""},
 		{"two subjects", "Subject: [secure] a\r\nX-Gatepost-Secure: 1\r\nSubject: [secure] b\r\n", "Subject: a\r\nSubject: b\r\n"},
+		{"a tag within a tag", "Subject: [sec[urgent]ure] Hello\r\n", "Subject: Hello\r\n"},
+		{"an encoded tag within a tag", "Subject: =?utf-8?q?[sec[urgent]ure]_Gr=C3=BC=C3=9Fe?=\r\n", "Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n"},
+		{"a folded tag within a tag", "Subject: Hello [sec[urg\r\n ent]ure] you\r\n", "Subject: Hello [sec[urg\r\n ent]ure] you\r\n"},
+		{"tags without an end", "Subject: " + strings.Repeat("[sec", 20) + "[urgent]" + strings.Repeat("ure]", 20) + "\r\n", "Subject: \r\n"},
 	}
 	for _, c := range cases {
 		if got := edited(t, head+c.in+tail, true); got != head+c.out+tail {
