@@ -168,29 +168,29 @@ type Flow struct {
 	Parts
 	queue *queue.Queue
 	// consents is what telephones said about messages.
-	consents *consent.Ledger
-	waiting  partLoads // parts of long texts
-	force    atomic.Pointer[inForce]
-	memory   *semaphore.Weighted
-	mails    *mailmsg.Reader
-	copying  copyBuffers
-	fresh    *fresh
-	bases    sync.Map // ids of verdict bases that are durable
-	agenda   *agenda
-	scans    scans          // of Housekeep
-	files    recent         // whose opening was recorded a moment ago
-	opened   recent         // links whose message was, in a session
-	turns    recent         // of conversations, that were read in a session
-	reads    recent         // of messages in mail clients, by session
-	takings  atomic.Uint64  // commits that took a message back
-	guesses  meter          // at passwords of staff
-	answers  meter          // of correspondents
-	words    meter          // about consent, that were confirmed
-	recalls  meter          // from mail clients
-	roles    sync.Mutex     // held from the change of a role to its line in the journal, whose newest counts
-	binds    bindRows       // of applications, that were wrong
-	after    errgroup.Group // work that follows settlements
-	metrics  *metrics
+	consents           *consent.Ledger
+	waiting            partLoads // parts of long texts
+	force              atomic.Pointer[inForce]
+	memory             *semaphore.Weighted
+	mails              *mailmsg.Reader
+	copying, gathering buffers // of copyBuffer and of gatherBuffer octets
+	fresh              *fresh
+	bases              sync.Map // ids of verdict bases that are durable
+	agenda             *agenda
+	scans              scans          // of Housekeep
+	files              recent         // whose opening was recorded a moment ago
+	opened             recent         // links whose message was, in a session
+	turns              recent         // of conversations, that were read in a session
+	reads              recent         // of messages in mail clients, by session
+	takings            atomic.Uint64  // commits that took a message back
+	guesses            meter          // at passwords of staff
+	answers            meter          // of correspondents
+	words              meter          // about consent, that were confirmed
+	recalls            meter          // from mail clients
+	roles              sync.Mutex     // held from the change of a role to its line in the journal, whose newest counts
+	binds              bindRows       // of applications, that were wrong
+	after              errgroup.Group // work that follows settlements
+	metrics            *metrics
 
 	mailbox *mailbox.Book // what staff see in their mail client
 	filings *agenda       // the table of that name, and what could not be done of it
@@ -222,6 +222,7 @@ const heavyAtOnce = 2
 // New wires the journeys; the queue stands still until Run.
 func New(p Parts, s Settings, j *Judge) *Flow {
 	f := &Flow{Parts: p, memory: semaphore.NewWeighted(p.MemoryBytes), mails: mailmsg.NewReader(heavyAtOnce), fresh: newFresh(freshBytes), agenda: newAgenda(), metrics: newMetrics(p.Metrics)}
+	f.copying.size, f.gathering.size = copyBuffer, gatherBuffer
 	f.opened.span, f.recalls.span = openedFor, bulkTime
 	f.reads.span, f.reads.max = turnsFor, readsMax
 	f.turns.span, f.guesses.span, f.answers.span, f.words.span, f.newcomers.span = turnsFor, guessTime, answersTime, confirmTime, newcomerTime

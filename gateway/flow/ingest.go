@@ -105,42 +105,73 @@ func (f *Flow) takeOctets(ctx context.Context, raw []byte) (*taken, error) {
 	return t, nil
 }
 
-// pour streams the body through the seal into w and keeps the first
-// smallMessage octets.
-func (t *taken) pour(f *Flow, w io.Writer, body io.Reader) (head []byte, err error) {
+// pour reads the body, seals it into w, and returns it if it is smaller than
+// smallMessage. So much is gathered first: it goes through the seal in one
+// piece. What follows is sealed as it comes.
+func (t *taken) pour(f *Flow, w io.Writer, body io.Reader) (whole []byte, err error) {
+	small := f.copying.get()
+	defer f.copying.put(small, copyBuffer)
+	octets, err := fill((*small)[:0], body)
+	if err == nil {
+		large := f.gathering.get()
+		defer func() { f.gathering.put(large, len(octets)) }()
+		octets, err = fill(append((*large)[:0], octets...), body)
+	}
+	t.size = int64(len(octets))
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
 	sealed := f.Sealer.Encrypt(w, t.key, t.id)
-	var kept bytes.Buffer
-	buf := f.copying.get()
-	defer f.copying.put(buf)
-	n, err := io.CopyBuffer(io.MultiWriter(&kept, sealed), io.LimitReader(body, smallMessage), buf[:])
-	if err == nil && n == smallMessage {
+	_, werr := sealed.Write(octets)
+	if err == nil && werr == nil {
 		var more int64
-		more, err = io.CopyBuffer(sealed, body, buf[:])
-		n += more
+		more, werr = io.CopyBuffer(sealed, body, *small)
+		t.size += more
+	} else {
+		whole = bytes.Clone(octets)
 	}
-	t.size = n
-	if cerr := sealed.Close(); err == nil {
-		err = cerr
+	if cerr := sealed.Close(); werr == nil {
+		werr = cerr
 	}
-	return kept.Bytes(), err
+	return whole, werr
 }
 
-// copyBuffer is what octets pass through on their way to the seal.
-type copyBuffer [32 << 10]byte
+// fill reads up to the capacity of p. The error is that of r, io.EOF at its
+// end; nil: there may be more.
+func fill(p []byte, r io.Reader) ([]byte, error) {
+	for len(p) < cap(p) {
+		n, err := r.Read(p[len(p):cap(p)])
+		if p = p[:len(p)+n]; err != nil {
+			return p, err
+		}
+	}
+	return p, nil
+}
 
-// copyBuffers keeps them for the next body, wiped.
-type copyBuffers struct{ pool sync.Pool }
+// Sizes in octets of what bodies pass through on their way to the seal: most
+// are short, and one that has only begun holds little.
+const (
+	copyBuffer   = 32 << 10
+	gatherBuffer = smallMessage
+)
 
-func (p *copyBuffers) get() *copyBuffer {
-	if b, ok := p.pool.Get().(*copyBuffer); ok {
+// buffers keeps memory of one size for the next body, wiped.
+type buffers struct {
+	size int
+	pool sync.Pool
+}
+
+func (p *buffers) get() *[]byte {
+	if b, ok := p.pool.Get().(*[]byte); ok {
 		return b
 	}
-	return new(copyBuffer)
+	b := make([]byte, p.size)
+	return &b
 }
 
-// put takes back a buffer.
-func (p *copyBuffers) put(b *copyBuffer) {
-	clear(b[:])
+// put takes back a buffer of which used octets were written to.
+func (p *buffers) put(b *[]byte, used int) {
+	clear((*b)[:used])
 	p.pool.Put(b)
 }
 

@@ -72,8 +72,8 @@ func (p *place) at(n int64, last bool) []byte {
 // segment is the memory of one segment, sealed or open.
 type segment [sealedSegment]byte
 
-// segmentPool keeps segments for the next body. They are wiped before they
-// are put back.
+// segmentPool keeps segments for the next body. What is clear in them is wiped
+// before they are put back.
 type segmentPool struct{ pool sync.Pool }
 
 func (p *segmentPool) get() *segment {
@@ -95,8 +95,7 @@ type bodyWriter struct {
 	place *place
 	pool  *segmentPool
 	buf   *segment // nil once closed
-	fill  int      // octets of buf that wait
-	dirty int      // octets of buf that ever held anything
+	fill  int      // octets of buf that wait; all others are sealed ones
 	n     int64    // number of the next segment
 	err   error    // sticky
 }
@@ -128,21 +127,26 @@ func (b *bodyWriter) Write(p []byte) (int, error) {
 			return written, errBodyClosed
 		}
 		if b.fill == segmentSize {
-			b.flush(false)
+			b.flush(b.buf[:segmentSize], false)
 			continue
 		}
-		n := copy(b.buf[b.fill:segmentSize], p)
-		b.fill += n
-		b.dirty = max(b.dirty, b.fill+tagSize)
+		var n int
+		if b.fill == 0 && len(p) > segmentSize {
+			n = segmentSize
+			b.flush(p[:n], false)
+		} else {
+			n = copy(b.buf[b.fill:segmentSize], p)
+			b.fill += n
+		}
 		written += n
 		p = p[n:]
 	}
 	return written, b.err
 }
 
-// flush seals what waits and writes it.
-func (b *bodyWriter) flush(last bool) {
-	sealed := b.key.aead.Seal(b.buf[:0], b.place.at(b.n, last), b.buf[:b.fill], b.place.aad[:])
+// flush seals a segment, which is what waits or nothing waits, and writes it.
+func (b *bodyWriter) flush(text []byte, last bool) {
+	sealed := b.key.aead.Seal(b.buf[:0], b.place.at(b.n, last), text, b.place.aad[:])
 	n, err := b.to.Write(sealed)
 	if err == nil && n < len(sealed) {
 		err = io.ErrShortWrite
@@ -160,9 +164,9 @@ func (b *bodyWriter) Close() error {
 		return b.err
 	}
 	if b.err == nil {
-		b.flush(true)
+		b.flush(b.buf[:b.fill], true)
 	}
-	b.pool.put(b.buf, b.dirty)
+	b.pool.put(b.buf, b.fill)
 	b.buf = nil
 	return b.err
 }

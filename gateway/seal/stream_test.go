@@ -220,14 +220,23 @@ func TestWriterErrorsStick(t *testing.T) {
 	wantError(t, err, errBodyClosed)
 }
 
-// TestSegmentsAreWipedBeforeReuse looks into the pool for what the body before
-// held.
-func TestSegmentsAreWipedBeforeReuse(t *testing.T) {
+// TestSegmentsHoldNothingClearBeforeReuse looks into the pool for what the body
+// before held: whether it came in pieces, in one, or to a writer that failed.
+func TestSegmentsHoldNothingClearBeforeReuse(t *testing.T) {
 	k, _ := newKeyring(t, newClock())
-	sealBody(t, k, messageID(t), bytes.Repeat([]byte("zebraquartz"), 20_000))
-	buf := k.sealer.segments.get()
-	if *buf != (segment{}) {
-		t.Error("a used segment went back to the pool unwiped")
+	word := []byte("zebraquartz")
+	text := bytes.Repeat(word, 20_000)
+	for _, piece := range []int{len(text), 50_000, segmentSize, 1_000} {
+		for _, to := range []io.Writer{io.Discard, &failingWriter{n: sealedSegment}, &failingWriter{n: sealedSegment, short: true}} {
+			w := k.Sealer().Encrypt(to, must[Key](t)(k.Sealer().NewKey()), messageID(t))
+			for rest := text; len(rest) > 0; rest = rest[min(piece, len(rest)):] {
+				_, _ = w.Write(rest[:min(piece, len(rest))])
+			}
+			_ = w.Close()
+			if buf := k.sealer.segments.get(); bytes.Contains(buf[:], word) {
+				t.Errorf("pieces of %d octets: a segment went back to the pool unwiped", piece)
+			}
+		}
 	}
 }
 
