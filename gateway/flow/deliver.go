@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"slices"
 	"time"
 
@@ -180,7 +181,10 @@ func (f *Flow) original(ctx context.Context, m *gateway.Message, out *Outgoing, 
 	}
 	if raw, ok := f.fresh.octets(m.ID); ok {
 		out.Open = func() (io.ReadCloser, error) {
-			return io.NopCloser(withEdits(received, bytes.NewReader(raw), m.Edits)), nil
+			if len(m.Edits) > 0 {
+				return io.NopCloser(withEdits(received, bytes.NewReader(raw), m.Edits)), nil
+			}
+			return &inMemory{rest: [][]byte{[]byte(received), raw}}, nil
 		}
 		return nil
 	}
@@ -194,6 +198,16 @@ func (f *Flow) original(ctx context.Context, m *gateway.Message, out *Outgoing, 
 	out.Open = f.opener(ctx, key, m.ID, m.Body, m.Edits, received)
 	return nil
 }
+
+// inMemory is a body that leaves from where it stands: nothing changes the
+// octets of a message.
+type inMemory struct{ rest net.Buffers }
+
+func (b *inMemory) Read(p []byte) (int, error) { return b.rest.Read(p) }
+func (b *inMemory) Close() error               { return nil }
+
+// Pieces are the octets that were not read.
+func (b *inMemory) Pieces() [][]byte { return b.rest }
 
 func withEdits(received string, body io.Reader, edits []gateway.Edit) io.Reader {
 	if len(edits) > 0 {

@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
 	"log/slog"
@@ -111,9 +110,7 @@ func New(config Config) *Client {
 		sessions: tls.NewLRUClientSessionCache(1024),
 		metrics:  newMetrics(config.Metrics),
 	}
-	c.buffers.New = func() any {
-		return &bodyBuffer{chunk: make([]byte, chunkSize), w: bufio.NewWriterSize(nil, chunkSize/2)}
-	}
+	c.buffers.New = func() any { return new(bodyBuffer) }
 	c.pool = pool{limits: config.Idle, idle: map[poolKey][]*conn{}, working: map[poolKey]int{}}
 	return c
 }

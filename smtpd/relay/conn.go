@@ -48,22 +48,22 @@ func (cn *conn) unwatch() bool { return cn.detach == nil || cn.detach() }
 
 // write sends raw octets under the deadline of one block.
 func (cn *conn) write(p []byte) error {
+	return cn.timed(func() error {
+		_, err := cn.wire.Write(p)
+		return err
+	})
+}
+
+// timed writes under the deadline of one block.
+func (cn *conn) timed(write func() error) error {
 	err := cn.wire.SetWriteDeadline(time.Now().Add(cn.client.config.Timeouts.Block))
 	if err == nil {
-		_, err = cn.wire.Write(p)
+		err = write()
 	}
 	if err != nil {
 		cn.broken = true
 	}
 	return err
-}
-
-// Write lets the body be streamed under the same deadlines.
-func (cn *conn) Write(p []byte) (int, error) {
-	if err := cn.write(p); err != nil {
-		return 0, err
-	}
-	return len(p), nil
 }
 
 // read waits for one reply.

@@ -1,39 +1,53 @@
 package relay
 
 import (
-	"bufio"
 	"bytes"
 	"io"
+	"net"
 
 	"gatepost/gateway"
 )
 
-// chunkSize is how much of a body is read at once. Chunks without a line that
-// begins with a dot are written as they are.
-const chunkSize = 64 << 10
+// Bounds of one write of a body: octets, and pieces that they stand in.
+const (
+	chunkSize = 64 << 10
+	maxPieces = 1024
+)
+
+// Held is a body that is in memory. It leaves from where it stands.
+type Held interface {
+	// Pieces are the octets, which stay as they are until Close.
+	Pieces() [][]byte
+}
 
 // bodyBuffer is the memory of one body under way.
 type bodyBuffer struct {
-	chunk []byte
-	w     *bufio.Writer
+	chunk  []byte // as it is read
+	joined []byte // as it is written; nil before it is needed
+	pieces [][]byte
 }
 
 // stuffer applies RFC 5321 section 4.5.2 to canonical octets: a dot at the
 // head of a line is doubled. A line begins behind every LF, even behind a bare
 // one, which canonical bodies do not have: a next hop that takes bare LF for a
 // line end must not find the end of the message in the middle of it.
+//
+// It copies nothing: what is written to it stays as it is until flush.
 type stuffer struct {
-	w       *bufio.Writer
-	started bool    // not at the very beginning
-	tail    [2]byte // the last two octets written
+	to      func([][]byte) error
+	list    [][]byte // waits, in pieces
+	size    int      // octets of list
+	err     error    // of to; sticky
+	started bool     // not at the very beginning
+	tail    [2]byte  // the last two octets written
 }
 
 func (s *stuffer) write(p []byte) error {
 	if len(p) == 0 {
-		return nil
+		return s.err
 	}
 	if p[0] == '.' && (!s.started || s.tail[1] == '\n') {
-		_ = s.w.WriteByte('.') // a bufio.Writer keeps its error for the next call
+		s.put(p[:1])
 	}
 	s.remember(p)
 	for {
@@ -41,12 +55,33 @@ func (s *stuffer) write(p []byte) error {
 		if i < 0 {
 			break
 		}
-		_, _ = s.w.Write(p[:i+1])
-		_ = s.w.WriteByte('.')
-		p = p[i+1:]
+		s.put(p[:i+2])
+		p = p[i+1:] // from the dot on, a second time
 	}
-	_, err := s.w.Write(p)
-	return err
+	s.put(p)
+	return s.err
+}
+
+// put adds a piece, and writes what has become enough.
+func (s *stuffer) put(p []byte) {
+	for len(p) > 0 && s.err == nil {
+		n := min(len(p), chunkSize-s.size)
+		s.list = append(s.list, p[:n])
+		s.size += n
+		if p = p[n:]; s.size == chunkSize || len(s.list) == maxPieces {
+			_ = s.flush() // kept
+		}
+	}
+}
+
+// flush writes what waits.
+func (s *stuffer) flush() error {
+	if s.err == nil && s.size > 0 {
+		s.err = s.to(s.list)
+	}
+	clear(s.list)
+	s.list, s.size = s.list[:0], 0
+	return s.err
 }
 
 func (s *stuffer) remember(p []byte) {
@@ -58,12 +93,32 @@ func (s *stuffer) remember(p []byte) {
 	s.tail = [2]byte(p[len(p)-2:])
 }
 
-// end writes the end of data, on a line of its own.
+// end adds the end of data, on a line of its own.
 func (s *stuffer) end() {
 	if s.started && s.tail != [2]byte{'\r', '\n'} {
-		_, _ = s.w.WriteString("\r\n")
+		s.put([]byte("\r\n"))
 	}
-	_, _ = s.w.WriteString(".\r\n")
+	s.put([]byte(".\r\n"))
+}
+
+// writeAll sends pieces in one write.
+func (cn *conn) writeAll(pieces [][]byte, buffer *bodyBuffer) error {
+	tcp, ok := cn.wire.(*net.TCPConn)
+	switch {
+	case len(pieces) == 1:
+		return cn.write(pieces[0])
+	case ok:
+		return cn.timed(func() error {
+			list := net.Buffers(pieces)
+			_, err := list.WriteTo(tcp)
+			return err
+		})
+	}
+	buffer.joined = buffer.joined[:0]
+	for _, p := range pieces {
+		buffer.joined = append(buffer.joined, p...)
+	}
+	return cn.write(buffer.joined)
 }
 
 // sendBody streams the body after 354 and waits for the last reply. Its
@@ -77,16 +132,18 @@ func (cn *conn) sendBody(open func() (io.ReadCloser, error)) (reply, error) {
 	defer body.Close() //nolint:errcheck // read only
 	buffer := cn.client.buffers.Get().(*bodyBuffer)
 	defer cn.client.buffers.Put(buffer)
-	buffer.w.Reset(cn)
-	defer buffer.w.Reset(nil)
-	s := &stuffer{w: buffer.w}
-	if t := cn.stream(s, body, buffer.chunk); t != nil {
+	s := &stuffer{list: buffer.pieces[:0], to: func(pieces [][]byte) error { return cn.writeAll(pieces, buffer) }}
+	defer func() {
+		clear(s.list)
+		buffer.pieces = s.list[:0]
+	}()
+	if t := cn.stream(s, body, buffer); t != nil {
 		return t.lastReply, t.err
 	}
 	s.end()
 	// The dot stands in this last write or behind it. From here on the next
 	// hop may take the message, whatever we see.
-	err = s.w.Flush()
+	err = s.flush()
 	var r reply
 	if err != nil {
 		r, err = cn.lastWords(err)
@@ -108,26 +165,56 @@ type interruption struct {
 	err       error
 }
 
-// stream copies the body. Reading and writing fail apart: a body of ours that
-// cannot be read is our fault and is never ended with a dot.
-func (cn *conn) stream(s *stuffer, body io.Reader, chunk []byte) *interruption {
-	for {
-		n, readErr := body.Read(chunk)
-		if err := s.write(chunk[:n]); err != nil {
-			r, err := cn.lastWords(err)
-			if err != nil {
-				err = ioTrouble(phaseData, err)
+// stream sends the body, but for an end that waits for its dot. Reading and
+// writing fail apart: a body of ours that cannot be read is our fault and is
+// never ended with a dot.
+func (cn *conn) stream(s *stuffer, body io.Reader, buffer *bodyBuffer) *interruption {
+	if whole, ok := body.(Held); ok {
+		for _, p := range whole.Pieces() {
+			if err := s.write(p); err != nil {
+				return cn.interrupted(err)
 			}
-			return &interruption{r, err}
 		}
-		if readErr == io.EOF {
+		return nil
+	}
+	if buffer.chunk == nil {
+		buffer.chunk = make([]byte, chunkSize)
+	}
+	for {
+		n, readErr := fill(buffer.chunk, body)
+		err := s.write(buffer.chunk[:n])
+		if err == nil && readErr != io.EOF {
+			err = s.flush()
+		}
+		switch {
+		case err != nil:
+			return cn.interrupted(err)
+		case readErr == io.EOF:
 			return nil
-		}
-		if readErr != nil {
+		case readErr != nil:
 			cn.broken = true
 			return &interruption{err: opened(readErr)}
 		}
 	}
+}
+
+// fill reads until p is full, or an error.
+func fill(p []byte, r io.Reader) (n int, err error) {
+	for n < len(p) && err == nil {
+		var got int
+		got, err = r.Read(p[n:])
+		n += got
+	}
+	return n, err
+}
+
+// interrupted is the interruption by a failed write.
+func (cn *conn) interrupted(err error) *interruption {
+	r, err := cn.lastWords(err)
+	if err != nil {
+		err = ioTrouble(phaseData, err)
+	}
+	return &interruption{r, err}
 }
 
 // opened is the trouble of a body that could not be opened or read.

@@ -490,6 +490,48 @@ func TestBlockedWriteTimesOut(t *testing.T) {
 	}
 }
 
+// inPieces is a body in memory.
+type inPieces struct {
+	io.Reader
+	pieces [][]byte
+}
+
+func (b inPieces) Pieces() [][]byte { return b.pieces }
+func (b inPieces) Close() error     { return nil }
+
+// Every octet arrives, in clear and over TLS, whether a body is read or leaves
+// from memory: with dots at every line, at the borders of writes, and with more
+// pieces than a write takes.
+func TestBodiesArriveAsTheyAre(t *testing.T) {
+	ca := newAuthority(t)
+	for name, line := range map[string]string{"plain": "0123456\r\n", "dots": ".\r\n", "both": "..23456 a.b\r\n"} {
+		for _, size := range []int{len(line), chunkSize - 1, chunkSize, chunkSize + 1, 3*chunkSize + 7} {
+			raw := strings.Repeat(line, size/len(line)+1)
+			for _, encrypted := range []bool{false, true} {
+				for _, held := range []bool{false, true} {
+					srv, route := serve(t), Route{TLS: None}
+					if encrypted {
+						srv, route = serve(t, script{ehlo: offersTLS, tls: ca.server(t)}), Route{TLS: Verify, RootCAs: ca.pool}
+					}
+					tx := mail("pat@out.example")
+					tx.Open = reading(raw)
+					if held {
+						third := len(raw) / 3
+						tx.Open = func() (io.ReadCloser, error) {
+							return inPieces{nil, [][]byte{[]byte(raw[:third]), []byte(raw[third : 2*third]), []byte(raw[2*third:])}}, nil
+						}
+					}
+					route.Host = srv.addr()
+					o := client(t, nil).Deliver(t.Context(), route, Any, give(tx))[0]
+					if got := srv.taken(); o.Result != gateway.Sent || len(got) != 1 || got[0].body != raw {
+						t.Errorf("%s, %d octets, encrypted %v, held %v: result %v, %d taken", name, len(raw), encrypted, held, o.Result, len(got))
+					}
+				}
+			}
+		}
+	}
+}
+
 // A reply that comes before the body was sent says more than the broken pipe.
 func TestEarlyRefusalOfALongBody(t *testing.T) {
 	srv := serve(t, script{on: on("DATA", func(p *peer, _ string) bool {

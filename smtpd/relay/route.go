@@ -54,6 +54,7 @@ type Transaction struct {
 	// Open starts reading the body: canonical octets (CRLF), not dot-stuffed.
 	// It is called once per transaction that got as far as 354, and where the
 	// next hop lacks an extension, to look whether it is needed; relay closes.
+	// One that is Held is not copied.
 	Open     func() (io.ReadCloser, error)
 	Size     int64 // octets of the body for SIZE (RFC 1870); 0: unknown
 	EightBit bool  // the body needs 8BITMIME (RFC 6152)
