@@ -1,6 +1,7 @@
 package document
 
 import (
+	"math/bits"
 	"strings"
 	"unicode/utf8"
 )
@@ -23,34 +24,90 @@ func Respelled(text string) (words string, whole bool) {
 		if b.Len() > maxRespelt {
 			return b.String(), false
 		}
-		if c := text[at]; !isLetter(c) && (c < '0' || c > '9') || c >= utf8.RuneSelf {
+		if signs[text[at]]&(signLetter|signDigit) == 0 {
 			at++
 			continue
 		}
-		n := 1
-		for at+n < len(text) && wordish(text[at+n]) {
-			n++
-		}
-		switch word := text[at : at+n]; {
+		n, seen := wordLength(text[at:])
+		switch {
 		case n == 1:
 			if spaced, end := joinedLetters(text[at:]); end > 0 {
 				respell(&b, text[:at], spaced)
 				n = end
 			}
-		case n >= minWord && n <= maxWord:
-			undisguise(&b, text[:at], word)
+		case n >= minWord && n <= maxWord && seen != signLetter:
+			undisguise(&b, text[:at], text[at:at+n])
 		}
-		if rest := hyphenated(text[at+n:]); rest != "" && n > 1 && n+len(rest) <= maxWord {
-			respell(&b, text[:at], text[at:at+n]+rest)
+		if at+n < len(text) && text[at+n] == '-' {
+			if rest := hyphenated(text[at+n:]); rest != "" && n > 1 && n+len(rest) <= maxWord {
+				respell(&b, text[:at], text[at:at+n]+rest)
+			}
 		}
 		at += n
 	}
 	return b.String(), true
 }
 
+// Kinds of characters that words consist of.
+const (
+	signLetter = 1 << iota
+	signDigit
+	signOther // that may stand for a letter, or is no ASCII
+)
+
+var signs = signTable()
+
+func signTable() (t [256]uint8) {
+	for c := range t {
+		switch {
+		case isLetter(byte(c)):
+			t[c] = signLetter
+		case c >= '0' && c <= '9':
+			t[c] = signDigit
+		case c >= utf8.RuneSelf || strings.IndexByte("*@$!#", byte(c)) >= 0:
+			t[c] = signOther
+		}
+	}
+	return t
+}
+
 // wordish reports whether a character may stand for a letter within a word.
-func wordish(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '*' || c == '@' || c == '$' || c == '!' || c == '#' || c >= utf8.RuneSelf
+func wordish(c byte) bool { return signs[c] != 0 }
+
+// wordLength is the length of the word that text begins with, and of which
+// characters it consists. Letters, which most are, are read eight at a time.
+func wordLength(text string) (n int, seen uint8) {
+	for {
+		if letters := lettersAt(text, n); letters > n {
+			n, seen = letters, seen|signLetter
+		}
+		if n == len(text) || signs[text[n]] == 0 {
+			return n, seen
+		}
+		seen |= signs[text[n]]
+		n++
+	}
+}
+
+// lettersAt is the end of the letters of text from n on, or a place among the
+// last eight octets of text.
+func lettersAt(text string, n int) int {
+	for ; n+8 <= len(text); n += 8 {
+		s := text[n : n+8]
+		if ends := notLetters(uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56); ends != 0 {
+			return n + bits.TrailingZeros64(ends)/8
+		}
+	}
+	return n
+}
+
+// notLetters marks, by their highest bits, which of the eight octets of v are
+// no letters of ASCII.
+func notLetters(v uint64) uint64 {
+	const octets = 0x0101010101010101
+	x := v&(0x7f*octets) | 0x20*octets
+	return ^((x + (0x80-'a')*octets) &^ (x + (0x7f-'z')*octets) &^ v) & (0x80 * octets)
 }
 
 func respell(b *strings.Builder, before, word string) {
