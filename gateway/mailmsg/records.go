@@ -55,7 +55,7 @@ func (r *reader) records(e entity, text string) {
 			r.html(value, e.leaf(), e.place)
 		}
 	}
-	r.lines(b.String(), e.leaf(), e.place, fixed)
+	r.lines([]byte(b.String()), e.leaf(), e.place, fixed)
 }
 
 // cutRecord takes the first line of text without its end; in quoted-printable one

@@ -29,9 +29,9 @@ func (r *reader) text8(b []byte, label, path string, p place) {
 	if !t.Known {
 		r.note(uncertainCharset)
 	}
-	r.lines(t.Main, path, p, fixed)
+	r.lines([]byte(t.Main), path, p, fixed)
 	if t.Other != "" {
-		r.lines(t.Other, path, p, fixed)
+		r.lines([]byte(t.Other), path, p, fixed)
 	}
 }
 
@@ -55,16 +55,16 @@ func flowOf(media header.Params) flow {
 }
 
 // lines adds a plain text with LF line ends; lines quoted with ">" become a
-// part of their own.
-func (r *reader) lines(text, path string, p place, how flow) {
+// part of their own. text is copied.
+func (r *reader) lines(text []byte, path string, p place, how flow) {
 	var main, quoted strings.Builder
 	main.Grow(len(text))
 	for len(text) > 0 {
 		line := text
-		if i := strings.IndexByte(text, '\n'); i >= 0 {
+		if i := bytes.IndexByte(text, '\n'); i >= 0 {
 			line, text = text[:i], text[i+1:]
 		} else {
-			text = ""
+			text = nil
 		}
 		if n := len(line); n > 0 && line[n-1] == '\r' {
 			line = line[:n-1]
@@ -72,13 +72,13 @@ func (r *reader) lines(text, path string, p place, how flow) {
 		to := &main
 		if len(line) > 0 && line[0] == '>' {
 			to = &quoted
-			line = strings.TrimLeft(line, "> ")
+			line = bytes.TrimLeft(line, "> ")
 		}
-		soft := how != fixed && strings.HasSuffix(line, " ") && line != "-- "
+		soft := how != fixed && bytes.HasSuffix(line, []byte(" ")) && string(line) != "-- "
 		if soft && how == flowedDelSp {
 			line = line[:len(line)-1]
 		}
-		to.WriteString(line)
+		to.Write(line)
 		if !soft {
 			to.WriteByte('\n')
 		}
@@ -122,6 +122,10 @@ func (r *reader) texts(e entity, data []byte, markup bool) {
 	if len(labels) > 1 && !charset.Plain(data) {
 		r.note(uncertainCharsets)
 	}
+	if len(labels) == 1 && !markup && justLines(e, data) && charset.Itself(labels[0], data) {
+		r.flowing(e, data)
+		return
+	}
 	seen := map[string]bool{}
 	for _, label := range labels[:min(len(labels), maxReadings)] {
 		t := charset.Decode(label, data)
@@ -136,6 +140,28 @@ func (r *reader) texts(e entity, data []byte, markup bool) {
 				r.oneText(e, text, markup)
 			}
 		}
+	}
+}
+
+// justLines reports whether oneText would read data, were it decoded, as lines
+// and as nothing else.
+func justLines(e entity, data []byte) bool {
+	head := data[:min(len(data), 512)]
+	return bytes.IndexByte(head, '<') < 0 && !isRecords(string(head)) &&
+		e.media.Value != "text/enriched" && e.media.Value != "text/richtext" && !e.markdown()
+}
+
+// markdown: readers show such a text without its marks.
+func (e entity) markdown() bool {
+	return e.media.Value == "text/markdown" || e.named(".md", ".markdown")
+}
+
+// flowing adds the lines of a text, joined as its type says.
+func (r *reader) flowing(e entity, text []byte) {
+	how := flowOf(e.media)
+	r.lines(text, e.leaf(), e.place, how)
+	if how == flowedDelSp { // a reader that does not know DelSp sees other words
+		r.lines(text, e.leaf(), e.place, fixed)
 	}
 }
 
@@ -189,18 +215,14 @@ func (r *reader) oneText(e entity, text string, markup bool) {
 		// A reader that does not know the type shows its source.
 		p := e.place
 		p.hidden = true
-		r.lines(text, path, p, fixed)
+		r.lines([]byte(text), path, p, fixed)
 		r.html(text, path, e.place)
 		return
 	case strings.IndexByte(text[:min(len(text), 512)], '<') >= 0 && r.xml(e, text):
 		return
 	}
-	how := flowOf(e.media)
-	r.lines(text, path, e.place, how)
-	if how == flowedDelSp { // a reader that does not know DelSp sees other words
-		r.lines(text, path, e.place, fixed)
-	}
-	if e.media.Value == "text/markdown" || e.named(".md", ".markdown") { // shown without its marks
+	r.flowing(e, []byte(text))
+	if e.markdown() {
 		r.add(gateway.PartHidden, path, strings.NewReplacer("*", "", "_", "", "`", "", "~~", "", "\\", "").Replace(text))
 	}
 	if strings.IndexByte(text[:min(len(text), 512)], '<') >= 0 && document.LooksHTML([]byte(text[:min(len(text), 512)])) {

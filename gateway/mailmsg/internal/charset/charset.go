@@ -6,6 +6,7 @@
 package charset
 
 import (
+	"bytes"
 	"encoding/binary"
 	"strings"
 	"unicode/utf8"
@@ -38,6 +39,23 @@ func Decode(label string, b []byte) Text {
 	t := withoutNUL(undeclared(b))
 	t.Known = Plain(b)
 	return t
+}
+
+// Itself reports whether b, whose character set label declares, means its own
+// octets to every reader: Decode would give them back and nothing else. It may
+// be false for some of which that is true.
+func Itself(label string, b []byte) bool {
+	if !Plain(b) || bytes.Contains(b, []byte("+A")) { // UTF-7
+		return false
+	}
+	label = Clean(label)
+	f, ok := lookup(label)
+	return !ok || !f.seven && !f.state && !wide(label)
+}
+
+// wide reports whether a label declares characters of two octets.
+func wide(label string) bool {
+	return strings.HasPrefix(label, "utf-16") || label == "unicode" || strings.Contains(label, "ucs-2")
 }
 
 // withoutNUL adds what readers see that drop NUL.
@@ -126,7 +144,7 @@ func (s set) decode(label string, b []byte) Text {
 	switch {
 	case s.seven:
 		return differ(decode7(string(b)), undeclared(b).Main)
-	case strings.HasPrefix(label, "utf-16") || label == "unicode" || strings.Contains(label, "ucs-2"):
+	case wide(label):
 		return differ(fromUTF16(b, label), undeclared(b).Main)
 	case s.state:
 		return differ(run(s.enc, b), undeclared(b).Main)

@@ -17,6 +17,10 @@ func FuzzDecode(f *testing.F) {
 	} {
 		f.Add(label, []byte(text))
 	}
+	for _, label := range []string{"", "utf-8", "utf-7", "utf-16", "unicode", "hz", "ibm037", "iso-2022-jp", "x-nothing", "latin1"} {
+		f.Add(label, []byte("plain text ~{VPNDHK~} +AGEAYg-"))
+		f.Add(label, []byte("plain text ~~"))
+	}
 	f.Fuzz(func(t *testing.T, label string, b []byte) {
 		x := charset.Decode(label, b)
 		if !utf8.ValidString(x.Main) || !utf8.ValidString(x.Other) {
@@ -30,6 +34,9 @@ func FuzzDecode(f *testing.F) {
 		}
 		if x.Other != "" && x.Other == x.Main {
 			t.Fatalf("%q of %q is told twice", b, label)
+		}
+		if charset.Itself(label, b) && x != (charset.Text{Main: string(b), Known: true}) {
+			t.Fatalf("%q of %q is not itself: %q, %q", b, label, x.Main, x.Other)
 		}
 		if charset.Plain(b) && (charset.Clean(label) == "" || charset.Clean(label) == "utf-8") && !strings.Contains(string(b), "+") && !strings.Contains(string(b), "&") && (x.Main != string(b) || !x.Known) {
 			t.Fatalf("plain %q became %q", b, x.Main)
