@@ -80,6 +80,17 @@ detectors: {codeword: {words: [zebraquartz]}, patient_no: {pattern: 'PN-[0-9]{7}
 	golden(t, "words.txt", b.String())
 }
 
+// TestOneExample: the words for signature speak of one as of one.
+func TestOneExample(t *testing.T) {
+	var b strings.Builder
+	if err := mustLoad(t, "policy: one\ntests: [{text: See you soon., expect: pass}]\n").Words(&b); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(b.String(), "\n1 example is tested whenever") {
+		t.Error(b.String())
+	}
+}
+
 func TestNewLine(t *testing.T) {
 	f := quiet()
 	f.Detections.Findings = []gateway.Finding{

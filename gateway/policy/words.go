@@ -27,7 +27,11 @@ func (p *Policy) Words(w io.Writer) error {
 	for i := range p.rules {
 		p.ruleWords(&b, i)
 	}
-	fmt.Fprintf(&b, "\n%d examples are tested whenever this policy is loaded for use.\n", len(p.cases))
+	examples := fmt.Sprintf("%d examples are", len(p.cases))
+	if len(p.cases) == 1 {
+		examples = "1 example is"
+	}
+	fmt.Fprintf(&b, "\n%s tested whenever this policy is loaded for use.\n", examples)
 	b.WriteString("\nName                                  Date                    Signature\n\n______________________________________________________________________\n")
 	_, err := io.WriteString(w, b.String())
 	return err
