@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/json"
 	"log/slog"
 	"math/big"
 	"net"
@@ -73,6 +74,43 @@ func TestRefused(t *testing.T) {
 		if strings.Contains(out.text(), "sesame") {
 			t.Error("the password is in the log")
 		}
+	}
+}
+
+// TestTheSameFailureIsToldOnce: a carrier that is away all night fills no log.
+func TestTheSameFailureIsToldOnce(t *testing.T) {
+	t.Parallel()
+	var binds atomic.Int32
+	m := newSMSC(t, func(s *session, p pdu.PDU) bool {
+		return isBind(p) && binds.Add(1) <= 6 && s.say(p.Response(pdu.RBINDFAIL, nil))
+	})
+	out := &logs{}
+	c := start(t, m, &inboundStub{}, func(c *Config) {
+		c.Logger = slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	})
+	eventually(t, "the bind", func() bool { return c.Healthy() == nil })
+	var lines []struct{ Level, Msg, Error string }
+	for line := range strings.Lines(out.text()) {
+		var l struct{ Level, Msg, Error string }
+		if err := json.Unmarshal([]byte(line), &l); err != nil {
+			t.Fatal(err)
+		}
+		if l.Msg == "no link to the carrier" {
+			lines = append(lines, l)
+		}
+	}
+	again := 0
+	for i, l := range lines {
+		same := i > 0 && l.Error == lines[i-1].Error
+		if same {
+			again++
+		}
+		if want := map[bool]string{false: "WARN", true: "DEBUG"}[same]; l.Level != want {
+			t.Errorf("line %d is %s, not %s: %s", i, l.Level, want, l.Error)
+		}
+	}
+	if len(lines) < 6 || again == 0 {
+		t.Errorf("%d lines, %d of them of the same failure", len(lines), again)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 // keep binds, serves, and binds again until ctx ends or the client closes.
 func (c *Client) keep(ctx context.Context, r *role, in *inbox) {
+	told := "" // the failure that the log has
 	for failures := 0; ; {
 		began := time.Now()
 		held, err := c.once(ctx, r, in)
@@ -16,10 +17,15 @@ func (c *Client) keep(ctx context.Context, r *role, in *inbox) {
 			return
 		}
 		if held || time.Since(began) > c.config.Timers.MaxReconnect {
-			failures = 0
+			failures, told = 0, ""
 		}
 		failures++
 		wait, level := c.again(failures, err)
+		if why := err.Error(); why == told && level == slog.LevelWarn {
+			level = slog.LevelDebug // the metric binds_total counts them
+		} else {
+			told = why
+		}
 		c.log.Log(ctx, level, "no link to the carrier", "name", r.name(), "attempts", failures, "delay", wait, "error", err)
 		if !sleep(ctx, wait) {
 			return
