@@ -115,7 +115,7 @@ func run(ctx context.Context, args []string, env environment) int {
 		return code // --help was asked for and shown
 	}
 	if err != nil {
-		fmt.Fprintf(env.err, "gatepost: %v (see gatepost --help)\n", err)
+		fmt.Fprintf(env.err, "gatepost: %v (see %s --help)\n", err, commandOf(err))
 		return exitUsage
 	}
 	env.config, env.json = c.Config, c.JSON
@@ -124,6 +124,20 @@ func run(ctx context.Context, args []string, env environment) int {
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	return exitCode(env, parsed.Run(env))
+}
+
+// commandOf is the command as far as a command line that is wrong was understood.
+func commandOf(err error) string {
+	name := "gatepost"
+	var wrong *kong.ParseError
+	if errors.As(err, &wrong) && wrong.Context != nil {
+		for _, p := range wrong.Context.Path {
+			if p.Command != nil {
+				name = p.Command.FullPath()
+			}
+		}
+	}
+	return name
 }
 
 // Where configurations are looked for when nothing names one.

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bytes"
+	"context"
+	"io"
 	"strings"
 	"testing"
 )
@@ -58,5 +61,19 @@ func TestTextLeavesInternalsOut(t *testing.T) {
 	out.Reset()
 	if err := verified(&out, strings.NewReader(`{"records":3,"problems":[{"kind":"root","what":"changed"}]}`)); err != nil || !strings.HasPrefix(out.String(), "NOT verified\n") {
 		t.Errorf("%v %s", err, &out)
+	}
+}
+
+// TestWrongArgumentsNameTheHelpOfTheirCommand: what to read next is the help of the
+// command that was meant.
+func TestWrongArgumentsNameTheHelpOfTheirCommand(t *testing.T) {
+	for line, want := range map[string]string{
+		"queue drop": "(see gatepost queue drop --help)", "held release x --why": "(see gatepost held release --help)",
+		"queue nothing": "(see gatepost queue --help)", "nothing": "(see gatepost --help)",
+	} {
+		var errs bytes.Buffer
+		if code := run(context.Background(), strings.Fields(line), environment{in: strings.NewReader(""), out: io.Discard, err: &errs}); code != exitUsage || !strings.Contains(errs.String(), want) {
+			t.Errorf("%s: %d %s", line, code, errs.String())
+		}
 	}
 }
