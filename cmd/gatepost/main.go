@@ -50,6 +50,7 @@ type cli struct {
 
 // environment is what a command may touch; tests replace it.
 type environment struct {
+	places   []string // where config was looked for; nil: somebody named it
 	in       io.Reader
 	out, err io.Writer
 	config   string
@@ -120,7 +121,8 @@ func run(ctx context.Context, args []string, env environment) int {
 	}
 	env.config, env.json = c.Config, c.JSON
 	if env.config == "" {
-		env.config = firstThere(configPlaces(parsed.Selected().Name)...)
+		env.places = configPlaces(parsed.Selected().Name)
+		env.config = firstThere(env.places...)
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	return exitCode(env, parsed.Run(env))
@@ -179,12 +181,20 @@ func firstThere(files ...string) string {
 	return found
 }
 
+func there(file string) bool {
+	_, err := os.Stat(file)
+	return !errors.Is(err, os.ErrNotExist)
+}
+
 func exitCode(env environment, err error) int {
 	if err == nil {
 		return 0
 	}
 	if text := err.Error(); text != "" {
 		fmt.Fprintln(env.err, "gatepost:", text)
+		if len(env.places) > 1 && strings.Contains(text, "open "+env.config+":") && !there(env.config) {
+			fmt.Fprintf(env.err, "gatepost: looked in %s; --config or GATEPOST_CONFIG names another place\n", strings.Join(env.places, ", then "))
+		}
 	}
 	var e exit
 	if errors.As(err, &e) {

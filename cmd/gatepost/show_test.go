@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"os"
 	"strings"
 	"testing"
 )
@@ -75,5 +76,29 @@ func TestWrongArgumentsNameTheHelpOfTheirCommand(t *testing.T) {
 		if code := run(context.Background(), strings.Fields(line), environment{in: strings.NewReader(""), out: io.Discard, err: &errs}); code != exitUsage || !strings.Contains(errs.String(), want) {
 			t.Errorf("%s: %d %s", line, code, errs.String())
 		}
+	}
+}
+
+// TestAMissingConfigurationNamesAllPlaces: where it was looked for, unless somebody
+// said where it is.
+func TestAMissingConfigurationNamesAllPlaces(t *testing.T) {
+	if there(systemConfig) || there(sendmailConfig) {
+		t.Skip("this machine has a configuration of its own")
+	}
+	t.Chdir(t.TempDir())
+	t.Setenv("GATEPOST_CONFIG", "") // is as it was afterwards
+	_ = os.Unsetenv("GATEPOST_CONFIG")
+	said := func(args ...string) string {
+		var errs bytes.Buffer
+		if code := run(context.Background(), args, environment{in: strings.NewReader(""), out: io.Discard, err: &errs}); code == 0 {
+			t.Errorf("%v went well", args)
+		}
+		return errs.String()
+	}
+	if got := said("queue", "list"); !strings.Contains(got, "looked in gatepost.yaml, then /etc/gatepost/gatepost.yaml; --config") {
+		t.Error(got)
+	}
+	if got := said("queue", "list", "--config", "elsewhere.yaml"); strings.Contains(got, "looked in") || !strings.Contains(got, "elsewhere.yaml") {
+		t.Error(got)
 	}
 }
