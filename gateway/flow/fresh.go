@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"gatepost/gateway"
-	"gatepost/store"
 )
 
 // Limits of what is kept of messages that were just accepted, so that their
@@ -107,21 +106,29 @@ func (c *fresh) drop(id gateway.MessageID) {
 	}
 }
 
-// remember keeps in memory, from the commit on, what the attempts that follow it
-// need: the original where it leaves, else the record alone, which a notice is
-// delivered and settled by.
-func (a *arrival) remember(b *store.Batch, m *gateway.Message, envelopes []gateway.Envelope) {
-	fresh, one := a.flow.fresh, freshMessage{record: m, takings: a.flow.takings.Load()}
+// remember is what is kept in memory, from the commit on, for the attempts that
+// follow it: the original where it leaves, else the record alone, which a notice is
+// delivered and settled by; nil for nothing.
+func (a *arrival) remember(m *gateway.Message, envelopes []gateway.Envelope) *freshMessage {
+	one := &freshMessage{record: m, takings: a.flow.takings.Load()}
 	switch {
 	case slices.ContainsFunc(envelopes, a.originalLeavesNow):
-		if a.outward != nil || !fresh.wants(a.taken.size) {
-			return
+		if a.outward != nil || !a.flow.fresh.wants(a.taken.size) {
+			return nil
 		}
 		one.raw, one.segments = a.taken.raw, a.segments()
 	case !m.Spool.IsZero(), !slices.ContainsFunc(envelopes, a.leavesNow): // something waits
-		return
+		return nil
 	}
-	b.After(func() { fresh.put(one) })
+	return one
+}
+
+// putFresh keeps it, before the queue hears of the envelopes: what is put when their
+// delivery has ended nobody drops, and its clear text would stay.
+func (a *arrival) putFresh() {
+	if a.fresh != nil {
+		a.flow.fresh.put(*a.fresh)
+	}
 }
 
 // leavesNow reports whether something is about to leave for a staged envelope.

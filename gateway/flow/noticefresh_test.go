@@ -6,7 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"gatepost/gateway"
+	"gatepost/gateway/queue"
 	"gatepost/store"
 )
 
@@ -141,4 +144,56 @@ func TestOnlyTasksThatAreDueSoonerWakeTheAgenda(t *testing.T) {
 			t.Errorf("%s: woken %v", name, !c.wakes)
 		}
 	}
+}
+
+// TestMemoryKnowsBeforeTheQueue: what is put into memory behind the end of its
+// delivery stays there for good. The queue looks at the clock when it hears of an
+// envelope.
+func TestMemoryKnowsBeforeTheQueue(t *testing.T) {
+	w := newWorld(t)
+	for _, to := range []string{"p@out.example", "s@secure.example"} {
+		w.must(t, emptyStore(), func(ctx context.Context, f *Flow) error {
+			known := 0
+			f.queue = queue.New(f.Store, f, f, f.Parts.Queue, func() time.Time {
+				f.fresh.mu.Lock()
+				defer f.fresh.mu.Unlock()
+				known = len(f.fresh.messages)
+				return f.Now()
+			}, f.Random, prometheus.NewRegistry())
+			_, err := accept(ctx, f, submissionTo(to), testMail)
+			if err == nil && known != 1 {
+				t.Errorf("%s: the queue heard of it before memory did", to)
+			}
+			return err
+		})
+	}
+}
+
+// answerless commits messages and does not tell.
+type answerless struct{ store.Store }
+
+func (s answerless) Commit(ctx context.Context, b *store.Batch) error {
+	err := s.Store.Commit(ctx, b)
+	for _, op := range b.Ops {
+		if err == nil && op.Key[0] == byte(store.Messages) {
+			return store.ErrUnknown
+		}
+	}
+	return err
+}
+
+// TestALostAnswerLeavesNothingInMemory: until it is found out that the commit took
+// place, the queue may have found the envelope in the store and delivered it.
+func TestALostAnswerLeavesNothingInMemory(t *testing.T) {
+	w := newWorld(t)
+	w.must(t, answerless{emptyStore()}, func(ctx context.Context, f *Flow) error {
+		id, err := accept(ctx, f, submissionTo("p@out.example"), testMail)
+		if err != nil {
+			return err
+		}
+		if _, ok := f.fresh.record(id); ok {
+			t.Error("a mail whose delivery may have ended is in memory")
+		}
+		return nil
+	})
 }

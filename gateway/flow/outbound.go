@@ -162,6 +162,7 @@ type arrival struct {
 	reports      []gateway.EnvelopeID // whose notices this mail reports about
 	replies      []gateway.EnvelopeID // whose notices it answers by itself
 	once         store.Batch          // what may happen once and happens now
+	fresh        *freshMessage        // what the commit leaves in memory, nil for nothing
 	passed       []passed             // the messages of ours that this one may be
 	back         map[string]bool      // recipients whose one return is used up by this mail
 
@@ -328,6 +329,7 @@ func (a *arrival) commit(ctx context.Context) error {
 func (a *arrival) resolve(ctx context.Context, b *store.Batch, unknown error) error {
 	_, err := a.flow.Store.Get(ctx, messageKey(a.taken.id))
 	if err == nil {
+		a.fresh = nil // it is late: the delivery may have ended
 		b.Done()
 		return nil
 	}
@@ -339,6 +341,7 @@ func (a *arrival) resolve(ctx context.Context, b *store.Batch, unknown error) er
 func (a *arrival) build(ctx context.Context) (*store.Batch, *gateway.Message, error) {
 	f := a.flow
 	b := new(store.Batch)
+	b.After(a.putFresh) // first of all
 	if a.keepsBody() {
 		b.Append(&a.taken.body)
 	}
@@ -400,7 +403,7 @@ func (a *arrival) build(ctx context.Context) (*store.Batch, *gateway.Message, er
 	if err := a.stageIncoming(ctx, b, m); err != nil {
 		return nil, nil, err
 	}
-	a.remember(b, m, envelopes)
+	a.fresh = a.remember(m, envelopes)
 	return b, m, nil
 }
 
