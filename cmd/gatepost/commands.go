@@ -20,7 +20,7 @@ type queueCmd struct {
 	Show    queueShowCmd    `cmd:"" help:"One envelope, with the verdict that decided it."`
 	Retry   queueRetryCmd   `cmd:"" help:"Try again now."`
 	Hold    queueHoldCmd    `cmd:"" help:"Keep an envelope back until it is released."`
-	Drop    queueDropCmd    `cmd:"" help:"Give an envelope up; nobody is told."`
+	Drop    queueDropCmd    `cmd:"" help:"Give an envelope up. No mail says so; of a short message the application gets a receipt, if it asked for one."`
 	Pause   queuePauseCmd   `cmd:"" help:"Stop all deliveries; mail is still accepted."`
 	Resume  queueResumeCmd  `cmd:"" help:"Go on with deliveries."`
 }
@@ -114,7 +114,7 @@ func (h heldShowCmd) Run(ctx context.Context, env environment) error {
 
 type reviewArg struct {
 	envelopeArg
-	Reason string `required:"" help:"Why; becomes part of the record."`
+	Reason string `required:"" help:"Why; becomes part of the record. A sender inside reads it when a mail is refused."`
 }
 
 func (a reviewArg) values() url.Values { return url.Values{"id": {a.ID}, "reason": {a.Reason}} }
@@ -156,7 +156,7 @@ func (l linkThawCmd) Run(ctx context.Context, env environment) error {
 	if strings.Contains(l.ID, "@") {
 		return did(env, operate(ctx, env, "link.thaw", url.Values{"name": {l.ID}}, nil, true, nil), "The PIN of "+l.ID+" takes tries again")
 	}
-	return did(env, operate(ctx, env, "link.thaw", url.Values{"id": {l.ID}}, nil, true, nil), "The link is open again")
+	return did(env, operate(ctx, env, "link.thaw", url.Values{"id": {l.ID}}, nil, true, nil), "The link takes tries again. One that was taken back or has ended stays shut (link_state in queue show)")
 }
 
 type userCmd struct {

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -164,6 +165,9 @@ func (s *server) background(f func()) {
 
 func (s *server) listen(what, addr string) (net.Listener, error) {
 	l, err := net.Listen("tcp", addr)
+	if errors.Is(err, fs.ErrPermission) {
+		err = fmt.Errorf("%w (a port below 1024 needs the capability that the unit file gives)", err)
+	}
 	if err != nil {
 		return nil, exit{exitUnavailable, fmt.Errorf("listen.%s: %w", what, err)}
 	}

@@ -69,7 +69,7 @@ func (a auditVerifyCmd) export(env environment) error {
 	}
 	key, err := note.NewVerifier(a.Key)
 	if err != nil {
-		return exit{exitUsage, errors.New("--key is no public key of a Gatepost log")}
+		return exit{exitUsage, errors.New("--key is no public key of a Gatepost log: it is the line that audit export --key prints, not a file")}
 	}
 	var checkpoints [][]byte
 	for _, path := range a.Checkpoint {

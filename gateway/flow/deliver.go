@@ -95,7 +95,7 @@ func (f *Flow) withhold(ctx context.Context, envelopes []gateway.Envelope) (leav
 // notBegun is the outcome of an attempt that ended before it began, which says
 // nothing of the destination.
 func notBegun(now time.Time) gateway.Outcome {
-	return gateway.Outcome{Result: gateway.Deferred, At: now, Code: 451, Status: "4.7.0", Text: "taken back by the sender", Phase: "prepare"}
+	return gateway.Outcome{Result: gateway.Deferred, At: now, Code: 451, Status: "4.7.0", Text: "stopped before anything left", Phase: "prepare"}
 }
 
 func (f *Flow) deliver(ctx context.Context, envelopes []gateway.Envelope) []gateway.Outcome {

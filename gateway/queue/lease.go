@@ -52,7 +52,7 @@ func (l *lease) valid(now time.Time) bool {
 func (l *lease) acquire(ctx context.Context) error {
 	for {
 		err := l.write(ctx, func(leaseRecord) bool { return true })
-		if err == nil {
+		if err == nil || ctx.Err() != nil {
 			return nil
 		}
 		l.q.log.Error("lease of the queue not taken", "error", err)
