@@ -204,9 +204,9 @@ func (in *submitted) keepPart(ctx context.Context, x *longText, packed []byte, p
 		return err
 	}
 	b.After(func() {
-		f.waiting.add(&p, 1, len(packed))
 		f.Log.Info("a part waits for the others of its text", "id", p.Given.ID, "listener", p.Peer.Listener, "name", p.Account, "count", p.Place.Total)
 	})
+	f.waiting.add(&p, 1, len(packed)) // before others see it, who may count it out
 	err = store.Write(ctx, f.Store, &b)
 	if errors.Is(err, store.ErrUnknown) {
 		if kept, _, err := store.GetRecord[waitingPart](ctx, f.Store, partKey(x.key, p.Place.Seq)); err == nil && kept.Given.ID == p.Given.ID {
@@ -215,6 +215,7 @@ func (in *submitted) keepPart(ctx context.Context, x *longText, packed []byte, p
 		}
 	}
 	if err != nil && !errors.Is(err, store.ErrUnknown) {
+		f.waiting.add(&p, -1, -len(packed))
 		var undo store.Batch
 		f.Blobs.Delete(&undo, p.Sealed.Body.Blob)
 		undo.Done() // without a commit: no record of it was ever written

@@ -126,8 +126,12 @@ func (f *Flow) keepReceived(ctx context.Context, x *longText, p waitingPart, pac
 			return err
 		}
 	}
-	b.After(func() { f.waiting.add(&p, 1, len(packed)) })
-	return store.Write(ctx, f.Store, &b)
+	f.waiting.add(&p, 1, len(packed)) // before others see it, who may count it out
+	err = store.Write(ctx, f.Store, &b)
+	if err != nil && !errors.Is(err, store.ErrUnknown) {
+		f.waiting.add(&p, -1, -len(packed))
+	}
+	return err
 }
 
 // receiveWaiting takes over the parts of a text that are there, in order. Part 0

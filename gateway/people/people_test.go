@@ -457,7 +457,9 @@ func TestFloodsWaitForEachOther(t *testing.T) {
 		hash(forPIN)
 		hash(forNew)
 		done.Wait()
-		if len(order) != 15 || slices.Index(order, forPIN) > maxHashing || slices.Index(order, forNew) > maxHashing+1 {
+		// The places of the first to leave are free at the same time, and who takes one writes it down when it gets to run.
+		const next = 2 * maxHashing
+		if len(order) != 15 || slices.Index(order, forPIN) >= next || slices.Index(order, forNew) >= next {
 			t.Errorf("the order of %d: %v", len(order), order)
 		}
 		if turns.hashing != 0 || len(turns.about) != 0 {
