@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -28,15 +29,41 @@ type queueCmd struct {
 type queueListCmd struct {
 	State string `help:"Only this state: queued, held, delivered, bounced, refused, dropped, recorded, withdrawn." enum:",queued,held,delivered,bounced,refused,dropped,recorded,withdrawn" default:""`
 	Rule  string `placeholder:"ID" help:"Only what this rule of the policy decided."`
-	Limit int    `help:"At most so many." default:"10000"`
+	Since span   `placeholder:"24h" help:"Only mail accepted within this time before now, such as 90m, 24h or 7d."`
+	Limit int    `help:"At most so many, the oldest first." default:"10000"`
 }
 
 func (q queueListCmd) Run(ctx context.Context, env environment) error {
 	if err := sayPaused(ctx, env); err != nil {
 		return err
 	}
-	return operate(ctx, env, "queue.list", url.Values{"state": {q.State}, "rule": {q.Rule}, "limit": {strconv.Itoa(q.Limit)}}, nil, false,
+	args := url.Values{"state": {q.State}, "rule": {q.Rule}, "limit": {strconv.Itoa(q.Limit)}}
+	if q.Since > 0 {
+		args.Set("since", q.Since.String())
+	}
+	lines := lineCounter{to: env.out}
+	warn := env.err
+	env.out = &lines
+	err := operate(ctx, env, "queue.list", args, nil, false,
 		table("ID=id", "STATE=state", "ACTION=action", "DECIDED=decided", "RULES=rules", "CONTENT=content", "SENDER=sender", "RECIPIENT=recipient", "TRIES=attempts", "NEXT=next", "REPLY=reply"))
+	if !env.json {
+		lines.n-- // the heading
+	}
+	if err == nil && lines.n >= q.Limit {
+		_, err = fmt.Fprintf(warn, "gatepost: these are the oldest %d; there may be more (--since, --limit)\n", q.Limit)
+	}
+	return err
+}
+
+// lineCounter counts the lines that pass.
+type lineCounter struct {
+	to io.Writer
+	n  int
+}
+
+func (l *lineCounter) Write(p []byte) (int, error) {
+	l.n += bytes.Count(p, []byte("\n"))
+	return l.to.Write(p)
 }
 
 // envelopeArg is the argument of the commands about one envelope.

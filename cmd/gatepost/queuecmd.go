@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -51,14 +52,26 @@ func sayPaused(ctx context.Context, env environment) error {
 	return err
 }
 
+// span is a length of time on the command line, written as in the configuration.
+type span time.Duration
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *span) UnmarshalText(b []byte) error {
+	d, err := config.ParseDuration(string(b))
+	if err == nil && d == 0 {
+		err = errors.New("no time at all")
+	}
+	*s = span(d)
+	return err
+}
+
+func (s span) String() string { return time.Duration(s).String() }
+
 type queueSummaryCmd struct {
-	Since time.Duration `default:"24h" help:"Only mail accepted within this time before now."`
+	Since span `default:"24h" placeholder:"24h" help:"Only mail accepted within this time before now, such as 90m, 24h or 7d."`
 }
 
 func (q queueSummaryCmd) Run(ctx context.Context, env environment) error {
-	if q.Since <= 0 {
-		return exit{exitUsage, fmt.Errorf("--since is a time span, such as 24h")}
-	}
 	return operate(ctx, env, "queue.summary", url.Values{"since": {q.Since.String()}}, nil, false, showSummary)
 }
 

@@ -62,8 +62,25 @@ func TestObservedDecisionsAreCounted(t *testing.T) {
 	if len(lines) != 4 || lines[0]["kind"] != "all" || lines[0]["count"] != 3.0 || lines[1]["name"] != "secure" || lines[1]["acted"] != 0.0 || lines[3]["kind"] != "rule" {
 		t.Errorf("%v", lines)
 	}
-	if _, _, code := r.run("queue", "summary", "--since=-1h"); code != exitUsage {
-		t.Errorf("a time to come: %d", code)
+	if lines := r.objects("queue", "summary", "--since", "1d12h"); len(lines) != 4 {
+		t.Errorf("in days: %v", lines)
+	}
+	for _, span := range []string{"-1h", "0s", "soon", ""} {
+		for _, command := range []string{"summary", "list"} {
+			if _, _, code := r.run("queue", command, "--since="+span); code != exitUsage {
+				t.Errorf("%s since %q: %d", command, span, code)
+			}
+		}
+	}
+	const more = "these are the oldest 3; there may be more"
+	if out, errs, _ := r.run("queue", "list", "--limit", "3"); strings.Count(out, "\n") != 5 || !strings.Contains(errs, more) {
+		t.Errorf("list, cut:\n%s%s", out, errs)
+	}
+	if out, errs, _ := r.run("queue", "list", "--limit", "3", "--json"); strings.Count(out, "\n") != 3 || !strings.Contains(errs, more) {
+		t.Errorf("list as JSON, cut:\n%s%s", out, errs)
+	}
+	if out, errs, _ := r.run("queue", "list", "--limit", "4", "--since", "1h"); strings.Count(out, "\n") != 5 || errs != "" {
+		t.Errorf("list, whole:\n%s%s", out, errs)
 	}
 }
 

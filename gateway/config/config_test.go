@@ -458,12 +458,13 @@ func TestWarningOfPlainLinks(t *testing.T) {
 // Who hands on mail from the world is one of the trusted, and leaves staff a
 // way to answer; where nothing else can bring answers, somebody must be it.
 func TestWarningsAboutHandingOn(t *testing.T) {
-	const apart, covers, absent, nobody = "changes nothing", "covers all of relay.trusted", "lets it speak as staff", "every mail server is answered 550"
+	const apart, covers, absent, nobody = "changes nothing", "covers all of relay.trusted", "lets it speak as staff", "that does not log in is answered 550"
 	for text, want := range map[string]string{
-		"relay: {trusted: [192.0.2.0/24]}":                                                                                       "",
-		"listen: {relay: \"127.0.0.1:25\"}\nrelay: {trusted: [192.0.2.0/24]}":                                                    absent,
-		"listen: {relay: \"127.0.0.1:25\"}\nrelay: {trusted: [192.0.2.0/24], hands_on: [192.0.2.7]}":                             "",
-		"listen: {relay: \"127.0.0.1:25\"}\nrelay: {trusted: []}":                                                                nobody,
+		"relay: {trusted: [192.0.2.0/24]}":                                                           "",
+		"listen: {relay: \"127.0.0.1:25\"}\nrelay: {trusted: [192.0.2.0/24]}":                        absent,
+		"listen: {relay: \"127.0.0.1:25\"}\nrelay: {trusted: [192.0.2.0/24], hands_on: [192.0.2.7]}": "",
+		"listen: {relay: \"127.0.0.1:25\"}\nrelay: {trusted: []}":                                    nobody,
+		"relay: {trusted: []}": nobody,
 		"relay: {trusted: [192.0.2.0/24], hands_on: [198.51.100.0/24]}":                                                          apart,
 		"listen: {relay: \"127.0.0.1:25\"}\nrelay: {trusted: [192.0.2.7], hands_on: [192.0.2.0/24]}":                             covers,
 		"listen: {relay: \"127.0.0.1:25\", submission: \"127.0.0.1:587\"}\nrelay: {trusted: [192.0.2.7], hands_on: [192.0.2.7]}": "",

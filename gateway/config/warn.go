@@ -33,7 +33,7 @@ func (c *Config) Warnings() []Problem {
 	warn(c.Listen.Viewer == "", "listen.viewer", "is not set: links cannot be opened (listen is all or nothing)")
 	sends := c.Listen.Submission+c.Listen.Submissions != ""
 	warn(c.Listen.Relay == "" && !sends, "listen.relay", "is not set, nor is listen.submission: no mail can be handed over")
-	warn(c.Listen.Relay != "" && !sends && len(c.Relay.Trusted) == 0 && c.Relay.ClientCA == "", "relay.trusted", "is not set: every mail server is answered 550")
+	warn(c.Listen.Relay != "" && len(c.Relay.Trusted) == 0 && c.Relay.ClientCA == "", "relay.trusted", "is not set: a mail server that does not log in is answered 550")
 	warn(c.Listen.Inbound == "" && len(c.Relay.HandsOn) == 0, "listen.inbound", "is not set: answers by mail and bounces of notices are lost")
 	warn(!c.helped(), "organization.help", "is not set: correspondents are told nobody whom they may ask")
 	warn(len(c.Routes) == 0, "routes", "are not set: accepted mail waits in the queue")

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"gatepost/gateway"
 	"gatepost/gateway/detect"
@@ -154,6 +155,15 @@ func TestOfficersSeeTheRules(t *testing.T) {
 				if got := shownLines(ctx, t, f, "queue.list", url.Values{"rule": {rule}, "state": {state}}); len(got) != want {
 					t.Errorf("rule %q, state %q: %d envelopes, want %d", rule, state, len(got), want)
 				}
+			}
+		}
+		time.Sleep(time.Hour)
+		for _, x := range []struct {
+			since, state string
+			want         int
+		}{{"90m", "", 3}, {"90m", "held", 2}, {"30m", "", 0}, {"30m", "held", 0}} {
+			if got := shownLines(ctx, t, f, "queue.list", url.Values{"since": {x.since}, "state": {x.state}}); len(got) != x.want {
+				t.Errorf("since %s, state %q: %d envelopes, want %d", x.since, x.state, len(got), x.want)
 			}
 		}
 		return nil

@@ -179,7 +179,15 @@ func (f *Flow) list(ctx context.Context, c Call, state gateway.State) error {
 		}
 		limit = n
 	}
-	envelopes, err := f.queue.List(ctx, queue.Filter{State: state, Rule: c.Args.Get("rule"), Limit: limit})
+	filter := queue.Filter{State: state, Rule: c.Args.Get("rule"), Limit: limit}
+	if s := c.Args.Get("since"); s != "" {
+		span, err := time.ParseDuration(s)
+		if err != nil || span <= 0 {
+			return usage("since is a time span, such as 24h")
+		}
+		filter.Since = f.Now().Add(-span)
+	}
+	envelopes, err := f.queue.List(ctx, filter)
 	if err != nil {
 		return err
 	}
@@ -315,9 +323,12 @@ func (f *Flow) queueHold(ctx context.Context, c Call) error {
 	if err != nil {
 		return err
 	}
-	return operated(f.intercept(ctx, id, func() error {
-		return f.queue.Hold(ctx, id, "operator", f.stage(c, gateway.EventHeld, ""))
-	}))
+	evidence := f.stage(c, gateway.EventHeld, "")
+	stage := func(b *store.Batch, after gateway.Envelope) error {
+		b.After(func() { f.fresh.drop(id.Message) }) // it may wait for days
+		return evidence(b, after)
+	}
+	return operated(f.intercept(ctx, id, func() error { return f.queue.Hold(ctx, id, "operator", stage) }))
 }
 
 func (f *Flow) queueDrop(ctx context.Context, c Call) error {

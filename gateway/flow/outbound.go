@@ -313,6 +313,7 @@ func (a *arrival) commit(ctx context.Context) error {
 		}
 		err = store.Write(ctx, a.flow.Store, b)
 		if errors.Is(err, store.ErrConflict) {
+			a.known = nil // who they are may be what has changed
 			continue
 		}
 		if errors.Is(err, store.ErrUnknown) {

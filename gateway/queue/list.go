@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"gatepost/gateway"
 	"gatepost/store"
@@ -15,15 +16,16 @@ type Filter struct {
 	// state in order of acceptance; "" is everything not final. Final states
 	// are found by reading all envelopes.
 	State gateway.State
-	Rule  string // only those that this rule decided; "": all
-	Limit int    // 0: 100
+	Rule  string    // only those that this rule decided; "": all
+	Since time.Time // only those of messages accepted then or later; zero: all
+	Limit int       // 0: 100
 	// After is the last envelope of the page before; nil: the first page.
 	After *gateway.Envelope
 }
 
-// has reports whether the filter's rule decided an envelope.
+// has reports whether the filter's rule decided an envelope, in its time.
 func (f *Filter) has(e *gateway.Envelope) bool {
-	return f.Rule == "" || slices.Contains(e.Rules, f.Rule)
+	return (f.Rule == "" || slices.Contains(e.Rules, f.Rule)) && !e.ID.Message.Time().Before(f.Since.Truncate(time.Millisecond))
 }
 
 // List returns a page of envelopes; fewer than Limit means that there are no
