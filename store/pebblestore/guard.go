@@ -11,6 +11,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"gatepost/store"
 	"gatepost/store/room"
 )
 
@@ -20,7 +21,9 @@ import (
 // failed flush at once and for ever. So its writes do not fail:
 //
 //   - without room they wait. The ballast is given up first. A compaction
-//     alone is let go, after a while, because ending it frees what it wrote;
+//     alone is let go, because ending it frees what it wrote: at once, and
+//     while the others still have room. If it waited, it would keep what it
+//     holds from the deletions that make room;
 //   - with any other error the store has failed, and this call and each later
 //     one that would change a file of the store never returns. What is on the
 //     device stays as it is until a restart reads it.
@@ -31,9 +34,11 @@ type guard struct {
 	vfs.FS
 	dir     string
 	health  *health
+	room    *room.Room
 	ballast *ballast
 	spare   *spareLog
 	waits   atomic.Int32
+	rests   atomic.Pointer[time.Time] // until when compactions begin no file
 	once    sync.Once
 	closing chan struct{}
 	logs    liveLogs
@@ -45,16 +50,18 @@ type guard struct {
 const (
 	// roomPoll is how often a write that waits for room is tried.
 	roomPoll = 50 * time.Millisecond
-	// compactionWait is how long a compaction waits before it is let go. The
-	// engine tries it again at once, so this also bounds that loop.
-	compactionWait = time.Second
+	// compactionRest is how long compactions begin no file after one was let
+	// go: the engine tries it again at once, and it would have taken all room
+	// before anybody else came to it. Less than the 5 s from which on the engine
+	// calls a device slow.
+	compactionRest = 3 * time.Second
 	// tendPoll is how often a ballast that was given up is sought anew.
 	tendPoll = time.Second
 )
 
-func newGuard(fs vfs.FS, dir string, h *health, memTable int) *guard {
+func newGuard(fs vfs.FS, dir string, h *health, r *room.Room, memTable int) *guard {
 	return &guard{
-		FS: fs, dir: dir, health: h, closing: make(chan struct{}),
+		FS: fs, dir: dir, health: h, room: r, closing: make(chan struct{}),
 		ballast: newBallast(fs, dir, int64(ballastTables*memTable)), spare: newSpareLog(fs, dir, memTable),
 	}
 }
@@ -76,15 +83,15 @@ func (g *guard) closed() bool {
 }
 
 // tend seeks the ballast again after it was given up, and makes spare logs.
-func (g *guard) tend(r *room.Room) {
+func (g *guard) tend() {
 	tick := time.NewTicker(tendPoll)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
-			g.ballast.refill(r)
+			g.ballast.refill(g.room)
 		case <-g.spare.wanted:
-			g.spare.refill(r, g.closing)
+			g.spare.refill(g.room, g.closing)
 		case <-g.closing:
 			return
 		}
@@ -95,10 +102,8 @@ func noRoom(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
-// try runs a write until it succeeds. patient is how long it may wait for
-// room, 0: until there is some.
-func (g *guard) try(patient time.Duration, write func() error) error {
-	began := time.Now()
+// try runs a write until it succeeds, or has no room and may not wait for it.
+func (g *guard) try(write func() error, mayWait bool) error {
 	for {
 		g.thaw()
 		err := write()
@@ -110,7 +115,7 @@ func (g *guard) try(patient time.Duration, write func() error) error {
 			continue
 		case g.ballast.release():
 			continue
-		case patient > 0 && time.Since(began) > patient, !g.await():
+		case !mayWait, !g.await():
 			return err
 		}
 	}
@@ -150,28 +155,57 @@ func (g *guard) await() bool {
 	}
 }
 
+// compact is try for n octets of a compaction, which leaves the last of the
+// floor to others: to end it, the manifest has to be written too.
+func (g *guard) compact(n int, write func() error) error {
+	err := g.try(func() error {
+		if errors.Is(g.room.TakeToMerge(n), store.ErrFull) {
+			return syscall.ENOSPC
+		}
+		return write()
+	}, false)
+	if err != nil {
+		until := time.Now().Add(compactionRest)
+		g.rests.Store(&until)
+	}
+	return err
+}
+
+// rest waits until compactions may begin a file. What one holds that has begun
+// others, it holds meanwhile.
+func (g *guard) rest() {
+	until := g.rests.Load()
+	if until == nil {
+		return
+	}
+	select {
+	case <-time.After(time.Until(*until)):
+	case <-g.closing:
+	case <-g.health.failed:
+	}
+}
+
 // guards reports whether name is a file of the store, or its directory.
 func (g *guard) guards(name string) bool {
 	return name == g.dir || g.PathDir(name) == g.dir
 }
 
 // make opens a file for writing.
-func (g *guard) make(name string, category vfs.DiskWriteCategory, open func() (vfs.File, error)) (file vfs.File, err error) {
+func (g *guard) make(name string, category vfs.DiskWriteCategory, open func() (vfs.File, error)) (_ vfs.File, err error) {
 	if !g.guards(name) {
 		return open()
 	}
-	patient := time.Duration(0)
-	if category == "pebble-compaction" || category == "pebble-blob-file-rewrite" {
-		patient = compactionWait
+	guarded := guardedFile{guard: g, compacts: category == "pebble-compaction" || category == "pebble-blob-file-rewrite"}
+	if guarded.compacts {
+		g.rest()
 	}
-	err = g.try(patient, func() error {
-		file, err = open()
+	err = guarded.try(0, func() error {
+		guarded.File, err = open()
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	guarded := guardedFile{File: file, guard: g, patient: patient}
 	if !isLog(name) {
 		return &guarded, nil
 	}
@@ -227,7 +261,7 @@ func (g *guard) Rename(from, to string) error {
 	if !g.guards(to) {
 		return g.FS.Rename(from, to)
 	}
-	return g.try(0, func() error { return g.FS.Rename(from, to) })
+	return g.try(func() error { return g.FS.Rename(from, to) }, true)
 }
 
 // Remove implements vfs.FS. That a file stays is an error that the engine
@@ -251,13 +285,21 @@ func (g *guard) Unwrap() vfs.FS { return g.FS }
 // guardedFile is a file of the store that is written.
 type guardedFile struct {
 	vfs.File
-	guard   *guard
-	patient time.Duration
+	guard    *guard
+	compacts bool // is the output of a compaction
+}
+
+// try is the guard's, for n octets.
+func (f *guardedFile) try(n int, write func() error) error {
+	if f.compacts {
+		return f.guard.compact(n, write)
+	}
+	return f.guard.try(write, true)
 }
 
 // Write writes all of p, in pieces if the device fills up in between.
 func (f *guardedFile) Write(p []byte) (n int, err error) {
-	err = f.guard.try(f.patient, func() error {
+	err = f.try(len(p), func() error {
 		done, err := f.File.Write(p[n:])
 		n += done
 		if err == nil && n < len(p) {
@@ -270,7 +312,7 @@ func (f *guardedFile) Write(p []byte) (n int, err error) {
 
 // WriteAt writes all of p.
 func (f *guardedFile) WriteAt(p []byte, off int64) (n int, err error) {
-	err = f.guard.try(f.patient, func() error {
+	err = f.try(len(p), func() error {
 		n, err = f.File.WriteAt(p, off)
 		return err
 	})

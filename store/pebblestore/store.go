@@ -140,7 +140,7 @@ func open(dir string, o Options) (*Store, error) {
 		landed:  make(chan struct{}),
 		copying: make(chan struct{}, 1),
 	}
-	s.guard = newGuard(o.FS, dir, s.health, o.MemTable)
+	s.guard = newGuard(o.FS, dir, s.health, s.room, o.MemTable)
 	s.metrics = newMetrics(s)
 	e, ended := s.openEngine(engineOptions(o, s))
 	if e.err != nil {
@@ -156,7 +156,7 @@ func open(dir string, o Options) (*Store, error) {
 func (s *Store) start(version uint64, log *slog.Logger) {
 	s.durable = newDurable(version-1, s.health.failed, s.patience)
 	s.guard.ballast.renew(s.room)
-	s.tending.Go(func() { s.guard.tend(s.room) })
+	s.tending.Go(func() { s.guard.tend() })
 	s.tending.Go(func() {
 		if err := s.written.count(s.db, s.guard.closing); err != nil {
 			log.Warn("keys could not be counted: each that is absent is looked for", "error", err)

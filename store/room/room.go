@@ -54,6 +54,11 @@ func (r *Room) Take(n int) error { return r.take(n, r.floor) }
 // use half of the floor, so that a full device can still be emptied.
 func (r *Room) TakeToSettle(n int) error { return r.take(n, r.floor/2) }
 
+// TakeToMerge is Take for what the engine rewrites to make room of deletions:
+// it may use all but a quarter of the floor, more than the deletions, without
+// which it has nothing to do.
+func (r *Room) TakeToMerge(n int) error { return r.take(n, r.floor/4) }
+
 func (r *Room) take(n int, floor uint64) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -21,21 +21,27 @@ func device(avail uint64) *vfs.MemFS {
 
 func TestTakeStopsAtTheFloor(t *testing.T) {
 	for _, c := range []struct {
-		avail        uint64
-		take         int
-		fits, settle bool
+		avail               uint64
+		take                int
+		fits, settle, merge bool
 	}{
-		{5000, 4000, true, true},
-		{5000, 4001, false, true},
-		{floor, 0, true, true},
-		{floor - 1, 0, false, true},
-		{floor, 500, false, true},
-		{floor, 501, false, false},
-		{0, 1, false, false},
+		{5000, 4000, true, true, true},
+		{5000, 4001, false, true, true},
+		{floor, 0, true, true, true},
+		{floor - 1, 0, false, true, true},
+		{floor, 500, false, true, true},
+		{floor, 501, false, false, true},
+		{floor, 750, false, false, true},
+		{floor, 751, false, false, false},
+		{0, 1, false, false, false},
 	} {
 		r := room.New(device(c.avail), "", floor)
 		if err := r.TakeToSettle(c.take); (err == nil) != c.settle {
 			t.Errorf("%d free: TakeToSettle(%d) = %v", c.avail, c.take, err)
+		}
+		r = room.New(device(c.avail), "", floor)
+		if err := r.TakeToMerge(c.take); (err == nil) != c.merge {
+			t.Errorf("%d free: TakeToMerge(%d) = %v", c.avail, c.take, err)
 		}
 		r = room.New(device(c.avail), "", floor)
 		if err := r.Take(c.take); (err == nil) != c.fits || err != nil && !errors.Is(err, store.ErrFull) {
