@@ -30,7 +30,7 @@ type queueListCmd struct {
 	State string `help:"Only this state: queued, held, delivered, bounced, refused, dropped, recorded, withdrawn." enum:",queued,held,delivered,bounced,refused,dropped,recorded,withdrawn" default:""`
 	Rule  string `placeholder:"ID" help:"Only what this rule of the policy decided."`
 	Since span   `placeholder:"24h" help:"Only mail accepted within this time before now, such as 90m, 24h or 7d."`
-	Limit int    `help:"At most so many, the oldest first." default:"10000"`
+	Limit int    `help:"At most so many, the oldest first; of those that are queued, the next to be tried." default:"10000"`
 }
 
 func (q queueListCmd) Run(ctx context.Context, env environment) error {
@@ -50,7 +50,7 @@ func (q queueListCmd) Run(ctx context.Context, env environment) error {
 		lines.n-- // the heading
 	}
 	if err == nil && lines.n >= q.Limit {
-		_, err = fmt.Fprintf(warn, "gatepost: these are the oldest %d; there may be more (--since, --limit)\n", q.Limit)
+		_, err = fmt.Fprintf(warn, "gatepost: these are the first %d; there may be more (--since, --limit)\n", q.Limit)
 	}
 	return err
 }

@@ -72,7 +72,7 @@ func TestObservedDecisionsAreCounted(t *testing.T) {
 			}
 		}
 	}
-	const more = "these are the oldest 3; there may be more"
+	const more = "these are the first 3; there may be more"
 	if out, errs, _ := r.run("queue", "list", "--limit", "3"); strings.Count(out, "\n") != 5 || !strings.Contains(errs, more) {
 		t.Errorf("list, cut:\n%s%s", out, errs)
 	}
