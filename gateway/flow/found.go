@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"gatepost/gateway"
+	"gatepost/gateway/policy"
 )
 
 // What evidence says of the reasons of a verdict: types, levels, counts and
@@ -16,8 +17,9 @@ import (
 const maxReason = 2000
 
 // foundIn names what was found in a message: each type with its level and how
-// many different values, topics and kinds.
-func foundIn(v *gateway.Verdict) string {
+// many different values, topics and kinds. Of counts values further ones were not
+// kept (policy.Policy.Counts): then it says "or more", as explanations do.
+func foundIn(v *gateway.Verdict, counts int) string {
 	type found struct {
 		typ   string
 		level gateway.Level
@@ -34,7 +36,11 @@ func foundIn(v *gateway.Verdict) string {
 	}
 	var words []string
 	for _, f := range order {
-		words = append(words, fmt.Sprintf("%s %s %d", f.typ, f.level, len(values[f])))
+		word := fmt.Sprintf("%s %s %d", f.typ, f.level, len(values[f]))
+		if len(values[f]) >= counts {
+			word += " or more"
+		}
+		words = append(words, word)
 	}
 	for _, t := range v.Topics {
 		if t.Level > gateway.None {
@@ -52,15 +58,14 @@ func foundIn(v *gateway.Verdict) string {
 // for years: the last digits of a number and the initials of a name would tell
 // somebody from others.
 func placesIn(v *gateway.Verdict) string {
-	var words []string
-	for i := range v.Findings {
-		f := &v.Findings[i]
-		words = append(words, fmt.Sprintf("%s %s in %s %s at %d-%d", f.Type, f.Level, f.Kind, f.Path, f.Start, f.End))
-		if len(words) > maxReason/20 {
-			break // more than there is room for
-		}
+	more := "and %d more"
+	if len(policy.Full(v.Findings)) > 0 {
+		more = "and at least %d more"
 	}
-	return joined(words, ", ")
+	return listed(len(v.Findings), ", ", more, func(i int) string {
+		f := &v.Findings[i]
+		return fmt.Sprintf("%s %s in %s %s at %d-%d", f.Type, f.Level, f.Kind, f.Path, f.Start, f.End)
+	})
 }
 
 // whyOf says of each rule in ids why it was met.
@@ -87,10 +92,16 @@ func shadowMet(v *gateway.Verdict) string {
 
 // joined lists words as far as there is room.
 func joined(words []string, between string) string {
+	return listed(len(words), between, "and %d more", func(i int) string { return words[i] })
+}
+
+// listed lists n words as far as there is room; more says how many are left.
+func listed(n int, between, more string, word func(i int) string) string {
 	var b strings.Builder
-	for i, w := range words {
+	for i := range n {
+		w := word(i)
 		if b.Len()+len(w) > maxReason {
-			fmt.Fprintf(&b, "%sand %d more", between, len(words)-i)
+			fmt.Fprintf(&b, between+more, n-i)
 			break
 		}
 		if i > 0 {

@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -27,7 +28,7 @@ func officerJudge(t *testing.T) *Judge {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := detect.New(detect.Config{})
+	d, err := detect.New(detect.Config{Counts: p.Counts()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,6 +89,30 @@ func TestRefusedTellsWhatWasFound(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestEvidenceSaysWhatItDoesNotCount: of a type detection keeps as many values as
+// rules tell apart. Where there may be more, evidence says so, as explanations do.
+func TestEvidenceSaysWhatItDoesNotCount(t *testing.T) {
+	w := newWorld(t)
+	for n, want := range map[int][2]string{99: {"ssn high 99,", ", and 37 more"}, 100: {"ssn high 100 or more,", ", and at least 38 more"}, 400: {"ssn high 100 or more,", ", and at least 38 more"}} {
+		_ = w.in(t, emptyStore(), func(ctx context.Context, f *Flow) error {
+			f.Configure(*f.set(), officerJudge(t))
+			words := "The card is 4532 0158 0736 2949, CVV: 731\n"
+			for i := range n {
+				words += fmt.Sprintf("SSN 536-22-%04d\n", 1+i)
+			}
+			if _, err := accept(ctx, f, submissionTo("p@pass.example"), strings.Replace(testMail, secretBody, words, 1)); err == nil {
+				t.Fatal("it is not refused")
+			}
+			for _, r := range recordsLike(ctx, t, f, gateway.EventRefused) {
+				if !strings.Contains(r.Detail["found"]+",", want[0]) || !strings.Contains(r.Detail["findings"], want[1]) {
+					t.Errorf("%d values: %s, %s", n, r.Detail["found"], r.Detail["findings"])
+				}
+			}
+			return nil
+		})
+	}
 }
 
 // recordsLike are the records of an event.

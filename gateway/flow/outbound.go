@@ -510,7 +510,7 @@ func (a *arrival) stageEvidence(b *store.Batch, event gateway.Event) error {
 	}
 	refused := event == gateway.EventRefused
 	if len(a.verdicts) > 0 { // what was found is the same for all
-		put(detail, "found", foundIn(&a.verdicts[0]))
+		put(detail, "found", foundIn(&a.verdicts[0], a.policy.policy.Counts()))
 		if refused {
 			put(detail, "findings", placesIn(&a.verdicts[0]))
 		}
