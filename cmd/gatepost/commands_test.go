@@ -458,6 +458,32 @@ func TestOperatorMeetsLockedStore(t *testing.T) {
 	}
 }
 
+// TestTheBuiltInPolicyIsSaidToBe: who shows or tests a policy without having named
+// one is told which it is; who named one is told nothing.
+func TestTheBuiltInPolicyIsSaidToBe(t *testing.T) {
+	dir := t.TempDir()
+	unnamed, cases := filepath.Join(dir, "unnamed.yaml"), filepath.Join(dir, "cases.jsonl")
+	writeFile(t, unnamed, "organization: {domains: [clinic.example]}\n")
+	writeFile(t, cases, `{"id":"a","text":"See you at noon."}`)
+	mail := filepath.Join(dir, "a.eml")
+	writeFile(t, mail, plainMail)
+	named := newRig(t, "127.0.0.1:9")
+	for _, args := range [][]string{{"policy", "show"}, {"policy", "test", cases}, {"explain", mail}} {
+		for config, want := range map[string]string{filepath.Join(dir, "absent.yaml"): "there is no such file", unnamed: "names no policy"} {
+			out, errs, code := (&rig{t: t, config: config}).run(args...)
+			if code != 0 || out == "" || !strings.Contains(errs, "built-in policy") || !strings.Contains(errs, config) || !strings.Contains(errs, want) {
+				t.Errorf("%v with %s: %d %s", args, config, code, errs)
+			}
+		}
+		if _, errs, code := named.run(args...); code != 0 || strings.Contains(errs, "built-in") {
+			t.Errorf("%v of a named policy: %d %s", args, code, errs)
+		}
+	}
+	if _, errs, code := (&rig{t: t, config: filepath.Join(dir, "absent.yaml")}).run("explain", "--policy", "-", mail); code != 0 || strings.Contains(errs, "built-in") {
+		t.Errorf("the built-in policy by name: %d %s", code, errs)
+	}
+}
+
 // TestPolicyCommands: show, test, diff and explain need no server and no keys.
 func TestPolicyCommands(t *testing.T) {
 	r := newRig(t, "127.0.0.1:9")

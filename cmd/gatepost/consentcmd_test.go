@@ -33,6 +33,14 @@ func TestConsentSaysWhatItDid(t *testing.T) {
 	if _, errs, code := r.run("consent", "stop", "2025550143", "--line", "CLINC"); code != exitUsage || !strings.Contains(errs, "source addresses") {
 		t.Errorf("a line of nobody: %d %s", code, errs)
 	}
+	for _, word := range []string{"stop", "resume"} {
+		if out, errs, code := r.run("consent", word, "12"); code != exitUsage || out != "" || !strings.Contains(errs, "short code") {
+			t.Errorf("%s of a short code: %d %q %s", word, code, out, errs)
+		}
+	}
+	if out, errs, code := r.run("consent", "list", "12"); code != 0 || strings.Contains(out, "12") {
+		t.Errorf("the ledger of a short code: %d %q %s", code, out, errs)
+	}
 	if _, errs, code := r.run("consent", "stop", "5550146"); code != exitUsage || !strings.Contains(errs, "country code") {
 		t.Errorf("a number of no country: %d %s", code, errs)
 	}

@@ -105,7 +105,7 @@ func (e explainCmd) Run(ctx context.Context, env environment) error {
 	if err := errors.Join(err1, err2); err != nil {
 		return exit{exitUsage, err}
 	}
-	judge, err := e.judge(c)
+	judge, err := e.judge(env, c)
 	if err != nil {
 		return err
 	}
@@ -121,11 +121,25 @@ func (e explainCmd) Run(ctx context.Context, env environment) error {
 	return nil
 }
 
-func (e explainCmd) judge(c *config.Config) (*flow.Judge, error) {
+func (e explainCmd) judge(env environment, c *config.Config) (*flow.Judge, error) {
 	if e.Policy != "" {
 		return judgeFile(e.Policy)
 	}
-	return loadJudge(c, [16]byte{})
+	return judgeMeant(env, c)
+}
+
+// judgeMeant is the configuration's policy. Where that is the built-in one it says
+// so: who stands in the wrong directory must not sign or test another policy.
+func judgeMeant(env environment, c *config.Config) (*flow.Judge, error) {
+	judge, err := loadJudge(c, [16]byte{})
+	if err == nil && c.Policy == "" {
+		why := "it names no policy file"
+		if !there(env.config) {
+			why = "there is no such file; --config names another"
+		}
+		fmt.Fprintf(env.err, "gatepost: the built-in policy is meant (configuration %s: %s)\n", env.config, why)
+	}
+	return judge, err
 }
 
 // configOrDefault lets commands that only judge run without a configuration.
@@ -216,7 +230,7 @@ func (policyShowCmd) Run(_ context.Context, env environment) error {
 	if err != nil {
 		return err
 	}
-	judge, err := loadJudge(c, [16]byte{})
+	judge, err := judgeMeant(env, c)
 	if err != nil {
 		return err
 	}
@@ -232,7 +246,7 @@ func (p policyTestCmd) Run(_ context.Context, env environment) error {
 	if err != nil {
 		return err
 	}
-	judge, err := loadJudge(c, [16]byte{})
+	judge, err := judgeMeant(env, c)
 	if err != nil {
 		return err
 	}

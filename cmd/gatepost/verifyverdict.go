@@ -33,7 +33,7 @@ func (e explainCmd) verify(ctx context.Context, env environment) error {
 	if err != nil {
 		return exit{exitConfig, err}
 	}
-	judge, err := e.judge(c)
+	judge, err := e.judge(env, c)
 	if err != nil {
 		return err
 	}

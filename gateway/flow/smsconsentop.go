@@ -170,6 +170,21 @@ func (f *Flow) consentResume(ctx context.Context, c Call) error {
 	return f.consentSet(ctx, c, consent.Start)
 }
 
+// subscriber refuses digits that only a carrier understands: nobody asks by letter
+// that a service gets no more messages, and who mistypes a number must not believe
+// that it is stopped. What such a service stopped itself can be resumed.
+func (f *Flow) subscriber(ctx context.Context, phone gateway.Address, what consent.Meaning) error {
+	if strings.HasPrefix(phone.Phone().Reveal(), "+") {
+		return nil
+	}
+	if what == consent.Start {
+		if _, err := f.People.Find(ctx, phone); !errors.Is(err, people.ErrUnknown) {
+			return err
+		}
+	}
+	return usage("so few digits are a short code, the number of a service, and no telephone of a person; a whole telephone number is expected, such as +15551234567")
+}
+
 // ConsentSet is what consent.stop and consent.resume answer.
 type ConsentSet struct {
 	Phone   string `json:"phone"` // as messages to it spell it
@@ -182,6 +197,9 @@ type ConsentSet struct {
 func (f *Flow) consentSet(ctx context.Context, c Call, what consent.Meaning) error {
 	phone, err := f.phoneArg(c)
 	if err != nil {
+		return err
+	}
+	if err := f.subscriber(ctx, phone, what); err != nil {
 		return err
 	}
 	line, err := f.lineArg(c, what == consent.Stop)
