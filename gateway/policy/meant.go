@@ -23,6 +23,33 @@ func typesMeant() map[string]string {
 	}
 }
 
+// nameMeant says what there is instead of a name that people expect in a condition,
+// and that no name of ours is a misspelling of.
+func nameMeant(name string) string {
+	first, _, _ := strings.Cut(strings.ToLower(name), ".")
+	switch first {
+	case "text", "body", "message", "content", "mail", "html", "words":
+		return `; a condition asks what was found in the text, not for the text itself: give words or a pattern a name under "detectors:" and ask found(["name"], LOW)`
+	case "attachment", "attachments", "file", "filename", "files":
+		return `; attachments and their names are read as the text is: found([types], level) looks into them, and unreadable([kinds]) tells which nobody can read`
+	case "sender", "from", "mail_from", "author":
+		return "; there are sender.address, sender.domain and sender.group"
+	case "recipient", "to", "cc", "rcpt", "receiver", "phone", "number", "patient", "language":
+		return "; there are recipient.address, recipient.domain, recipient.patient, recipient.known, recipient.language and recipient.consents(name)"
+	case "time", "hour", "date", "day", "now":
+		return "; there are local_time, the hour from 0 to 23, and weekend"
+	case "email", "sms", "mms":
+		return `; write channel == "email" or channel == "sms"`
+	case "lists":
+		return `; the file has no such list under "lists:"`
+	case "tag", "tags":
+		return "; there are tag.secure, tag.pin and tag.urgent"
+	case "thread", "conversation":
+		return "; there are thread.secured and thread.exists"
+	}
+	return "; what there is stands under Vocabulary in deploy/docs/policy.md"
+}
+
 // suggestType is suggest for types of findings: "credit_card" is a card.
 func suggestType(word string, known []string) string {
 	plain := strings.Trim(strings.ToLower(strings.NewReplacer("-", "_", " ", "_").Replace(word)), "_")
@@ -58,6 +85,9 @@ func mismatch(operator, operands string) string {
 	types := strings.Split(strings.TrimSuffix(strings.TrimPrefix(operands, "("), ")"), ", ")
 	if member {
 		return fmt.Sprintf("%s of a %s does not take a %s", operator, typeWord(target), typeWord(strings.TrimSuffix(args, ")")))
+	}
+	if slices.Contains([]string{"contains", "startsWith", "endsWith", "matches"}, operator) && types[0] == "string" {
+		return fmt.Sprintf(`%s stands behind what it looks into, as in subject.%s("...")`, operator, operator)
 	}
 	if len(types) != 2 {
 		return operator + " cannot be applied to " + typeWord(types[0])

@@ -147,7 +147,11 @@ func (c *compiler) unknownName(text, name string, offset int) (string, int) {
 	if slices.Contains(known, name) {
 		return quote(name) + " cannot be used like this", offset
 	}
-	return "unknown name " + quote(name) + suggest(name, known), offset
+	hint := suggest(name, known)
+	if hint == "" {
+		hint = nameMeant(name)
+	}
+	return "unknown name " + quote(name) + hint, offset
 }
 
 // families are the first words of names with a dot.
