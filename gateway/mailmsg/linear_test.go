@@ -20,6 +20,8 @@ func TestHostileRepetitionEnds(t *testing.T) {
 	for name, raw := range map[string]string{
 		"tags in a subject":       "Subject: " + repeat("[secure]") + "\n\nx",
 		"tags that do not end":    "Subject: " + repeat("[secure pin:1 ") + "\n\nx",
+		"pieces of a PIN":         "Subject: " + repeat("[secure pin:1[x ") + "\n\nx",
+		"pieces without digits":   "Subject: " + repeat("[secure pin: [x ") + "\n\nx",
 		"brackets":                "Subject: " + repeat("[({secure ") + "\n\nx",
 		"turns of HTML":           "Content-Type: text/html\n\n" + repeat("<bdo dir=rtl>a<bdo dir=ltr>b<br>"),
 		"styles of HTML":          "Content-Type: text/html\n\n" + repeat("<style>content:/*\\41 "),

@@ -23,13 +23,101 @@ func (g *group) mistyped() (gateway.Tags, bool) {
 		g.length += commandLen(g.inside) - len(g.inside)
 		g.inside = g.inside[:commandLen(g.inside)]
 	}
-	said := gateway.Tags{}
-	for _, w := range strings.FieldsFunc(strings.ToLower(g.inside), between) {
+	return wordsOf(g.inside), true
+}
+
+// finish makes a group that means something, and that s begins with, as long as what
+// its sender meant by it. A bracket within a tag, or one too early, tears a PIN
+// apart: "[secure pin:12[urgent]3456]", "[secure pin:12]3456]". All of it goes then,
+// and no PIN is put together of the pieces.
+func (g *group) finish(s string, said *gateway.Tags) {
+	if _, ok := parseTag(g.inside); ok && g.closed && (said.PIN != "" || !speaksOfPIN(g.inside)) {
+		return
+	}
+	before := g.length
+	if n := nested(s); !g.closed && n > 0 && namesPIN(s[:n]) {
+		g.length = n
+	}
+	if speaksOfPIN(s[:g.length]) {
+		g.length += piecesLen(s[g.length:])
+	}
+	if g.length == before {
+		return
+	}
+	merge(said, wordsOf(strings.Map(func(c rune) rune {
+		if isBracket(c) {
+			return ' '
+		}
+		return c
+	}, s[:g.length])))
+}
+
+// wordsOf is what the words say that can be read.
+func wordsOf(inside string) (said gateway.Tags) {
+	for _, w := range strings.FieldsFunc(strings.ToLower(inside), between) {
 		said.Secure = true // as telephone numbers count in a tag that secures only
 		sayWord(&said, w)
 	}
 	said.Phone = phone(said.Phone.Reveal())
-	return said, true
+	return said
+}
+
+// nested is the length of the group that s begins with, with groups of the same
+// bracket in it; 0 where it does not end.
+func nested(s string) int {
+	opening, closing := brackets(s)
+	for at, depth := 0, 0; at < min(len(s), maxGroup); at++ {
+		switch {
+		case strings.HasPrefix(s[at:], opening):
+			depth++
+		case strings.HasPrefix(s[at:], closing):
+			if depth--; depth == 0 {
+				return at + len(closing)
+			}
+		}
+	}
+	return 0
+}
+
+// piecesLen is how much of what follows a broken tag may belong to its PIN: words
+// with digits or brackets, and what stands in brackets, up to the last digit and the
+// brackets that close behind it.
+func piecesLen(s string) int {
+	end, depth := 0, 0
+	for at := 0; at < min(len(s), maxGroup); {
+		word := at + len(s[at:]) - len(strings.TrimLeftFunc(s[at:], between))
+		n := strings.IndexFunc(s[word:], between)
+		if n < 0 {
+			n = len(s) - word
+		}
+		w := s[word : word+n]
+		if depth <= 0 && !strings.ContainsFunc(w, func(c rune) bool { return unicode.IsDigit(c) || isBracket(c) }) {
+			break
+		}
+		for _, c := range w {
+			if opening, _ := brackets(string(c)); opening != "" {
+				depth++
+			} else if isBracket(c) {
+				depth--
+			}
+		}
+		if at = word + n; strings.ContainsFunc(w, unicode.IsDigit) || depth < 0 {
+			end, depth = at, max(depth, 0)
+		}
+	}
+	return end
+}
+
+func isBracket(c rune) bool { return strings.ContainsRune("[](){}［］（）【】｛｝", c) }
+
+// speaksOfPIN reports whether one of the words is PIN, or nearly.
+func speaksOfPIN(s string) bool {
+	for _, w := range strings.FieldsFunc(strings.ToLower(s), func(c rune) bool { return !unicode.IsLetter(c) }) {
+		if len(w) > 1 && nearly(w, "pin") || w == "securepin" {
+			return true
+		}
+	}
+	return false
 }
 
 func lettersLen(s string) int {

@@ -56,6 +56,59 @@ func TestMistypedTagsProtect(t *testing.T) {
 	}
 }
 
+// TestNoPieceOfAPINIsLeft: brackets within a tag, or one too early, tear its PIN
+// apart. No piece of it leaves, and none is taken for the PIN.
+func TestNoPieceOfAPINIsLeft(t *testing.T) {
+	for subject, left := range map[string]string{
+		"[secure pin:98[urgent]7654] hi":               "hi",
+		"[secure pin:98 [urgent] 7654] hi":             "hi",
+		"[secure pin:98[urgent]7654 hi":                "hi",
+		"[secure pin:98 [urgent] 7654 hi":              "hi",
+		"[secure pin:[987654]] hi":                     "hi",
+		"[secure pin:98[7654] hi":                      "hi",
+		"[secure pin:98[7654]":                         "",
+		"[secure pin:98]7654] hi":                      "hi",
+		"[secure pin:98] 7654] hi":                     "hi",
+		"[secure pin:98]7654 hi":                       "hi",
+		"[secure pin:98[a word or two]7654] hi":        "hi",
+		"[secure pin:98[a word or two] 7654 hi":        "hi",
+		"[secure pin:98[[x]76]54] hi":                  "hi",
+		"(secure pin:98(urgent)7654) hi":               "hi",
+		"[secure pn:98[urgent]7654] hi":                "hi",
+		"[secure pin:] 987654 hi":                      "hi",
+		"hi [pin:98[urgent]7654] you":                  "hi you",
+		"【secure pin：98【urgent】7654】 hi":               "hi",
+		"=?utf-8?q?[secure_pin:98[urgent]7654]_hi?=":   "hi",
+		"[secure pin:98[urgent]\r\n 7654] hi":          "hi",
+		"[secure pin:98[urgent]7654] Re: [pin:98[x]76": "Re:",
+		"[secure pin:98" + strings.Repeat("[", 200):    strings.Repeat("[", 200),
+	} {
+		raw := "From: <a@b>\r\nSubject: " + subject + "\r\n\r\nx\r\n"
+		if tags := mailmsg.Read([]byte(raw)).Tags; !tags.Secure || tags.PIN != "" {
+			t.Errorf("%s: %v, PIN %q", subject, tags.Secure, tags.PIN.Reveal())
+		}
+		if got := string(mailmsg.Read([]byte(edited(t, raw, true))).Subject); got != left {
+			t.Errorf("%s: leaves %q, not %q", subject, got, left)
+		}
+		again := "From: <a@b>\r\nSubject: Re: " + subject + "\r\n\r\nx\r\n"
+		if got := edited(t, again, true); strings.Contains(got, "98") || strings.Contains(got, "76") {
+			t.Errorf("Re: %s: leaves %q", subject, got)
+		}
+	}
+	for subject, left := range map[string]string{
+		"[secure pin:987654] 2026 report": "2026 report", "[secure pin:987654]2026 report": "2026 report", "[urgent] [ticket 5] 2026": "[ticket 5] 2026",
+		"[secure [ticket 55] please] hi": "[ticket 55] please] hi", "[secure +15551234567] 42": "42", "[expire:3d] 2026": "2026",
+	} {
+		raw := "From: <a@b>\r\nSubject: " + subject + "\r\n\r\nx\r\n"
+		if got := string(mailmsg.Read([]byte(edited(t, raw, true))).Subject); got != left {
+			t.Errorf("%s: leaves %q, not %q", subject, got, left)
+		}
+	}
+	if tags := mailmsg.Read([]byte("Subject: [secure [urgent] pin:987654] hi\r\n\r\n")).Tags; tags.PIN != "987654" || !tags.Urgent {
+		t.Errorf("a PIN in one piece: %q, urgent %v", tags.PIN.Reveal(), tags.Urgent)
+	}
+}
+
 func TestMistypedTagsSayWhatTheyCan(t *testing.T) {
 	tags := mailmsg.Read([]byte("Subject: [secure pin:987654 expire:3d +15551234567 hi\r\n\r\n")).Tags
 	if tags.PIN != "987654" || tags.Expires != 3 || tags.Phone != "+15551234567" {

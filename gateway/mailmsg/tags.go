@@ -36,6 +36,7 @@ func findTags(subject string) []tag {
 			continue
 		}
 		if said, ok := g.read(); ok {
+			g.finish(subject[at:], &said)
 			tags = append(tags, tag{from: at, to: at + g.length, said: said})
 			at += g.length - 1
 		}
