@@ -15,6 +15,7 @@ import (
 
 	"gatepost/gateway"
 	"gatepost/gateway/config"
+	"gatepost/gateway/flow"
 	folders "gatepost/gateway/mailbox"
 	"gatepost/gateway/seal"
 )
@@ -77,19 +78,50 @@ func (r restoreCmd) Run(ctx context.Context, env environment) error {
 	return r.report(env, done)
 }
 
-func (restoreCmd) report(env environment, done any) error {
+func (restoreCmd) report(env environment, done flow.Replayed) error {
 	if env.json {
 		return json.NewEncoder(env.out).Encode(done)
 	}
-	raw, err := json.Marshal(done)
-	if err != nil {
-		return err
+	for _, c := range replayCounts(done) {
+		fmt.Fprintf(env.out, "%s: %d (%s)\n", c.name, c.n, c.words)
 	}
-	if err := record(env.out, strings.NewReader(string(raw))); err != nil {
-		return err
-	}
-	_, err = fmt.Fprint(env.out, restoreNext)
+	_, err := fmt.Fprint(env.out, restoreNext)
 	return err
+}
+
+// replayCount is a counter of restore with what it counts.
+type replayCount struct {
+	name  string
+	n     int
+	words string
+}
+
+func replayCounts(done flow.Replayed) []replayCount {
+	return []replayCount{
+		{"finished", done.Finished, "mails and SMS, by recipient, that had left or ended after the backup: they do not leave again"},
+		{"frozen", done.Frozen, "links and PINs that are frozen, as after too many wrong tries"},
+		{"revoked", done.Revoked, "remembered browsers that are forgotten again"},
+		{"pins", done.PINs, "readers' own PINs that had been replaced or removed after the backup"},
+		{"recalled", done.Recalled, "copies, by recipient, that had been taken back after the backup and stay so"},
+		{"returned", done.Returned, "copies that were taken back in the backup and had been given back after it"},
+		{"erased", done.Erased, "persons who are erased again"},
+		{"moved", done.Moved, "wraps of messages that had got another key, because theirs was destroyed"},
+		{"users", done.Users, "members of staff who had been disabled, or had lost an app password or a role, after the backup"},
+		{"consents", done.Consents, "words of telephones, STOP and START, that came after the backup"},
+	}
+}
+
+// Help explains the counters.
+func (restoreCmd) Help() string {
+	var b strings.Builder
+	b.WriteString(`The journal beside the keyring says what happened after the backup. Restore does it again and prints
+how often each:
+
+`)
+	for _, c := range replayCounts(flow.Replayed{}) {
+		fmt.Fprintf(&b, "  %-9s %s\n", c.name, c.words)
+	}
+	return b.String()
 }
 
 // restoreNext is what people have to look at: no journal holds passwords.

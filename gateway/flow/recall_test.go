@@ -290,11 +290,50 @@ func TestLostRecallIsJournalled(t *testing.T) {
 		}
 		err = w.in(t, backup, func(ctx context.Context, f *Flow) error {
 			done, err := w.replayed(ctx, f)
-			if done.Recalled != 4 { // three copies, and the message
+			if done.Recalled != 3 || done.Returned != 0 {
 				t.Errorf("%s: %+v", name, done)
 			}
 			return err
 		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestReplayCountsWhatItChanges: a recall that was undone later is none; a backup
+// in which it was still in force gives back.
+func TestReplayCountsWhatItChanges(t *testing.T) {
+	for name, want := range map[string]Replayed{"before": {}, "within": {Returned: 3}, "behind": {}} {
+		w := newWorld(t)
+		kv := emptyStore()
+		var backup store.Store
+		at := func(when string) {
+			if when == name {
+				backup = kv.Copy()
+			}
+		}
+		err := w.in(t, kv, func(ctx context.Context, f *Flow) error {
+			id := sentTo(ctx, t, f, three...)
+			at("before")
+			if err := recallOp(ctx, f, "message.recall", id, ""); err != nil {
+				return err
+			}
+			at("within")
+			err := recallOp(ctx, f, "message.recall_undo", id, "")
+			at("behind")
+			return err
+		})
+		if err == nil {
+			err = w.in(t, backup, func(ctx context.Context, f *Flow) error {
+				time.Sleep(time.Hour)
+				done, err := w.replayed(ctx, f)
+				if done.Finished = 0; done != want {
+					t.Errorf("%s: %+v, want %+v", name, done, want)
+				}
+				return err
+			})
+		}
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -27,6 +27,7 @@ type Replayed struct {
 	Revoked  int `json:"revoked"`  // remembered devices
 	PINs     int `json:"pins"`     // chosen PINs that were replaced or removed after the backup
 	Recalled int `json:"recalled"` // envelopes that had been taken back after the backup
+	Returned int `json:"returned"` // envelopes that had been given back after the backup: their recall was undone
 	Erased   int `json:"erased"`   // persons who had been erased after the backup
 	Moved    int `json:"moved"`    // wraps whose key group was destroyed after the backup
 	Users    int `json:"users"`    // members of staff whose log-in, app password or role had been taken away after the backup

@@ -55,17 +55,19 @@ func (f *Flow) replayRecall(ctx context.Context, id gateway.MessageID, which map
 	if err != nil {
 		return err
 	}
-	b, now, n := new(store.Batch), f.Now(), 0
+	b, now, counted := new(store.Batch), f.Now(), *done
 	for i := range copies {
 		e := &copies[i]
 		is, told := which[e.ID.N]
 		if !told || is == !e.Recalled.IsZero() || !e.Shredded.IsZero() {
 			continue
 		}
-		n++
 		f.file(b, id)
 		if e.Recalled = (time.Time{}); is {
 			e.Recalled = now
+			counted.Recalled++
+		} else {
+			counted.Returned++
 		}
 		b.RequireVersion(envelopeKey(e.ID), versions[i])
 		if err := f.stageReplayed(b, e, is); err != nil {
@@ -77,20 +79,22 @@ func (f *Flow) replayRecall(ctx context.Context, id gateway.MessageID, which map
 		if m.Recalled = (time.Time{}); is {
 			m.Recalled = now
 		}
-		n++
 		b.RequireVersion(messageKey(id), version)
 		if err := b.PutRecord(messageKey(id), m); err != nil {
 			return err
 		}
 	}
-	if n == 0 {
+	if len(b.Ops) == 0 {
 		return nil
 	}
 	if err := f.stageTask(b, task{Kind: taskShred, Due: now.Add(f.set().RecallGrace), Message: id, At: now}); err != nil {
 		return err
 	}
-	done.Recalled += n
-	return store.Write(ctx, f.Store, b)
+	if err := store.Write(ctx, f.Store, b); err != nil {
+		return err
+	}
+	*done = counted
+	return nil
 }
 
 func (f *Flow) stageReplayed(b *store.Batch, e *gateway.Envelope, is bool) error {
