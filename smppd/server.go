@@ -21,10 +21,10 @@ type Server struct {
 	ctx      context.Context // of the Gateway's calls; ends when Shutdown gives up
 	cancel   context.CancelFunc
 	live     sync.WaitGroup // sessions, pumps, settlements
+	serving  gateway.Listeners
 
 	mu        sync.Mutex // guards what follows
 	closing   bool
-	listeners map[net.Listener]struct{}
 	sessions  map[*session]struct{}
 	strangers gateway.Crowd[*session] // of sessions: have not bound, and have not given way
 }
@@ -42,9 +42,8 @@ func New(cfg Config, g Gateway) (*Server, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{
 		cfg: cfg, gateway: g, ctx: ctx, cancel: cancel,
-		peers:     newPeers(cfg.Limits, cfg.Now),
-		listeners: make(map[net.Listener]struct{}),
-		sessions:  make(map[*session]struct{}),
+		peers:    newPeers(cfg.Limits, cfg.Now),
+		sessions: make(map[*session]struct{}),
 	}
 	s.accounts = newAccounts(s)
 	if err := s.SetAccounts(cfg.Accounts); err != nil {
@@ -101,30 +100,10 @@ func (s *Server) ServeTLS(l net.Listener) error {
 }
 
 func (s *Server) serve(l net.Listener, name string) error {
-	defer l.Close()
-	if !s.track(l) {
-		return nil
-	}
-	var pause time.Duration
-	for {
-		raw, err := l.Accept()
-		if err == nil {
-			pause = 0
-			s.admit(raw, name)
-			continue
-		}
-		if s.isClosing() {
-			return nil
-		}
-		if errors.Is(err, net.ErrClosed) {
-			return err
-		}
-		// Out of descriptors or memory, or a peer that left at once: none of
-		// it is a reason to stop serving the others.
-		pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+	admit := func(raw net.Conn) { s.admit(raw, name) }
+	return s.serving.Serve(l, admit, func(err error, pause time.Duration) {
 		s.cfg.Logger.Warn("taking a connection failed", "listener", name, "error", err, "delay", pause)
-		s.sleep(pause)
-	}
+	})
 }
 
 // sleep waits for d, or until Shutdown gives up, and reports whether it
@@ -138,22 +117,6 @@ func (s *Server) sleep(d time.Duration) bool {
 	case <-s.ctx.Done():
 		return false
 	}
-}
-
-func (s *Server) track(l net.Listener) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closing {
-		return false
-	}
-	s.listeners[l] = struct{}{}
-	return true
-}
-
-func (s *Server) isClosing() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.closing
 }
 
 // admit starts a session on raw, or closes it: before a bind there is no PDU
@@ -259,13 +222,10 @@ func (s *Server) Shutdown(ctx context.Context) error {
 // close marks the server as closing, closes the listeners and returns the
 // sessions that are open. After it no session is added.
 func (s *Server) close() []*session {
+	s.serving.Close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closing = true
-	for l := range s.listeners {
-		_ = l.Close()
-	}
-	clear(s.listeners)
 	list := make([]*session, 0, len(s.sessions))
 	for c := range s.sessions {
 		list = append(list, c)

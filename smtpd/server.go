@@ -23,17 +23,17 @@ type Server struct {
 	slots   slots
 	peers   *peers
 	trusted atomic.Pointer[[]netip.Prefix]
-	engine  *smtp.Server // go-smtp: sees only what conn shows it
-	feed    *feed
+	engine  *smtp.Server    // go-smtp: sees only what conn shows it
+	feed    *gateway.Feed   // gives engine the connections
 	ctx     context.Context // of the sessions; ends when Shutdown gives up
 	cancel  context.CancelFunc
 	live    sync.WaitGroup // open connections
-	start   sync.Once      // starts engine
+	serving gateway.Listeners
+	start   sync.Once // starts engine
 
-	mu        sync.Mutex // guards what follows
-	closing   bool
-	listeners map[net.Listener]struct{}
-	conns     map[*conn]struct{}
+	mu      sync.Mutex // guards what follows
+	closing bool
+	conns   map[*conn]struct{}
 }
 
 // New makes a server that hands mail to b. It fails when the configuration
@@ -49,13 +49,12 @@ func New(cfg Config, b Backend) (*Server, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{
 		cfg: cfg, backend: b,
-		slots:     make(slots, cfg.Limits.Handshakes),
-		peers:     newPeers(cfg.Limits, cfg.Now),
-		feed:      newFeed(),
-		ctx:       ctx,
-		cancel:    cancel,
-		listeners: make(map[net.Listener]struct{}),
-		conns:     make(map[*conn]struct{}),
+		slots:  make(slots, cfg.Limits.Handshakes),
+		peers:  newPeers(cfg.Limits, cfg.Now),
+		feed:   gateway.NewFeed(),
+		ctx:    ctx,
+		cancel: cancel,
+		conns:  make(map[*conn]struct{}),
 	}
 	s.SetTrusted(cfg.Trusted)
 	s.tls = s.tlsConfig()
@@ -103,31 +102,10 @@ func (s *Server) trusts(a netip.Addr) bool {
 // Serve takes connections from l until Shutdown, and then returns nil. It
 // closes l. Several listeners may be served at once.
 func (s *Server) Serve(l net.Listener) error {
-	defer l.Close()
-	if !s.track(l) {
-		return nil
-	}
 	s.start.Do(func() { go s.engine.Serve(s.feed) })
-	var pause time.Duration
-	for {
-		raw, err := l.Accept()
-		if err == nil {
-			pause = 0
-			s.admit(raw)
-			continue
-		}
-		if s.isClosing() {
-			return nil
-		}
-		if errors.Is(err, net.ErrClosed) {
-			return err
-		}
-		// Out of descriptors or memory, or a peer that left at once: none of
-		// it is a reason to stop serving the others.
-		pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+	return s.serving.Serve(l, s.admit, func(err error, pause time.Duration) {
 		s.cfg.Logger.Warn("taking a connection failed", "listener", s.cfg.Listener, "error", err, "delay", pause)
-		s.sleep(pause)
-	}
+	})
 }
 
 // sleep waits for d or until Shutdown gives up.
@@ -138,22 +116,6 @@ func (s *Server) sleep(d time.Duration) {
 	case <-t.C:
 	case <-s.ctx.Done():
 	}
-}
-
-func (s *Server) track(l net.Listener) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closing {
-		return false
-	}
-	s.listeners[l] = struct{}{}
-	return true
-}
-
-func (s *Server) isClosing() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.closing
 }
 
 var faultCrowd = gateway.NewFault(421, "4.7.0", "Too many connections, try again later")
@@ -176,7 +138,7 @@ func (s *Server) admit(raw net.Conn) {
 		s.turnAway(c, gateway.FaultShutdown)
 		return
 	}
-	if !s.feed.give(c) {
+	if !s.feed.Give(c) {
 		c.Close()
 	}
 }
@@ -245,7 +207,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		}
 		err = ctx.Err()
 	}
-	s.feed.close()
+	_ = s.feed.Close()
 	if errors.Is(err, smtp.ErrServerClosed) {
 		return nil
 	}
@@ -255,56 +217,13 @@ func (s *Server) Shutdown(ctx context.Context) error {
 // close marks the server as closing, closes the listeners and returns the
 // connections that are open. After it no connection is added.
 func (s *Server) close() []*conn {
+	s.serving.Close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closing = true
-	for l := range s.listeners {
-		_ = l.Close()
-	}
-	clear(s.listeners)
 	conns := make([]*conn, 0, len(s.conns))
 	for c := range s.conns {
 		conns = append(conns, c)
 	}
 	return conns
 }
-
-// feed is the net.Listener through which go-smtp gets the connections.
-type feed struct {
-	conns chan net.Conn
-	done  chan struct{}
-	once  sync.Once
-}
-
-func newFeed() *feed { return &feed{conns: make(chan net.Conn), done: make(chan struct{})} }
-
-// give hands c over and reports whether it was taken.
-func (f *feed) give(c net.Conn) bool {
-	select {
-	case f.conns <- c:
-		return true
-	case <-f.done:
-		return false
-	}
-}
-
-// Accept implements net.Listener.
-func (f *feed) Accept() (net.Conn, error) {
-	select {
-	case c := <-f.conns:
-		return c, nil
-	case <-f.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (f *feed) close() { f.once.Do(func() { close(f.done) }) }
-
-// Close implements net.Listener.
-func (f *feed) Close() error {
-	f.close()
-	return nil
-}
-
-// Addr implements net.Listener.
-func (f *feed) Addr() net.Addr { return &net.TCPAddr{} }

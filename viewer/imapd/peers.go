@@ -1,7 +1,6 @@
 package imapd
 
 import (
-	"net"
 	"net/netip"
 	"runtime"
 	"sync"
@@ -91,43 +90,3 @@ func (p *peers) logout(name gateway.Address) {
 		delete(p.users, name)
 	}
 }
-
-// feed hands connections to go-imap, as a listener.
-type feed struct {
-	conns chan net.Conn
-	done  chan struct{}
-	once  sync.Once
-}
-
-func newFeed() *feed { return &feed{conns: make(chan net.Conn), done: make(chan struct{})} }
-
-// give hands over c, unless the feed is closed.
-func (f *feed) give(c net.Conn) bool {
-	select {
-	case f.conns <- c:
-		return true
-	case <-f.done:
-		return false
-	}
-}
-
-// Accept implements net.Listener.
-func (f *feed) Accept() (net.Conn, error) {
-	select {
-	case c := <-f.conns:
-		return c, nil
-	case <-f.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (f *feed) close() { f.once.Do(func() { close(f.done) }) }
-
-// Close implements net.Listener.
-func (f *feed) Close() error {
-	f.close()
-	return nil
-}
-
-// Addr implements net.Listener.
-func (f *feed) Addr() net.Addr { return &net.TCPAddr{} }

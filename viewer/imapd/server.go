@@ -21,7 +21,7 @@ type Server struct {
 	mail       Mail
 	bodies     Bodies
 	engine     *imapserver.Server // go-imap: sees only what conn shows it
-	feed       *feed
+	feed       *gateway.Feed      // gives engine the connections
 	metrics    *metrics
 	peers      *peers
 	rows       *rows
@@ -30,12 +30,12 @@ type Server struct {
 	ctx        context.Context // of the sessions; ends when Shutdown gives up
 	cancel     context.CancelFunc
 	live       sync.WaitGroup // open connections
-	start      sync.Once      // starts engine
+	serving    gateway.Listeners
+	start      sync.Once // starts engine
 
-	mu        sync.Mutex // guards what follows
-	closing   bool
-	listeners map[net.Listener]struct{}
-	conns     map[*conn]bool // true: TLS from the start
+	mu      sync.Mutex // guards what follows
+	closing bool
+	conns   map[*conn]bool // true: TLS from the start
 }
 
 // New makes a server of the folders in m, whose messages b opens.
@@ -53,9 +53,9 @@ func New(cfg Config, m Mail, b Bodies) (*Server, error) {
 		cfg.TLS.NextProtos = nil
 	}
 	s := &Server{
-		cfg: cfg, mail: m, bodies: b, feed: newFeed(), peers: newPeers(cfg.Limits), rows: newRows(cfg.Limits.CacheBytes),
+		cfg: cfg, mail: m, bodies: b, feed: gateway.NewFeed(), peers: newPeers(cfg.Limits), rows: newRows(cfg.Limits.CacheBytes),
 		handshakes: make(chan struct{}, cfg.Limits.Handshakes),
-		listeners:  make(map[net.Listener]struct{}), conns: make(map[*conn]bool),
+		conns:      make(map[*conn]bool),
 	}
 	s.buffers.New = func() any { b := make([]byte, 0, outBuffer); return &b }
 	if s.metrics, err = newMetrics(cfg.Metrics); err != nil {
@@ -114,48 +114,11 @@ func (s *Server) ServeTLS(l net.Listener) error {
 }
 
 func (s *Server) serve(l net.Listener, implicit bool) error {
-	defer l.Close()
-	if !s.track(l) {
-		return nil
-	}
 	s.start.Do(func() { go s.engine.Serve(s.feed) })
-	var pause time.Duration
-	for {
-		raw, err := l.Accept()
-		if err == nil {
-			pause = 0
-			s.admit(raw, implicit)
-			continue
-		}
-		if s.isClosing() {
-			return nil
-		}
-		if errors.Is(err, net.ErrClosed) {
-			return err
-		}
-		pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+	admit := func(raw net.Conn) { s.admit(raw, implicit) }
+	return s.serving.Serve(l, admit, func(err error, pause time.Duration) {
 		s.cfg.Logger.Warn("taking a connection failed", "area", "imap", "error", err, "delay", pause)
-		select {
-		case <-time.After(pause):
-		case <-s.ctx.Done():
-		}
-	}
-}
-
-func (s *Server) track(l net.Listener) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closing {
-		return false
-	}
-	s.listeners[l] = struct{}{}
-	return true
-}
-
-func (s *Server) isClosing() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.closing
+	})
 }
 
 // implicit reports whether c speaks TLS from the start.
@@ -188,7 +151,7 @@ func (s *Server) admit(raw net.Conn, implicit bool) {
 	s.live.Add(1)
 	s.mu.Unlock()
 	s.metrics.connections.Inc()
-	if !s.feed.give(c) {
+	if !s.feed.Give(c) {
 		_ = c.Close()
 	}
 }
@@ -242,7 +205,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		}
 	}
 	s.cancel()
-	s.feed.close()
+	_ = s.feed.Close()
 	s.rows.forget()
 	return err
 }
@@ -250,13 +213,10 @@ func (s *Server) Shutdown(ctx context.Context) error {
 // close marks the server as closing, closes the listeners and returns the
 // connections that are open. After it no connection is added.
 func (s *Server) close() []*conn {
+	s.serving.Close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closing = true
-	for l := range s.listeners {
-		_ = l.Close()
-	}
-	clear(s.listeners)
 	conns := make([]*conn, 0, len(s.conns))
 	for c := range s.conns {
 		conns = append(conns, c)
