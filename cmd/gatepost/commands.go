@@ -164,7 +164,7 @@ type messageCmd struct {
 }
 
 type messageShowCmd struct {
-	ID string `arg:"" help:"Queue id of the message."`
+	ID string `arg:"" help:"Queue id of the message, or the reference that a reader's page or notice shows."`
 }
 
 func (m messageShowCmd) Run(ctx context.Context, env environment) error {
@@ -176,14 +176,14 @@ type linkCmd struct {
 }
 
 type linkThawCmd struct {
-	ID string `arg:"" help:"Link id as printed by queue show, or the mail address of a correspondent whose PIN is frozen."`
+	ID string `arg:"" help:"Reference that the reader's page shows, link id as printed by queue show, or the mail address of a correspondent whose PIN is frozen."`
 }
 
 func (l linkThawCmd) Run(ctx context.Context, env environment) error {
 	if strings.Contains(l.ID, "@") {
 		return did(env, operate(ctx, env, "link.thaw", url.Values{"name": {l.ID}}, nil, true, nil), "The PIN of "+l.ID+" takes tries again")
 	}
-	return did(env, operate(ctx, env, "link.thaw", url.Values{"id": {l.ID}}, nil, true, nil), "The link takes tries again. One that was taken back or has ended stays shut (link_state in queue show)")
+	return did(env, operate(ctx, env, "link.thaw", url.Values{"id": {l.ID}}, nil, true, nil), "The link takes tries again")
 }
 
 type userCmd struct {
@@ -338,7 +338,7 @@ type auditCmd struct {
 }
 
 type auditShowCmd struct {
-	ID string `arg:"" help:"Queue id of the message."`
+	ID string `arg:"" help:"Queue id of the message, or the reference that a reader's page or notice shows."`
 }
 
 func (a auditShowCmd) Run(ctx context.Context, env environment) error {

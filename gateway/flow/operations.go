@@ -384,23 +384,6 @@ func (f *Flow) recorded(ctx context.Context, c Call, event gateway.Event, act fu
 	return act(ctx)
 }
 
-func (f *Flow) linkThaw(ctx context.Context, c Call) error {
-	if c.Args.Has("name") {
-		return f.personThaw(ctx, c)
-	}
-	var id gateway.LinkID
-	if err := id.UnmarshalText([]byte(c.Args.Get("id"))); err != nil {
-		return usage("a link id is the 26 characters that queue show and audit show print")
-	}
-	if _, err := f.Store.Get(ctx, linkKey(id)); errors.Is(err, store.ErrNotFound) {
-		return notFound("link")
-	}
-	if err := f.Proof.Thaw(ctx, id, c.Actor); err != nil {
-		return err
-	}
-	return f.Journal.Append(seal.Entry{Kind: seal.JournalFrozen, ID: id.String(), Data: []byte(thawed)})
-}
-
 func (f *Flow) personThaw(ctx context.Context, c Call) error {
 	p, err := f.contactArg(ctx, c)
 	if err != nil {
@@ -413,7 +396,7 @@ func (f *Flow) personThaw(ctx context.Context, c Call) error {
 }
 
 func (f *Flow) auditShow(ctx context.Context, c Call) error {
-	id, err := f.messageArg(ctx, c)
+	id, err := f.shownMessageArg(ctx, c)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package flow
 import (
 	"bytes"
 	"context"
-	"encoding/base32"
 	"errors"
 	"fmt"
 	"io"
@@ -180,14 +179,13 @@ func expiry(now time.Time, rule, standard time.Duration, retain time.Time) time.
 }
 
 // reference is the short code that notice and viewer both show, so that a
-// reader can tell that they belong together. Letters that look alike are out.
+// reader can tell that they belong together.
 func (f *Flow) reference() (string, error) {
 	var raw [5]byte
 	if _, err := io.ReadFull(f.Random, raw[:]); err != nil {
 		return "", fmt.Errorf("making a reference: %w", err)
 	}
-	text := base32.NewEncoding("ABCDEFGHJKLMNPQRSTUVWXYZ23456789").EncodeToString(raw[:])
-	return text[:4] + "-" + text[4:], nil
+	return spellReference(raw[:]), nil
 }
 
 // keep seals a mail of ours for the courier, under a data key of its own.
