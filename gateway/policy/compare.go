@@ -3,7 +3,6 @@ package policy
 import (
 	"cmp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"cel.dev/cel-go/common/ast"
@@ -117,59 +116,4 @@ func constantOf(e ast.Expr) ref.Val {
 		}
 	}
 	return nil
-}
-
-// comparison says in words what compares a name with something written out or
-// with a list; anything else is shown as it stands.
-func (c *compiler) comparison(e ast.Expr, text string) string {
-	if e.Kind() != ast.CallKind || len(e.AsCall().Args()) != 2 || e.AsCall().Args()[0].Kind() != ast.IdentKind {
-		return text
-	}
-	i, ok := c.byIdent[e.AsCall().Args()[0].AsIdent()]
-	operator, other := operatorWords(e.AsCall().FunctionName()), c.operand(e.AsCall().Args()[1])
-	if !ok || operator == "" || other == "" {
-		return text
-	}
-	return c.slots[i].words + " " + operator + " " + other
-}
-
-func operatorWords(operator string) string {
-	switch operator {
-	case operators.Equals:
-		return "is"
-	case operators.NotEquals:
-		return "is not"
-	case operators.Less:
-		return "is less than"
-	case operators.LessEquals:
-		return "is at most"
-	case operators.Greater:
-		return "is more than"
-	case operators.GreaterEquals:
-		return "is at least"
-	case operators.In:
-		return "is in"
-	}
-	return ""
-}
-
-// operand spells a constant, a level or a name; "" is none of these.
-func (c *compiler) operand(e ast.Expr) string {
-	switch e.Kind() {
-	case ast.LiteralKind:
-		switch v := e.AsLiteral().(type) {
-		case types.String:
-			return quote(string(v))
-		case types.Int:
-			return strconv.FormatInt(int64(v), 10)
-		}
-	case ast.IdentKind:
-		if name := e.AsIdent(); slices.Contains(levelNames(), name) {
-			return strings.ToLower(name)
-		}
-		if i, ok := c.byIdent[e.AsIdent()]; ok {
-			return c.slots[i].words
-		}
-	}
-	return ""
 }

@@ -24,6 +24,7 @@ type slot struct {
 	secret    bool // its value is text of people
 	constant  bool // nothing to explain
 	words     string
+	stands    string // in words, what the name of a define stands for
 	eval      func(*Judge) ref.Val
 	note      func(*Judge) string // what made it true
 	define    *formula            // of a define that is true or false
@@ -161,8 +162,8 @@ func (c *compiler) check(x *condition) *cel.Ast {
 
 // define gives a checked condition a name that later conditions can use.
 func (c *compiler) define(name string, x *condition, checked *cel.Ast) error {
-	s := slot{name: name, ident: name, text: name, typ: checked.OutputType(), words: name}
 	root := checked.NativeRep().Expr()
+	s := slot{name: name, ident: name, text: name, typ: checked.OutputType(), words: name, stands: c.inWords(root, x.text)}
 	s.inner = c.inside(root)
 	s.recipient = c.anyRecipient(s.inner)
 	if s.typ.IsExactType(cel.BoolType) {
@@ -212,7 +213,7 @@ func (c *compiler) part(x *condition, checked *cel.Ast, e ast.Expr) int {
 	if c.counting(inner) {
 		c.counts = max(c.counts, c.asked(e))
 	}
-	s := slot{text: text, typ: cel.BoolType, recipient: c.anyRecipient(inner), inner: inner, words: c.comparison(e, text)}
+	s := slot{text: text, typ: cel.BoolType, recipient: c.anyRecipient(inner), inner: inner, words: c.inWords(e, text)}
 	if s.eval = c.compare(e); s.eval != nil {
 		return c.byIdent[c.intern(s)]
 	}

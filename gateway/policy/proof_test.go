@@ -65,6 +65,32 @@ func TestProof(t *testing.T) {
 	}
 }
 
+// TestConditionsAreWords: who signs the policy reads words, not the language of the
+// file; what has none is said to be spelled so.
+func TestConditionsAreWords(t *testing.T) {
+	for condition, want := range map[string]string{
+		`subject.contains("results")`:             `the subject contains "results"`,
+		`subject.startsWith("Re") && weekend`:     `the subject begins with "Re" and it is Saturday or Sunday`,
+		`sender.address.endsWith("@lab.example")`: `the sender's address ends with "@lab.example"`,
+		`subject.matches("PN-[0-9]{7}")`:          `the subject matches the pattern "PN-[0-9]{7}"`,
+		`header("X-Kind") != "a"`:                 `the header field X-Kind is not "a"`,
+		`sender.group in ["staff", "admin"]`:      `the sender's group is one of "staff", "admin"`,
+		`"a@b.example" == recipient.address`:      `"a@b.example" is the recipient's address`,
+		`22 <= local_time`:                        `22 is at most the hour at the organization`,
+		`size(subject) > 10`:                      `(the length of the subject) is more than 10`,
+		`size > 2 * 1000`:                         `the size in octets is more than (2 * 1000)`,
+		`count(["ssn"]) + count(["card"]) >= 5`:   `(the number of different values of ssn with at least medium confidence + the number of different values of card with at least medium confidence) is at least 5`,
+		`["a", "b"].exists(x, x == sender.group)`: "what the file spells as `[\"a\", \"b\"].exists(x, x == sender.group)`",
+		`level_of >= MEDIUM`:                      "level_of is at least medium",
+	} {
+		var b strings.Builder
+		p := mustLoad(t, "policy: x\ndefault: pass\ndefine: {level_of: topic(\"health\")}\nrules:\n  - id: a\n    reason: r\n    when: >-\n      "+condition+"\n    then: secure\n")
+		if err := p.Words(&b); err != nil || !strings.Contains(b.String(), "When "+want+",\n") || !strings.Contains(b.String(), "level_of: how much it speaks of health matters.\n") {
+			t.Errorf("%s: %v\n%s", condition, err, b.String())
+		}
+	}
+}
+
 func TestWords(t *testing.T) {
 	var b strings.Builder
 	for _, p := range []*Policy{mustLoad(t, story), mustLoad(t, quietHours), mustLoad(t, `policy: terms

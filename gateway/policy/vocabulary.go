@@ -39,7 +39,7 @@ func variables() []variable {
 		{"channel", str, false, false, "the channel; email or sms", func(j *Judge) ref.Val { return types.String(j.m.Channel.String()) }},
 		{"sender.address", str, false, true, "the sender's address; of the envelope, in lower case", func(j *Judge) ref.Val { return address(j.m.Sender.Address, "") }},
 		{"sender.domain", str, false, true, "the sender's domain", func(j *Judge) ref.Val { return types.String(j.m.Sender.Address.Domain()) }},
-		{"sender.group", str, false, false, "the sender's group: the role of the account (staff, compliance, admin), empty without one", func(j *Judge) ref.Val { return types.String(j.m.Sender.Group) }},
+		{"sender.group", str, false, false, "the sender's group; the role of the account (staff, compliance, admin), empty without one", func(j *Judge) ref.Val { return types.String(j.m.Sender.Group) }},
 		{"recipient.address", str, true, true, "the recipient's address; of an SMS the number in E.164 form", func(j *Judge) ref.Val { return address(j.r.Address, j.r.Number) }},
 		{"recipient.domain", str, true, true, "the recipient's domain; empty for an SMS", func(j *Judge) ref.Val { return domain(j.r.Address) }},
 		{"recipient.patient", boolean, true, false, "the recipient is a patient", func(j *Judge) ref.Val { return types.Bool(j.r.Patient) }},

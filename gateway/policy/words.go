@@ -47,7 +47,7 @@ func (p *Policy) termWords(b *strings.Builder) {
 		if s.define != nil {
 			fmt.Fprintf(b, "  %s: %s.\n", d.name, p.spell(s.define))
 		} else {
-			fmt.Fprintf(b, "  %s: %s.\n", d.name, oneLine(d.cond.text))
+			fmt.Fprintf(b, "  %s: %s.\n", d.name, s.stands)
 		}
 	}
 	for _, name := range sortedKeys(p.lists) {
