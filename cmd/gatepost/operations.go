@@ -233,6 +233,9 @@ func (s *system) backup(ctx context.Context, c flow.Call) error {
 
 // unwritable says who must be able to write, which is not who typed the command.
 func unwritable(err error, parent string) error {
+	if _, stat := os.Stat(parent); errors.Is(stat, os.ErrNotExist) {
+		return exit{exitCantCreate, fmt.Errorf("%s does not exist: make it first, such that the server's user (uid %d), who writes the backup, can write to it", parent, os.Geteuid())}
+	}
 	return exit{exitCantCreate, fmt.Errorf("%w: the server writes the backup, so its user (uid %d) must be able to write to %s", err, os.Geteuid(), parent)}
 }
 

@@ -89,11 +89,16 @@ func TestBackupSaysWhoMustWrite(t *testing.T) {
 	r := newRig(t, "127.0.0.1:9").start()
 	dir := filepath.Join(r.dir, "absent", "backup")
 	_, errs, code := r.run("backup", dir)
-	if code != exitCantCreate || !strings.Contains(errs, dir+": no such file or directory") || !strings.Contains(errs, "must be able to write to "+filepath.Dir(dir)) {
+	if code != exitCantCreate || !strings.Contains(errs, filepath.Dir(dir)+" does not exist: make it first") || !strings.Contains(errs, "uid") {
 		t.Errorf("%d %s", code, errs)
 	}
 	if _, err := os.Stat(filepath.Dir(dir)); err == nil {
 		t.Error("the parent was made")
+	}
+	writeFile(t, filepath.Join(r.dir, "file"), "")
+	dir = filepath.Join(r.dir, "file", "backup")
+	if _, errs, code := r.run("backup", dir); code != exitCantCreate || !strings.Contains(errs, "must be able to write to "+filepath.Dir(dir)) {
+		t.Errorf("below a file: %d %s", code, errs)
 	}
 }
 

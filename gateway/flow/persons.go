@@ -3,7 +3,9 @@ package flow
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"gatepost/gateway"
@@ -42,17 +44,25 @@ func (f *Flow) userAdd(ctx context.Context, c Call) error {
 	if err != nil {
 		return err
 	}
-	return userError(f.People.AddUser(ctx, name, password, role, c.Actor))
+	return userError(name, f.People.AddUser(ctx, name, password, role, c.Actor))
 }
 
-func userError(err error) error {
-	switch {
-	case errors.Is(err, people.ErrUserExists), errors.Is(err, people.ErrBadPassword), errors.Is(err, people.ErrBadLabel), errors.Is(err, people.ErrManyApps):
-		return &OperationError{Text: err.Error(), Data: true}
+// userError says of which user, and what to do.
+func userError(name gateway.Address, err error) error {
+	data := func(format string, args ...any) error {
+		return &OperationError{Text: fmt.Sprintf(format, args...), Data: true}
+	}
+	switch who := name.Wire(); {
+	case errors.Is(err, people.ErrUserExists):
+		return data("user %s exists already: user passwd gives another password, user role another role; who was disabled stays so and keeps the name", who)
+	case errors.Is(err, people.ErrManyApps):
+		return data("user %s has 20 app passwords: remove one first (user app-password list shows them)", who)
+	case errors.Is(err, people.ErrBadPassword), errors.Is(err, people.ErrBadLabel):
+		return data("%s", strings.TrimPrefix(err.Error(), "people: "))
 	case errors.Is(err, people.ErrUnknown):
-		return notFound("user")
+		return notFound("user, or a disabled one: " + who + " (user list shows all)")
 	case errors.Is(err, people.ErrNoApp):
-		return notFound("app password")
+		return notFound("app password of " + who + " (user app-password list shows all)")
 	}
 	return err
 }
@@ -66,7 +76,7 @@ func (f *Flow) userPasswd(ctx context.Context, c Call) error {
 	if err != nil {
 		return err
 	}
-	return userError(f.People.SetPassword(ctx, name, password, c.Actor))
+	return userError(name, f.People.SetPassword(ctx, name, password, c.Actor))
 }
 
 func (f *Flow) userRole(ctx context.Context, c Call) error {
@@ -81,7 +91,7 @@ func (f *Flow) userRole(ctx context.Context, c Call) error {
 	f.roles.Lock()
 	defer f.roles.Unlock()
 	if err := f.People.SetRole(ctx, name, role, c.Actor); err != nil {
-		return userError(err)
+		return userError(name, err)
 	}
 	return f.journalUser(name, userHasRole, string(role))
 }
@@ -92,7 +102,7 @@ func (f *Flow) userDisable(ctx context.Context, c Call) error {
 		return err
 	}
 	if err := f.People.DisableUser(ctx, name, c.Actor); err != nil {
-		return userError(err)
+		return userError(name, err)
 	}
 	return f.journalUser(name, userDisabled)
 }
