@@ -134,13 +134,25 @@ func controlHandler(ops flow.Operations) http.Handler {
 		}
 		w.Header().Set("Trailer", trailer)
 		out := bufio.NewWriter(w)
-		err := op(r.Context(), flow.Call{Actor: "uid:" + strconv.Itoa(uid), Args: r.URL.Query(), In: r.Body, Out: out})
+		err := op(r.Context(), flow.Call{Actor: "uid:" + strconv.Itoa(uid), Args: r.URL.Query(), In: sent{r.Body}, Out: out})
 		if err = errors.Join(err, out.Flush()); err != nil {
 			raw, _ := json.Marshal(operationError{Text: err.Error(), Code: operationCode(err)})
 			w.Header().Set(trailer, string(raw))
 		}
 	})
 	return mux
+}
+
+// sent is the input of an operation as the other end sends it.
+type sent struct{ io.Reader }
+
+// Read tells an input that breaks off from a fault of the server's own.
+func (s sent) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	if err != nil && err != io.EOF {
+		err = exit{exitData, fmt.Errorf("the input broke off: %w", err)}
+	}
+	return n, err
 }
 
 // operationError is what the other end turns into an exit code.
