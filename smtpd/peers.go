@@ -116,7 +116,10 @@ func (p *peers) admit(c *conn) (why reason, crowded bool) {
 }
 
 // crowdOutLocked lets the first stranger of the crowd who is idle give way, and
-// reports whether there was one. Who is sending a mail stays. It needs the lock.
+// reports whether there was one. Who is sending a body stays. Who stands between the
+// commands of a mail does not: to favour them would be to favour a flood that says
+// MAIL and waits over everybody who has just come. Nothing of theirs was answered
+// that is not done: 421 makes them try again. It needs the lock.
 func (p *peers) crowdOutLocked() bool {
 	for range 3 { // it may become busy between the two questions
 		if p.leaving > p.limits.Connections/8 {
