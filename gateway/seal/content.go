@@ -117,6 +117,7 @@ func (c *content) openLocked(n int64) ([]byte, error) {
 	last := n == segments(c.size)-1
 	length := min(segmentSize, c.size-n*segmentSize) + tagSize
 	if int64(cap(slot.buf)) < length {
+		clear(slot.buf[:cap(slot.buf)]) // nobody wipes it later: the last segment, mostly, which is opened first and short
 		slot.buf = openedMemory.get(int(length))
 	}
 	buf := slot.buf[:length]

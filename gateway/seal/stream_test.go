@@ -254,6 +254,28 @@ func TestOpenedMemoryIsWipedBeforeReuse(t *testing.T) {
 	}
 }
 
+// TestOpenedMemoryIsWipedWhenItGrows: the short last segment is opened first, and
+// its memory was left to the garbage in the clear when a whole one came in its
+// place.
+func TestOpenedMemoryIsWipedWhenItGrows(t *testing.T) {
+	k, _ := newKeyring(t, newClock())
+	word, id := []byte("zebraquartz"), messageID(t)
+	text := bytes.Repeat(word, segmentSize/len(word)+100)
+	d, sealed := sealBody(t, k, id, text)
+	c := must[gateway.Content](t)(d.Content(bytes.NewReader(sealed), int64(len(sealed)), id)).(*content)
+	short := bytes.Clone(c.kept[0].text) // in memory of just its size, which the pool does not promise
+	c.kept[0].buf, c.kept[0].text, c.turn = short, short, 0
+	if !bytes.Contains(short, word) {
+		t.Fatal("the last segment is not opened first")
+	}
+	if got := read(t, c, nil); !bytes.Equal(got, text) {
+		t.Error("the body does not come back")
+	}
+	if bytes.Contains(short, word) {
+		t.Error("the memory of the last segment is in the clear after another took its place")
+	}
+}
+
 // TestContentIsSafeForConcurrentReaders reads random places from many
 // goroutines; run it with -race.
 func TestContentIsSafeForConcurrentReaders(t *testing.T) {
