@@ -98,12 +98,15 @@ func (d *faultDisk) unmount(t *testing.T) {
 	}
 }
 
-// cut takes the power away at this moment. Of what no flush has covered each
-// sector is kept with the probability keep.
-func (d *faultDisk) cut(keep float64) (lost int) {
+// cut takes the power away at this moment, in which others lose theirs too. Of
+// what no flush has covered each sector is kept with the probability keep.
+func (d *faultDisk) cut(keep float64, others ...func()) (lost int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.off = true
+	for _, end := range others {
+		end()
+	}
 	for page, was := range d.before {
 		for at := 0; at < faultPage; at += faultSector {
 			if rand.Float64() >= keep {

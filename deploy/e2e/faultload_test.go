@@ -167,6 +167,7 @@ func (l *faultLoad) settled(t *testing.T, hop *faultHop) (accepted int, secured 
 type faultHop struct {
 	mu      sync.Mutex
 	quiet   bool
+	severed bool
 	cuts    int
 	came    map[string]int
 	hidden  int // mails that it kept without an answer
@@ -182,6 +183,9 @@ func troubledHop(s *sink) *faultHop {
 		}
 		s.mu.Unlock()
 		chance := rand.IntN(100)
+		if h.isSevered() {
+			return false, c.Conn().Close()
+		}
 		if h.isCalm() {
 			chance = 100
 		}
@@ -199,19 +203,22 @@ func troubledHop(s *sink) *faultHop {
 			_ = c.Conn().Close()
 			return keep, nil
 		case chance < 10:
-			was := h.cut(0)
+			was := h.cutsSoFar()
 			time.Sleep(300 * time.Millisecond)
-			return h.take(m, h.cut(0) != was), nil
+			return h.take(m, h.cutsSoFar() != was), nil
 		}
 		return h.take(m, false), nil
 	}
 	return h
 }
 
-// take looks at a mail that arrived.
+// take looks at a mail that arrived. hidden: its answer does not.
 func (h *faultHop) take(m *received, hidden bool) (keep bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.severed && !hidden {
+		return false // it came while this was on its way here
+	}
 	for _, to := range m.to {
 		h.came[to]++
 		switch {
@@ -230,12 +237,32 @@ func (h *faultHop) take(m *received, hidden bool) (keep bool) {
 	return keep
 }
 
-// cut counts n power cuts more and returns how many there were: whom the hop
-// wanted to answer before the last one has not heard it.
-func (h *faultHop) cut(n int) int {
+// sever is the power cut as the hop sees it: what comes from now on until join
+// comes from a machine that has no power any more, though its process lives a
+// moment longer. Whom the hop wanted to answer has not heard it.
+func (h *faultHop) sever() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.cuts += n
+	h.cuts++
+	h.severed = true
+}
+
+// join ends sever, when that process has ended.
+func (h *faultHop) join() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.severed = false
+}
+
+func (h *faultHop) isSevered() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.severed
+}
+
+func (h *faultHop) cutsSoFar() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	return h.cuts
 }
 
