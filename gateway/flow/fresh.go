@@ -28,6 +28,7 @@ type fresh struct {
 
 type freshMessage struct {
 	record   *gateway.Message
+	value    []byte            // that record has in the store
 	raw      []byte            // nil: the original does not leave
 	segments []gateway.Segment // that are packed in raw; nil for a mail
 	takings  uint64            // of the flow, before the message was committed
@@ -53,7 +54,7 @@ func (c *fresh) put(m freshMessage) {
 	c.messages[m.record.ID] = m
 }
 
-// size is what counts of a message: its record, the memory of its octets, and
+// size is what counts of a message: its record and its value, the memory of its octets, and
 // those of its segments, which are less than half of how they are packed.
 // Messages that wait for a next hop stay here; thousands of small ones weigh
 // more by their records than by their octets.
@@ -62,7 +63,7 @@ func (m *freshMessage) size() int64 {
 	if m.segments != nil {
 		octets *= 2
 	}
-	return freshRecord + octets
+	return freshRecord + int64(cap(m.value)) + octets
 }
 
 // parts returns the segments of a short message.
@@ -79,6 +80,14 @@ func (c *fresh) record(id gateway.MessageID) (*gateway.Message, bool) {
 	defer c.mu.Unlock()
 	m, ok := c.messages[id]
 	return m.record, ok
+}
+
+// written is record, with the value that it was stored as.
+func (c *fresh) written(id gateway.MessageID) (m *gateway.Message, value []byte, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	one, ok := c.messages[id]
+	return one.record, one.value, ok
 }
 
 // accepted is record, with how often anything had been taken back before.
@@ -109,8 +118,8 @@ func (c *fresh) drop(id gateway.MessageID) {
 // remember is what is kept in memory, from the commit on, for the attempts that
 // follow it: the original where it leaves, else the record alone, which a notice is
 // delivered and settled by; nil for nothing.
-func (a *arrival) remember(m *gateway.Message, envelopes []gateway.Envelope) *freshMessage {
-	one := &freshMessage{record: m, takings: a.flow.takings.Load()}
+func (a *arrival) remember(m *gateway.Message, value []byte, envelopes []gateway.Envelope) *freshMessage {
+	one := &freshMessage{record: m, value: value, takings: a.flow.takings.Load()}
 	switch {
 	case slices.ContainsFunc(envelopes, a.originalLeavesNow):
 		if a.outward != nil || !a.flow.fresh.wants(a.taken.size) {

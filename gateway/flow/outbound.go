@@ -381,9 +381,11 @@ func (a *arrival) build(ctx context.Context) (*store.Batch, *gateway.Message, er
 		}
 	}
 	b.RequireAbsent(messageKey(m.ID))
-	if err := b.PutRecord(messageKey(m.ID), m); err != nil {
+	value, err := store.Encode(m)
+	if err != nil {
 		return nil, nil, err
 	}
+	b.Put(messageKey(m.ID), value)
 	if len(m.Verdicts) > 0 {
 		if err := f.stageBase(b, a.policy.base); err != nil {
 			return nil, nil, err
@@ -404,7 +406,7 @@ func (a *arrival) build(ctx context.Context) (*store.Batch, *gateway.Message, er
 	if err := a.stageIncoming(ctx, b, m); err != nil {
 		return nil, nil, err
 	}
-	a.fresh = a.remember(m, envelopes)
+	a.fresh = a.remember(m, value, envelopes)
 	return b, m, nil
 }
 

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strconv"
@@ -48,7 +49,7 @@ func (f *Flow) Settle(ctx context.Context, b *store.Batch, before, after gateway
 	if n := after.Notice; n != nil {
 		f.Blobs.Delete(b, n.Body.Blob) // with it goes the link secret: the disk keeps no way to it
 	}
-	done, err := f.finishAlone(b, &after)
+	done, err := f.finishAlone(ctx, b, &after)
 	if err != nil {
 		return err
 	}
@@ -57,12 +58,20 @@ func (f *Flow) Settle(ctx context.Context, b *store.Batch, before, after gateway
 }
 
 // finishAlone removes, within the settlement, the body of a message that had
-// one recipient and no reader left: the usual case, and a commit saved.
-func (f *Flow) finishAlone(b *store.Batch, e *gateway.Envelope) (bool, error) {
-	m, ok := f.fresh.record(e.ID.Message)
+// one recipient and no reader left: the usual case, and a commit saved. Where
+// the record is not what memory holds any more, or becomes another one before
+// the commit (somebody was erased, here or by another process), it is tidy's: the
+// copy in memory would bring back what was taken out.
+func (f *Flow) finishAlone(ctx context.Context, b *store.Batch, e *gateway.Envelope) (bool, error) {
+	m, written, ok := f.fresh.written(e.ID.Message)
 	if !ok || m.Envelopes != 1 || !e.Link.IsZero() || !m.Staff.IsZero() {
 		return false, nil
 	}
+	stored, err := f.Store.Get(ctx, messageKey(m.ID))
+	if err != nil || !bytes.Equal(stored.Value, written) {
+		return false, ignore(err, store.ErrNotFound)
+	}
+	b.RequireVersion(messageKey(m.ID), stored.Version)
 	f.Blobs.Delete(b, m.Body.Blob)
 	spent := *m
 	spent.Spool, spent.Body.Blob = gateway.Wrap{}, ""

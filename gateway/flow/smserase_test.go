@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"strings"
 	"testing"
@@ -67,4 +68,52 @@ func TestErasedTelephone(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestASettlementBringsNoErasedNumberBack: it wrote the message as memory held it,
+// over what was erased while it was on its way into the store, or by another
+// process, whose memory is not ours.
+func TestASettlementBringsNoErasedNumberBack(t *testing.T) {
+	theirs := func(l gateway.Line) bool { return !l.IsZero() && l.Key() == phonePass }
+	for name, elsewhere := range map[string]bool{"here": false, "elsewhere": true} {
+		w := newWorld(t)
+		w.must(t, emptyStore(), func(ctx context.Context, f *Flow) error {
+			if _, err := submitAll(ctx, f, asked(t, "hello", phonePass)); err != nil {
+				return err
+			}
+			for id, was := range f.fresh.messages {
+				before, err := f.envelope(ctx, gateway.EnvelopeID{Message: id})
+				if err != nil {
+					return err
+				}
+				after, b := before, new(store.Batch)
+				after.State = gateway.Delivered
+				erase := func() {
+					if err := f.scrubEnds(ctx, id, theirs); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if elsewhere {
+					erase()
+					f.fresh.put(was)
+				}
+				if err := f.Settle(ctx, b, before, after, gateway.Outcome{Result: gateway.Sent}); err != nil {
+					return err
+				}
+				if !elsewhere {
+					erase()
+				}
+				if err := f.Store.Commit(ctx, b); elsewhere != (err == nil) || err != nil && !errors.Is(err, store.ErrConflict) {
+					t.Errorf("%s: Commit: %v", name, err)
+				}
+				m, _, err := store.GetRecord[gateway.Message](ctx, f.Store, messageKey(id))
+				if err != nil || m.Ends == nil || theirs(m.Ends.Dest) {
+					t.Errorf("%s: the message says %+v, %v", name, m.Ends, err)
+				}
+				return err
+			}
+			t.Errorf("%s: nothing in memory", name)
+			return nil
+		})
+	}
 }
