@@ -76,7 +76,7 @@ type Config struct {
 	MaxEntries  int   // envelopes in memory: 20,000
 	MemoryBytes int64 // of envelopes in memory: 32 MiB
 
-	SettleWindow  time.Duration // how long settlements wait for others, where few come a fifth of it: 10 ms
+	SettleEvery   time.Duration // from one commit of settlements to the next, at least, unless it is full: 8 ms
 	SettleEntries int           // settlements in one commit: 256
 	RescanEvery   time.Duration // 1 min
 
@@ -105,7 +105,7 @@ func (c *Config) setDefaults() {
 	or(&c.AttemptTimeout, time.Hour)
 	or(&c.MaxEntries, 20_000)
 	or(&c.MemoryBytes, 32<<20)
-	or(&c.SettleWindow, 10*time.Millisecond)
+	or(&c.SettleEvery, 8*time.Millisecond)
 	or(&c.SettleEntries, 256)
 	or(&c.RescanEvery, time.Minute)
 	or(&c.LeaseFor, 30*time.Second)

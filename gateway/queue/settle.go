@@ -14,12 +14,13 @@ import (
 )
 
 const (
-	storeTimeout = 30 * time.Second       // for one commit or read of the queue
-	firstTry     = 100 * time.Millisecond // back-off of a settlement that cannot be stored
-	lastTry      = 5 * time.Second
-	closingTime  = 5 * time.Second // how long Run tries to store what is left
-	maxBatch     = 4 << 20         // octets of one commit
-	maxAtRisk    = 4               // commits full of results: what a crash may make us repeat
+	storeTimeout  = 30 * time.Second       // for one commit or read of the queue
+	firstTry      = 100 * time.Millisecond // back-off of a settlement that cannot be stored
+	lastTry       = 5 * time.Second
+	closingTime   = 5 * time.Second // how long Run tries to store what is left
+	commitsAtOnce = 4
+	maxBatch      = 4 << 20 // octets of one commit
+	maxAtRisk     = 4       // commits full of results: what a crash may make us repeat
 )
 
 // settlement is the end of an attempt, or a parking without one, on its way into
@@ -104,84 +105,8 @@ func (s *settler) backlog() int {
 	return len(s.pending) + s.working
 }
 
-// run stores settlements until ctx ends, and then what is left, for a limited
-// time.
-func (s *settler) run(ctx context.Context) {
-	for ctx.Err() == nil {
-		s.rest(ctx)
-		for s.round() {
-		}
-	}
-	for end := time.Now().Add(closingTime); s.backlog() > 0 && time.Now().Before(end); {
-		if !s.round() {
-			time.Sleep(firstTry)
-		}
-	}
-	if n := s.backlog(); n > 0 {
-		s.q.log.Error("results of deliveries could not be stored before the end: they may be delivered again", "count", n)
-	}
-}
-
-// A window is worth its length where many results come in it: then they share
-// a commit. Where few come it only makes more mails of those that are sent
-// again after a power cut, so it ends early.
-const (
-	earlyPart = 5 // of the window, after which it may end
-	earlyFew  = 4 // pending results, fewer than which end it then
-)
-
-// rest waits until there is something to store, and then a window longer, or a
-// part of it, for others to join.
-func (s *settler) rest(ctx context.Context) {
-	wait := s.q.config.RescanEvery
-	if next, ok := s.next(); ok {
-		wait = max(0, next.Sub(s.q.now()))
-	}
-	select {
-	case <-ctx.Done():
-		return
-	case <-s.arrived:
-	case <-time.After(wait):
-		return
-	}
-	early := s.q.config.SettleWindow / earlyPart
-	if s.fullWithin(ctx, early) || s.backlog() < earlyFew {
-		return
-	}
-	s.fullWithin(ctx, s.q.config.SettleWindow-early)
-}
-
-// fullWithin waits for a whole commit of results, at most for d, and reports
-// whether there is no more to wait for.
-func (s *settler) fullWithin(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-ctx.Done():
-		return true
-	case <-s.full:
-		return true
-	case <-time.After(d):
-		return false
-	}
-}
-
-// next is when the first pending settlement may be tried.
-func (s *settler) next() (at time.Time, ok bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, st := range s.pending {
-		if !ok || st.notYet.Before(at) {
-			at, ok = st.notYet, true
-		}
-	}
-	return at, ok
-}
-
-// round stores one batch and reports whether it did anything.
-func (s *settler) round() bool {
-	list := s.collect()
-	if len(list) == 0 {
-		return false
-	}
+// round stores what was collected.
+func (s *settler) round(list []*settlement) {
 	var together []*settlement
 	for _, st := range list {
 		if st.alone {
@@ -192,12 +117,11 @@ func (s *settler) round() bool {
 	}
 	s.commit(together)
 	s.mu.Lock()
-	s.working = 0
-	s.mu.Unlock()
-	return true
+	defer s.mu.Unlock()
+	s.working -= len(list)
 }
 
-// collect takes out what may be tried now.
+// collect takes out what may be tried now, for round.
 func (s *settler) collect() (list []*settlement) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -215,7 +139,7 @@ func (s *settler) collect() (list []*settlement) {
 	}
 	clear(s.pending[len(rest):])
 	s.pending = rest
-	s.working = len(list)
+	s.working += len(list)
 	return list
 }
 
