@@ -112,7 +112,7 @@ func (e explainCmd) otherWords(kept *flow.Kept, judge *flow.Judge) error {
 // printVerified prints what differs, a line each, and what it comes to.
 func printVerified(w io.Writer, v *flow.Verified) {
 	fmt.Fprintln(w, "file:", fileIs(v))
-	unsure := 0
+	unsure, more := 0, false
 	for _, d := range v.Deviations {
 		verdict := ""
 		if v.Verdicts > 1 {
@@ -120,6 +120,7 @@ func printVerified(w io.Writer, v *flow.Verified) {
 		}
 		if d.Unknown {
 			unsure++
+			more = more || v.Aside == 0 && d.What == "finding"
 		}
 		fmt.Fprintf(w, "%s%s\n", verdict, d.Deviation)
 	}
@@ -131,6 +132,9 @@ func printVerified(w io.Writer, v *flow.Verified) {
 		why := "the recipient may have been known otherwise then"
 		if v.Aside > 0 {
 			why += ", or it stands in another reading of the octets"
+		}
+		if more {
+			why += ", or another version listed more findings"
 		}
 		end = append(end, fmt.Sprintf("%d not known again: %s", unsure, why))
 	}

@@ -2,7 +2,9 @@ package policy
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -82,11 +84,36 @@ func (c *Comparison) rules(p *Policy, kept, now []gateway.RuleResult, unsure []s
 		} else if again != id {
 			is = absent
 		}
-		if was == is {
+		if sameCounts(was, is) {
 			c.Rules++
+			continue
 		}
 		c.add("rule", id, was, is, p.restsOn(id, unsure))
 	}
+}
+
+// counted is a number in an explanation, exact or not.
+var counted = regexp.MustCompile(` = (\d+)( or more)?`)
+
+// sameCounts reports whether two explanations of a rule are the same, but for counts
+// of which the newer says "or more" and the older one at least as many: versions
+// differ in how far they count what no rule tells apart.
+func sameCounts(kept, now string) bool {
+	if kept == now {
+		return true
+	}
+	was, is := counted.FindAllStringSubmatch(kept, -1), counted.FindAllStringSubmatch(now, -1)
+	if len(was) != len(is) || counted.ReplaceAllString(kept, "") != counted.ReplaceAllString(now, "") {
+		return false
+	}
+	for i := range is {
+		n, err1 := strconv.Atoi(was[i][1])
+		least, err2 := strconv.Atoi(is[i][1])
+		if was[i][0] != is[i][0] && (is[i][2] == "" || n < least || err1 != nil || err2 != nil) {
+			return false
+		}
+	}
+	return true
 }
 
 func spellRule(all []gateway.RuleResult, i int) (id, text string) {
@@ -118,13 +145,20 @@ func (p *Policy) restsOn(id string, words []string) bool {
 	return slices.ContainsFunc(words, func(word string) bool { return p.reach(slots, word) })
 }
 
-// findings matches the findings of two verdicts, each with one like it.
+// findings matches the findings of two verdicts, each with one like it. Where as many
+// are listed now as are kept of a type and level, and all of them were kept, further
+// ones that were kept are no difference: another version listed more.
 func (c *Comparison) findings(kept, now []gateway.Finding) {
 	type spelled struct{ typ, text string }
+	type kind struct {
+		typ   string
+		level gateway.Level
+	}
 	left := map[spelled]int{}
 	for i := range now {
 		left[spelled{now[i].Type, spellFinding(&now[i])}]++
 	}
+	var gone []gateway.Finding
 	for i := range kept {
 		f := spelled{kept[i].Type, spellFinding(&kept[i])}
 		if left[f] > 0 {
@@ -132,12 +166,30 @@ func (c *Comparison) findings(kept, now []gateway.Finding) {
 			c.Findings++
 			continue
 		}
-		c.add("finding", f.typ, f.text, absent, false)
+		gone = append(gone, kept[i])
+	}
+	cut := map[kind]int{}
+	for _, f := range Full(now) {
+		cut[kind{f.Type, f.Level}] = 1
 	}
 	for i := range now {
 		if f := (spelled{now[i].Type, spellFinding(&now[i])}); left[f] > 0 {
 			left[f]--
+			delete(cut, kind{now[i].Type, now[i].Level})
 			c.add("finding", f.typ, absent, f.text, false)
+		}
+	}
+	for i := range gone {
+		k := kind{gone[i].Type, gone[i].Level}
+		if cut[k] > 0 {
+			cut[k]++
+			continue
+		}
+		c.add("finding", k.typ, spellFinding(&gone[i]), absent, false)
+	}
+	for _, f := range Full(now) {
+		if n := cut[kind{f.Type, f.Level}] - 1; n > 0 {
+			c.add("finding", f.Type, fmt.Sprintf("%d more, %s", n, f.Level), "not listed, there are so many", true)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -97,5 +98,37 @@ func TestVerify(t *testing.T) {
 	now.Results[2].Met = true
 	if d := p.Verify(kept(), now, unsure).Deviations; len(d) != 1 || d[0].Unknown {
 		t.Errorf("a domain does not change: %v", d)
+	}
+}
+
+// TestOldVerdictsThatListMore: an older version kept more findings of a type and
+// counted further. Such a verdict still verifies; a finding that was added to it among
+// those that are listed, or a count that is less, does not.
+func TestOldVerdictsThatListMore(t *testing.T) {
+	p := mustLoad(t, "policy: x\ndefault: pass\nrules: [{id: many, reason: r, when: 'count([\"ssn\"]) >= 10', then: hold}]\n")
+	verdict := func(n, from int) gateway.Verdict {
+		d := &gateway.Detections{}
+		for i := range n {
+			d.Findings = append(d.Findings, gateway.Finding{Type: "ssn", Level: gateway.High, Start: from + i, Value: uint64(i)})
+		}
+		return p.Judge(Facts{Message: Message{Reading: &gateway.Reading{}, Detections: d}})
+	}
+	old := verdict(300, 0)
+	old.Results[0].Why = strings.ReplaceAll(old.Results[0].Why, "100 or more", "300")
+	c := p.Verify(old, verdict(100, 0), nil)
+	if c.Rules != 1 || c.Findings != 100 || len(c.Deviations) != 1 || !c.Deviations[0].Unknown || c.Deviations[0].Kept != "200 more, high" {
+		t.Errorf("an old verdict: %+v", c)
+	}
+	fewer := verdict(300, 0)
+	fewer.Results[0].Why = strings.ReplaceAll(fewer.Results[0].Why, "100 or more", "99")
+	other := verdict(300, 0)
+	other.Results[0].Why = strings.ReplaceAll(other.Results[0].Why, "true", "false")
+	for name, kept := range map[string]gateway.Verdict{"other places": verdict(300, 1), "few findings": verdict(99, 0), "a smaller count": fewer, "another outcome": other} {
+		if c := p.Verify(kept, verdict(100, 0), nil); !slices.ContainsFunc(c.Deviations, func(d Deviation) bool { return !d.Unknown }) {
+			t.Errorf("%s: %+v", name, c)
+		}
+	}
+	if c := p.Verify(verdict(99, 0), verdict(98, 0), nil); len(c.Deviations) != 2 || c.Deviations[0].Unknown || c.Deviations[1].Unknown {
+		t.Errorf("one finding less, of few: %+v", c)
 	}
 }
