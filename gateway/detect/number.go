@@ -36,9 +36,8 @@ type shape struct {
 // their lengths through states, of which each knows all layouts that end there;
 // forms with letters are looked up by length and letter mask.
 type layouts struct {
-	states []groupState // 0 is that of no group
-	forms  map[uint32][]match
-	some   [1 << 10 / 64]uint64 // filter for forms
+	states []groupState         // 0 is that of no group
+	forms  [1 << 9]formSlot     // by a hash of the key, or the next free one
 	tails  [1 << 13 / 64]uint64 // filter for their ends of any length
 	total  [20][]match          // by number of digits, however grouped
 	codes  [][]code             // by type: forms without separators, longest first
@@ -55,6 +54,7 @@ type layout struct {
 	groups int
 	match  []match
 	asks   asks
+	nine   bool // match is nineKinds, which nineDigits judges together
 }
 
 type match struct {
@@ -99,19 +99,24 @@ func (k *kind) asks() (a asks) {
 const formMax = 16
 
 func newLayouts(t *typeTable) *layouts {
-	l := &layouts{states: make([]groupState, 1), forms: map[uint32][]match{}, codes: make([][]code, len(t.names))}
+	l := &layouts{states: make([]groupState, 1), codes: make([][]code, len(t.names))}
 	for i, k := range t.kinds {
 		for _, s := range k.shapes {
 			m := match{uint16(i), s.weight, k.asks()}
 			l.addCode(uint16(i), &k, s)
 			if strings.ContainsRune(s.form, 'D') {
-				key := formKey(s.form)
-				l.forms[key] = append(l.forms[key], m)
-				l.some[formBit(key)>>6] |= 1 << (formBit(key) & 63)
+				f := l.form(formKey(s.form))
+				f.key, f.match = formKey(s.form), append(f.match, m)
 				l.addTails(s.form)
 			} else {
 				l.groups(s.form, m)
 			}
+		}
+	}
+	for i := range l.states {
+		for k := range l.states[i].ends {
+			e := &l.states[i].ends[k]
+			e.nine = e.groups == 1 && isNine(t, e.match)
 		}
 	}
 	l.join()
@@ -131,7 +136,7 @@ func (l *layouts) groups(form string, m match) {
 		at = l.states[at].next[n]
 	}
 	if st := &l.states[at]; len(st.ends) == 0 {
-		st.ends = []layout{{len(fields), []match{m}, m.asks}}
+		st.ends = []layout{{groups: len(fields), match: []match{m}, asks: m.asks}}
 	} else {
 		st.ends[0].match = append(st.ends[0].match, m)
 		st.ends[0].asks |= m.asks
@@ -187,13 +192,19 @@ func formKey(form string) uint32 {
 // formOf is the key of a value of n octets whose letters are those of mask.
 func formOf(n int, mask uint32) uint32 { return uint32(n)<<20 | mask }
 
-// formBit is the place of a key in the filter.
-func formBit(key uint32) uint32 { return key * 0x9e3779b1 >> 22 }
+// formSlot is what values of one form may be.
+type formSlot struct {
+	key   uint32 // 0: free
+	match []match
+}
 
-// maybe reports whether there may be a form of n octets with letters at mask.
-func (l *layouts) maybe(n int, mask uint32) bool {
-	k := formBit(formOf(n, mask))
-	return l.some[k>>6]>>(k&63)&1 != 0
+// form is the slot of a key, or a free one.
+func (l *layouts) form(key uint32) *formSlot {
+	for i := key * 0x9e3779b1 >> 23; ; i++ {
+		if f := &l.forms[i%uint32(len(l.forms))]; f.key == key || f.key == 0 {
+			return f
+		}
+	}
 }
 
 // addTails enters how the ends of a form look.

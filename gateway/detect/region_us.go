@@ -33,30 +33,45 @@ func validSSN(v []byte) bool {
 	if area == 0 || area == 666 || area >= 900 || group == 0 || serial == 0 || same(v) {
 		return false
 	}
-	switch string(v) {
-	case "078051120", "219099999", "123456789", "457555462":
-		return false
+	for _, a := range advertisedSSNs {
+		if string(v) == a {
+			return false
+		}
 	}
 	return area != 987
 }
+
+// advertisedSSNs were printed in advertisements and on cards to be filled in.
+var advertisedSSNs = [...]string{"078051120", "219099999", "123456789", "457555462"}
 
 // validITIN: 9xx, and a group of the ranges that the IRS gives out.
 func validITIN(v []byte) bool {
 	if v[0] != '9' {
 		return false
 	}
-	g := num(v[3:5])
-	return g >= 50 && g <= 65 || g >= 70 && g <= 88 || g >= 90 && g <= 92 || g >= 94
+	return itinGroups[num(v[3:5])]
 }
+
+// itinGroups are the groups that the IRS gives out.
+var itinGroups = func() (t [100]bool) {
+	for g := range t {
+		t[g] = g >= 50 && g <= 65 || g >= 70 && g <= 88 || g >= 90 && g <= 92 || g >= 94
+	}
+	return t
+}()
 
 // validABA checks the routing number's 3-7-1 sum and its Federal Reserve prefix.
 func validABA(v []byte) bool {
-	p := num(v[:2])
-	if !(p >= 1 && p <= 12 || p >= 21 && p <= 32 || p >= 61 && p <= 72 || p == 80) {
-		return false
-	}
-	return (weights371.of(v)+int(v[8]-'0'))%10 == 0
+	return districts[num(v[:2])] && (weights371.of(v)+int(v[8]-'0'))%10 == 0
 }
+
+// districts are the first two digits of routing numbers.
+var districts = func() (t [100]bool) {
+	for p := range t {
+		t[p] = p >= 1 && p <= 12 || p >= 21 && p <= 32 || p >= 61 && p <= 72 || p == 80
+	}
+	return t
+}()
 
 // validNPI runs Luhn over 80840 and the number (45 CFR 162.406).
 func validNPI(v []byte) bool {

@@ -1,5 +1,7 @@
 package detect
 
+import "math/bits"
+
 // window is a stretch of pieces that may be a value.
 type window struct {
 	first, last int
@@ -39,6 +41,10 @@ func (s *scan) windows() {
 		for w.last-w.first+1 < e.groups {
 			w.grow(&q.pieces[w.first])
 		}
+		if e.nine {
+			s.nine(&w, e.match)
+			continue
+		}
 		s.matches(&w, e.match, e.asks)
 	}
 	if q.mixed > 0 {
@@ -60,8 +66,8 @@ func (s *scan) forms() {
 		if !l.mayEnd(total, letters) {
 			return
 		}
-		if letters != 0 && l.maybe(total, letters) {
-			if all := l.forms[formOf(total, letters)]; len(all) > 0 {
+		if letters != 0 {
+			if all := l.form(formOf(total, letters)).match; len(all) > 0 {
 				s.matches(&w, all, all[0].asks) // those of one form ask the same
 			}
 		}
@@ -100,6 +106,25 @@ func (s *scan) matches(w *window, all []match, some asks) {
 		q.taken, q.won = true, w.last+1
 		q.cellWon = q.cellWon || w.first >= q.cell
 	}
+}
+
+// nine is matches for nineKinds.
+func (s *scan) nine(w *window, all []match) {
+	q := &s.seq
+	first := &q.pieces[w.first]
+	v := q.value[first.from:]
+	if s.clock(int(first.start)) {
+		return
+	}
+	kinds := nineDigits(v)
+	if kinds == 0 || !s.bounded(w) {
+		return
+	}
+	for ; kinds != 0; kinds &= kinds - 1 {
+		s.candidate(int(first.start), int(q.pieces[w.last].end), v, all[bits.TrailingZeros8(kinds)])
+	}
+	q.taken, q.won = true, w.last+1
+	q.cellWon = q.cellWon || w.first >= q.cell
 }
 
 // checks reports whether v, the digits of w, satisfy the Luhn formula.
