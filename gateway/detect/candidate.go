@@ -10,7 +10,6 @@ type cand struct {
 	kinds      [6]match // what it is by its shape; kind indexes the registry
 	nkinds     uint8
 	quiet      bool // inside a URL or an address
-	tricked    bool // letters were read as digits
 }
 
 // candidate notes that [start, end) may be of kind m.
@@ -35,7 +34,7 @@ func (s *scan) value(start, end int, v []byte) *cand {
 	}
 	s.cands = s.cands[:len(s.cands)+1]
 	c := &s.cands[len(s.cands)-1]
-	c.start, c.end, c.quiet, c.tricked, c.nkinds = int32(start), int32(end), start < s.quiet, false, 0
+	c.start, c.end, c.quiet, c.nkinds = int32(start), int32(end), start < s.quiet, 0
 	if len(v) <= 16 && cap(v) >= 16 {
 		*(*[16]byte)(c.value[:]) = [16]byte(v[:16]) // quicker than as many as there are
 		c.n = uint8(len(v))
@@ -59,7 +58,7 @@ func (s *scan) endSequence() {
 	cells := q.cell > 0
 	s.endCell()
 	if from, to := q.within(0); cells && !q.cut && !q.taken {
-		if v := q.span(from, to); len(v) >= 3 && len(v) < 20 && allDigits(v) {
+		if v := q.span(from, to); len(v) >= 3 && len(v) < 20 && q.digits(v) {
 			s.odd(from, to, v)
 		}
 	}
@@ -74,7 +73,7 @@ func (s *scan) endCell() {
 	q := &s.seq
 	if q.n > q.cell {
 		from, to := q.within(q.cell)
-		if v := q.span(from, to); !q.cellHead && len(v) >= 3 && len(v) < 20 && allDigits(v) {
+		if v := q.span(from, to); !q.cellHead && len(v) >= 3 && len(v) < 20 && q.digits(v) {
 			if !q.cellWon && to-from > 1 {
 				s.odd(from, to, v)
 			}
@@ -97,6 +96,9 @@ func (q *sequence) within(k int) (from, to int) {
 	}
 	return from, to
 }
+
+// digits reports whether v, some of its value, are digits.
+func (q *sequence) digits(v []byte) bool { return q.mixed == 0 || allDigits(v) }
 
 // span is the value of pieces [k, j).
 func (q *sequence) span(k, j int) []byte {

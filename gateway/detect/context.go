@@ -104,12 +104,12 @@ func (s *scan) readLabels() {
 // nearest label within 30 octets decides; without one, a label of a fitting
 // type within 300 octets helps.
 func (s *scan) weigh(c *cand) {
-	if (len(s.labels) > 0 || s.table.cols > 0) && s.headed(c) || s.named(c, s.nearest(c)) || c.nkinds == 0 {
-		return
+	if len(s.labels) > 0 || s.table.cols > 0 {
+		if s.headed(c) || s.named(c, s.nearest(c)) || c.nkinds == 0 || s.farNamed(c) {
+			return
+		}
 	}
-	if !s.farNamed(c) {
-		s.bare(c, gateway.Step{})
-	}
+	s.bare(c, gateway.Step{})
 }
 
 // farNamed judges c by the nearest label of a fitting type within 300 octets. It
@@ -367,7 +367,7 @@ func (s *scan) typed(c *cand, typ uint16, step gateway.Step) bool {
 		if k.dated {
 			m.weight++ // nothing but a label makes a date a birth date
 		}
-		s.report(typ, c, gateway.Step{Name: k.why, Weight: int(m.weight)}, step)
+		s.shaped(c, k, m.weight, step)
 		return true
 	}
 	return false
@@ -389,16 +389,36 @@ func (s *scan) bare(c *cand, step gateway.Step) {
 	}
 	m := c.kinds[best]
 	k := &s.d.types.kinds[m.kind]
-	s.report(k.id, c, gateway.Step{Name: k.why, Weight: int(m.weight)}, step)
+	s.shaped(c, k, m.weight, step)
+}
+
+// shaped reports c as one of kind k, for its shape and one more step.
+func (s *scan) shaped(c *cand, k *kind, weight int8, step gateway.Step) {
+	if p := s.entered(k.id, c, int(weight)+step.Weight); p != nil {
+		s.explain(p, c, gateway.Step{Name: k.why, Weight: int(weight)}, step)
+	}
 }
 
 // report enters a candidate as a finding.
 func (s *scan) report(typ uint16, c *cand, steps ...gateway.Step) {
+	if p := s.entered(typ, c, sumOf(steps)); p != nil {
+		s.explain(p, c, steps...)
+	}
+}
+
+// entered enters a candidate with the sum of its steps. It returns the finding where
+// its steps are to be noted.
+func (s *scan) entered(typ uint16, c *cand, sum int) *spot {
+	if c.quiet {
+		sum += quietWeight
+	}
+	return s.enter(typ, int(c.start), int(c.end), c.value[:c.n], sum)
+}
+
+// explain notes the steps of a finding.
+func (s *scan) explain(p *spot, c *cand, steps ...gateway.Step) {
 	if c.quiet {
 		steps = append(steps, gateway.Step{Name: "inside a web address", Weight: quietWeight})
 	}
-	if c.tricked {
-		steps = append(steps, gateway.Step{Name: "letters in place of digits", Weight: 0})
-	}
-	s.find(typ, int(c.start), int(c.end), c.value[:c.n], steps...)
+	p.steps = s.steps.of(steps)
 }

@@ -87,13 +87,24 @@ func (s *scan) hash(typ uint16, value []byte) uint64 {
 
 // find enters a finding of the view. value is its canonical form.
 func (s *scan) find(typ uint16, start, end int, value []byte, steps ...gateway.Step) {
-	sum := 0
+	if p := s.enter(typ, start, end, value, sumOf(steps)); p != nil {
+		p.steps = s.steps.of(steps)
+	}
+}
+
+func sumOf(steps []gateway.Step) (sum int) {
 	for i := range steps {
 		sum += steps[i].Weight
 	}
+	return sum
+}
+
+// enter is find with the sum of the steps. It returns the finding where its steps are
+// to be noted: most are not shown.
+func (s *scan) enter(typ uint16, start, end int, value []byte, sum int) *spot {
 	level := levelOf(sum)
 	if level == gateway.None || !s.mine(start) {
-		return
+		return nil
 	}
 	p := spot{start: int32(start), end: int32(end), sum: int32(sum), typ: typ, level: level}
 	limit := limitOf(typ, level)
@@ -102,12 +113,13 @@ func (s *scan) find(typ uint16, start, end int, value []byte, steps ...gateway.S
 		p.value = s.hash(typ, value)
 	}
 	if len(s.d.own) > 0 && s.d.isOwn(p.value, typ) {
-		return
-	}
-	if n <= enough || n <= enough+s.d.counts && !s.values.has(limit, p.value) { // else it only weighs against what it overlaps
-		p.steps = s.steps.of(steps)
+		return nil
 	}
 	s.spots = append(s.spots, p)
+	if n <= enough || n <= enough+s.d.counts && !s.values.has(limit, p.value) {
+		return &s.spots[len(s.spots)-1]
+	}
+	return nil // it only weighs against what it overlaps
 }
 
 // settle keeps, of findings that overlap, the one that weighs most, then the

@@ -192,27 +192,22 @@ func extension(b []byte, i, j int) int {
 func digitsInDisguise(b []byte, i, j int) bool {
 	letters := 0
 	for _, c := range b[i:j] {
-		switch digits[c] {
-		case isDigit:
-		case isNeither:
+		d := digits[c]
+		if d == 0 {
 			return false
-		default:
+		}
+		if d != c {
 			letters++
 		}
 	}
 	return letters*2 < j-i
 }
 
-// What digits says of octets that are none in disguise.
-const (
-	isNeither = iota
-	isDigit
-)
-
-// digits are the digits as which octets are read, for those that only look like them.
+// digits are the digits as which octets are read, also those that only look like
+// them; 0 for all others.
 var digits = func() (t [256]byte) {
 	for c := byte('0'); c <= '9'; c++ {
-		t[c] = isDigit
+		t[c] = c
 	}
 	t['O'], t['o'], t['I'], t['l'] = '0', '0', '1', '1'
 	return t
@@ -220,23 +215,21 @@ var digits = func() (t [256]byte) {
 
 // disguise is the digit that a letter looks like, else 0.
 func disguise(c byte) byte {
-	if d := digits[c]; d > isDigit {
+	if d := digits[c]; d != c {
 		return d
 	}
 	return 0
 }
 
-// disguised rewrites the value of the newest piece.
+// disguised rewrites the value of the newest piece, which is the token [start, end).
 func (s *scan) disguised(start, end int) {
 	p := &s.seq.pieces[s.seq.n-1]
-	from := p.from
 	p.digits, p.letters = true, 0
 	s.group(p)
 	s.seq.mixed--
-	for i := range s.b[start:end] {
-		if c := disguise(s.b[start+i]); c != 0 {
-			s.seq.value[int(from)+i] = c
-		}
+	v := s.seq.value[p.from:]
+	for i, c := range s.b[start:end] {
+		v[i] = digits[c]
 	}
 }
 

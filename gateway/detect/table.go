@@ -33,6 +33,10 @@ type table struct {
 	from    int              // the labels of its headings before its first row, where they are in this view
 	to      int
 
+	// The line of headings and its labels [first, to), where it is in this view.
+	headStart, headEnd int // headEnd is 0 where it is not
+	first              int
+
 	// The row that was walked last, and how far into it.
 	rowStart  int
 	rowEnd    int // 0: the line is no row
@@ -49,7 +53,7 @@ func (t *table) begin(first bool) {
 	if first {
 		t.cols, t.sep, t.strange = 0, 0, 0
 	}
-	t.at, t.label, t.from, t.to, t.rowEnd = 0, 0, 0, 0, 0
+	t.at, t.label, t.from, t.to, t.rowEnd, t.headEnd = 0, 0, 0, 0, 0, 0
 }
 
 // headed judges c by the heading of its column.
@@ -239,9 +243,26 @@ func (s *scan) line(start, end int) {
 			t.cols = 0
 		}
 	}
-	if from < t.label && len(line) <= maxHead && !holdsDigit(line) {
+	if from < t.label && len(line) <= maxHead && !holdsDigit(line) && !s.sameHeadings(start, line, from, t.label) {
 		s.headings(start, line, from, t.label)
 	}
+}
+
+// sameHeadings reports whether a line with labels [from, to) is the table's line of
+// headings said again. The table begins anew with it.
+func (s *scan) sameHeadings(start int, line []byte, from, to int) bool {
+	t := s.table
+	if t.cols == 0 || t.headEnd == 0 || t.to > len(s.labels) || to-from != t.to-t.first || !bytes.Equal(line, s.b[t.headStart:t.headEnd]) {
+		return false
+	}
+	for i, l := range s.labels[from:to] {
+		was := &s.labels[t.first+i]
+		if l.typ != was.typ || int(l.start)-start != int(was.start)-t.headStart || l.end-l.start != was.end-was.start {
+			return false
+		}
+	}
+	t.from, t.to, t.first, t.headStart, t.headEnd, t.strange = from, to, from, start, start+len(line), 0
+	return true
 }
 
 // headings begins a table with a line of headings, if each is short enough and
@@ -249,6 +270,7 @@ func (s *scan) line(start, end int) {
 func (s *scan) headings(start int, line []byte, from, to int) {
 	next := s.other()
 	next.from, next.to, next.sep = from, to, separator(line)
+	next.first, next.headStart, next.headEnd = from, start, start+len(line)
 	if next.sep == ' ' {
 		s.standing(next, start, line)
 		return
