@@ -120,6 +120,10 @@ func (s *scan) farNamed(c *cand) bool {
 		if types == 0 {
 			types = s.typesOf(c)
 		}
+		if i%labelGroup == labelGroup-1 && s.labelTypes[i/labelGroup]&types == 0 {
+			i -= labelGroup - 1
+			continue
+		}
 		typ := s.labels[i].typ
 		if types&typeBit(typ) != 0 && s.typed(c, typ, gateway.Step{Name: "label far", Weight: farWeight}) {
 			return true
@@ -394,9 +398,25 @@ func (s *scan) bare(c *cand, step gateway.Step) {
 
 // shaped reports c as one of kind k, for its shape and one more step.
 func (s *scan) shaped(c *cand, k *kind, weight int8, step gateway.Step) {
-	if p := s.entered(k.id, c, int(weight)+step.Weight); p != nil {
-		s.explain(p, c, gateway.Step{Name: k.why, Weight: int(weight)}, step)
+	p := s.entered(k.id, c, int(weight)+step.Weight)
+	if p == nil {
+		return
 	}
+	now := explained{k, weight, step, c.quiet}
+	if s.explained == now {
+		p.steps = s.explainedBy
+		return
+	}
+	s.explain(p, c, gateway.Step{Name: k.why, Weight: int(weight)}, step)
+	s.explained, s.explainedBy = now, p.steps
+}
+
+// explained is what shaped noted the steps of last.
+type explained struct {
+	k      *kind
+	weight int8
+	step   gateway.Step
+	quiet  bool
 }
 
 // report enters a candidate as a finding.

@@ -19,9 +19,11 @@ const (
 
 // spot is where a finding stands in the view.
 type spot struct {
-	value           uint64
+	value           uint64 // its hash, where size is 0
+	at              int32  // where its value stands in spotValues
 	start, end, sum int32
 	typ, steps      uint16
+	size            uint8
 	level           gateway.Level
 }
 
@@ -36,14 +38,15 @@ type found struct {
 
 // findings are those of one Scan.
 type findings struct {
-	spots  []spot   // of the view, before overlaps are settled
-	order  []uint64 // scratch of settle
-	later  []uint64 // and of inOrder
-	all    []found
-	masks  []byte   // of all
-	limits []int32  // by limitOf: how many are kept, and once that is enough, behind it how many values
-	values valueSet // of what has reached its limit
-	steps  stepSets
+	spots      []spot   // of the view, before overlaps are settled
+	spotValues []byte   // values of spots that are hashed once they are kept
+	order      []uint64 // scratch of settle
+	later      []uint64 // and of inOrder
+	all        []found
+	masks      []byte   // of all
+	limits     []int32  // by limitOf: how many are kept, and once that is enough, behind it how many values
+	values     valueSet // of what has reached its limit
+	steps      stepSets
 }
 
 // noMask is what masks begins with: the mask of what shows nothing.
@@ -109,7 +112,11 @@ func (s *scan) enter(typ uint16, start, end int, value []byte, sum int) *spot {
 	p := spot{start: int32(start), end: int32(end), sum: int32(sum), typ: typ, level: level}
 	limit := limitOf(typ, level)
 	n := int(s.limits[limit])
-	if n <= enough+s.d.counts || len(s.d.own) > 0 {
+	switch {
+	case n <= enough && len(s.d.own) == 0 && len(value) > 0 && len(value) < 1<<8:
+		p.at, p.size = int32(len(s.spotValues)), uint8(len(value))
+		s.spotValues = append(s.spotValues, value...)
+	case n <= enough+s.d.counts || len(s.d.own) > 0:
 		p.value = s.hash(typ, value)
 	}
 	if len(s.d.own) > 0 && s.d.isOwn(p.value, typ) {
@@ -208,17 +215,28 @@ func (s *scan) room(p *spot) bool {
 	limit := limitOf(p.typ, p.level)
 	n := &s.limits[limit]
 	if *n < enough {
+		s.hashSpot(p)
 		*n++
 		return true
 	}
 	if *n == enough {
 		*n = enough + 1 + s.different(limit)
 	}
-	if int(*n) > enough+s.d.counts || !s.values.add(limit, p.value) {
+	if int(*n) > enough+s.d.counts {
+		return false
+	}
+	if s.hashSpot(p); !s.values.add(limit, p.value) {
 		return false
 	}
 	*n++
 	return true
+}
+
+// hashSpot hashes the value of a finding that may be kept.
+func (s *scan) hashSpot(p *spot) {
+	if p.size > 0 {
+		p.value, p.size = s.hash(p.typ, s.spotValues[p.at:int(p.at)+int(p.size)]), 0
+	}
 }
 
 // different notes the values that were found of a type and level, and says how

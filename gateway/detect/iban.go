@@ -63,8 +63,15 @@ func (t *ibans) read(b []byte, n, i int, v []byte) (int, []byte) {
 	v, gap := v[:0], 0
 	for ; i < n && len(v) < len(form)+4; i++ {
 		c := b[i]
+		if class[c] == digit && len(v) >= 2 {
+			if len(v) >= 4 && form[len(v)-4] == 'a' {
+				return 0, v
+			}
+			v, gap = append(v, c), 0
+			continue
+		}
 		if class[c]&(letter|digit) == 0 {
-			if gap++; gap > 3 || !ibanGap(c) {
+			if gap++; gap > 3 || !ibanGaps[c] {
 				return 0, v
 			}
 			continue
@@ -75,8 +82,7 @@ func (t *ibans) read(b []byte, n, i int, v []byte) (int, []byte) {
 				return 0, v
 			}
 		}
-		c = upper(c)
-		v = append(v, c)
+		v = append(v, upper(c))
 	}
 	if len(v) < len(form)+4 || class[b[i]]&(letter|digit) != 0 || !mod97(v) {
 		return 0, v
@@ -84,13 +90,13 @@ func (t *ibans) read(b []byte, n, i int, v []byte) (int, []byte) {
 	return i, v
 }
 
-func ibanGap(c byte) bool {
-	switch c {
-	case ' ', '-', '.', '/', '_', '\n', '\r', '\t', '>':
-		return true
+// ibanGaps are the signs that may stand within.
+var ibanGaps = func() (t [256]bool) {
+	for _, c := range " -./_\n\r\t>" {
+		t[c] = true
 	}
-	return false
-}
+	return t
+}()
 
 func ibanClass(form string, i int) byte {
 	if i < 4 {

@@ -23,7 +23,7 @@ func nineDigits(v []byte) (kinds uint8) {
 	const lanes = 0x00ff00ff00ff00ff
 	x, last := load(v, 0)-'0'*octets, int(v[8]-'0') // the first digit is the lowest octet
 	first, second, group := int(x&0xff), int(x>>8&0xff), int(x>>24&0xff)*10+int(x>>32&0xff)
-	if area := x & 0xffffff; area != 0 && area != 0x060606 && first != 9 && group != 0 && (x>>40|uint64(last)) != 0 && !advertised(x, last) {
+	if isSSN(x, byte(last)) {
 		kinds = 1 << 0
 	}
 	if first == 9 && itinGroups[group] {
@@ -49,24 +49,3 @@ func nineDigits(v []byte) (kinds uint8) {
 	}
 	return kinds
 }
-
-// advertised reports whether a number is one of those of advertisedSSNs.
-func advertised(x uint64, last int) bool {
-	for _, a := range advertisedDigits {
-		if a.x == x && a.last == last {
-			return true
-		}
-	}
-	return false
-}
-
-// advertisedDigits are advertisedSSNs as nineDigits has them.
-var advertisedDigits = func() (t [len(advertisedSSNs)]struct {
-	x    uint64
-	last int
-}) {
-	for i, v := range advertisedSSNs {
-		t[i].x, t[i].last = load([]byte(v), 0)-'0'*octets, int(v[8]-'0')
-	}
-	return t
-}()

@@ -95,8 +95,11 @@ func (k *kind) asks() (a asks) {
 	return a
 }
 
-// formMax is the longest form with letters.
-const formMax = 16
+// formMin and formMax are the lengths of the shortest and of the longest form with letters.
+const (
+	formMin = 9
+	formMax = 16
+)
 
 func newLayouts(t *typeTable) *layouts {
 	l := &layouts{states: make([]groupState, 1), codes: make([][]code, len(t.names))}

@@ -28,21 +28,33 @@ var (
 // validSSN follows the rules of the Social Security Administration: area not
 // 000, 666 or 9xx, group not 00, serial not 0000; numbers that were printed
 // in advertisements are not given out.
-func validSSN(v []byte) bool {
-	area, group, serial := num(v[:3]), num(v[3:5]), num(v[5:])
-	if area == 0 || area == 666 || area >= 900 || group == 0 || serial == 0 || same(v) {
+func validSSN(v []byte) bool { return isSSN(load(v, 0)-'0'*octets, v[8]-'0') && !same(v) }
+
+// isSSN is validSSN for digits that are not all the same: the first eight as load has
+// them, the first one lowest, and the last.
+func isSSN(x uint64, last byte) bool {
+	const area, group, serial = 0xffffff, 0xffff << 24, 0xffffff << 40
+	if x&area == 0 || x&area == 0x060606 || x&0xff == 9 || x&group == 0 || x&serial == 0 && last == 0 {
 		return false
 	}
-	for _, a := range advertisedSSNs {
-		if string(v) == a {
+	for i := range advertisedSSNs {
+		if a := &advertisedSSNs[i]; a.x == x && a.last == last {
 			return false
 		}
 	}
-	return area != 987
+	return true
 }
 
 // advertisedSSNs were printed in advertisements and on cards to be filled in.
-var advertisedSSNs = [...]string{"078051120", "219099999", "123456789", "457555462"}
+var advertisedSSNs = func() (t [4]struct {
+	x    uint64
+	last byte
+}) {
+	for i, v := range []string{"078051120", "219099999", "123456789", "457555462"} {
+		t[i].x, t[i].last = load([]byte(v), 0)-'0'*octets, v[8]-'0'
+	}
+	return t
+}()
 
 // validITIN: 9xx, and a group of the ranges that the IRS gives out.
 func validITIN(v []byte) bool {

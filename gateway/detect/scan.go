@@ -52,12 +52,17 @@ type scan struct {
 	cands  []cand
 	labels []label
 	passed int // labels that end before the candidate weighed last
-	full   int // candidates that are enough to resolve some
-	tops   topics
-	ban    *ibans
-	// How much of b and cands was in use, for wipe.
-	mostText, mostCands int
-	buf                 [64]byte
+	// labelTypes are the bits of the types of each labelGroup labels, so that those of
+	// other types are passed over together.
+	labelTypes  []uint64
+	full        int // candidates that are enough to resolve some
+	tops        topics
+	ban         *ibans
+	explained   explained // whose steps are the set number explainedBy
+	explainedBy uint16
+	// How much of b, cands and spotValues was in use, for wipe.
+	mostText, mostCands, mostValues int
+	buf                             [64]byte
 }
 
 // phrase is a path in the tree of words.
@@ -85,9 +90,13 @@ type label struct {
 	used       bool // a number was found that it names
 }
 
-// recent are the latest hits, kept to drop those inside a longer one.
+// labelGroup is how many labels are passed over together.
+const labelGroup = 8
+
+// recent are the latest hits, n of them, kept to drop those inside a longer one.
 type recent struct {
-	hits [8]hit
+	hits [8]hit // a ring
+	end  uint8  // behind the latest
 	n    int
 }
 
@@ -102,6 +111,7 @@ func newScan(d *Detector) *scan {
 
 func (s *scan) begin() {
 	s.findings.begin(len(s.d.names))
+	s.explained = explained{}
 	s.tops.begin()
 }
 
@@ -113,7 +123,8 @@ func (s *scan) wipe() {
 	clear(s.cands[:s.mostCands])
 	clear(s.seq.value[:cap(s.seq.value)])
 	clear(s.buf[:])
-	s.mostText, s.mostCands = 0, 0
+	clear(s.spotValues[:max(s.mostValues, len(s.spotValues))])
+	s.mostText, s.mostCands, s.mostValues = 0, 0, 0
 }
 
 // part scans one part.
@@ -176,7 +187,8 @@ func (s *scan) view(text string, lo, hi, cp int) {
 	}
 	s.quiet, s.skipped, s.numbered = 0, 0, 0
 	s.cands, s.labels, s.passed, s.full = s.cands[:0], s.labels[:0], 0, manyCands
-	s.spots, s.ipTried, s.nameEnd, s.wallets, s.spoken, s.mixedTo = s.spots[:0], 0, 0, 0, 0, 0
+	s.mostValues = max(s.mostValues, len(s.spotValues))
+	s.spots, s.spotValues, s.ipTried, s.nameEnd, s.wallets, s.spoken, s.mixedTo = s.spots[:0], s.spotValues[:0], 0, 0, 0, 0, 0
 	s.runEnd, s.noEnd, s.secretEnd, s.plainFrom, s.plainTo = 0, 0, 0, 0, 0
 	s.seq.clear()
 	s.table.begin(lo == 0)
@@ -405,7 +417,7 @@ func (s *scan) hit(h hit) {
 	t := &s.words.terms[h.term]
 	r := &s.recent[t.list]
 	for r.n > 0 {
-		last := r.hits[r.n-1]
+		last := r.hits[(r.end-1)%uint8(len(r.hits))]
 		if last.start <= h.start && last.end >= h.end && (last.start != h.start || last.end != h.end) {
 			return
 		}
@@ -414,20 +426,32 @@ func (s *scan) hit(h hit) {
 		}
 		s.drop(last)
 		r.n--
+		r.end--
 	}
-	if r.n == len(r.hits) {
-		copy(r.hits[:], r.hits[1:])
-		r.n--
-	}
-	r.hits[r.n] = h
-	r.n++
+	r.hits[r.end%uint8(len(r.hits))] = h
+	r.n = min(r.n+1, len(r.hits))
+	r.end++
 	if t.list == listLabel {
-		s.labels = append(s.labels, label{start: h.start, end: h.end, typ: t.sub})
+		s.addLabel(label{start: h.start, end: h.end, typ: t.sub})
 		return
 	}
 	if s.mine(int(h.start)) {
 		s.tops.part.add(h.term, t, int(h.end), s.wordNo, s.lastPron)
 	}
+}
+
+// addLabel enters a label behind the others.
+func (s *scan) addLabel(l label) {
+	s.labels = append(s.labels, l)
+	n := len(s.labels)
+	if n%labelGroup != 0 {
+		return
+	}
+	types := uint64(0)
+	for _, l := range s.labels[n-labelGroup:] {
+		types |= typeBit(l.typ)
+	}
+	s.labelTypes = append(s.labelTypes[:n/labelGroup-1], types)
 }
 
 // drop takes a hit back.

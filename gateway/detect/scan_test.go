@@ -204,7 +204,7 @@ func TestNothingStays(t *testing.T) {
 		s.part(i, p.Text.Reveal())
 	}
 	s.wipe()
-	held := fmt.Sprint(s.b[:cap(s.b)], s.cands[:cap(s.cands)], s.seq.value[:cap(s.seq.value)], s.buf, s.references, s.hashed)
+	held := fmt.Sprint(s.b[:cap(s.b)], s.cands[:cap(s.cands)], s.seq.value[:cap(s.seq.value)], s.spotValues[:cap(s.spotValues)], s.buf, s.references, s.hashed)
 	if strings.Trim(held, "[]{} 0false") != "" {
 		t.Error("text stays behind")
 	}

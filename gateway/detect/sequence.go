@@ -106,17 +106,13 @@ func (s *scan) piece(start, end int) int {
 	return 0
 }
 
-// next takes [start, end), close behind the last piece, where it is one more short
-// group of digits of the number at hand: what most of a long number and of a
+// next takes [start, end), close behind the last piece, where it is one more
+// group of at most 16 digits of the number at hand: what most of a long number and of a
 // column of figures is. It does what piece does, with less to ask.
 func (s *scan) next(start, end int) bool {
 	q, b := &s.seq, s.b
-	if q.n == maxPieces || len(q.value) > maxValue-24 || end-start >= 8 {
-		return false
-	}
-	last, p := &q.pieces[q.n-1], &q.pieces[q.n]
-	v, all := load(b, start), firstOctets(0x80*octets, end-start)
-	if !last.digits || digitOctets(v)&all != all {
+	last := &q.pieces[q.n-1]
+	if q.n == maxPieces || len(q.value) > maxValue-24 || !last.digits || end-start > 16 || end-start == 8 && b[end] == '-' || !digitsOnly(b, start, end) {
 		return false
 	}
 	sep := joints[b[start-1]]
@@ -129,10 +125,11 @@ func (s *scan) next(start, end int) bool {
 	if sep == 't' {
 		s.endCell()
 	}
-	p.start, p.end, p.from, p.sep = int32(start), int32(end), int16(len(q.value)), sep
+	p, n := &q.pieces[q.n], len(q.value)
+	p.start, p.end, p.from, p.sep = int32(start), int32(end), int16(n), sep
 	p.state, p.letters, p.digits, p.word = s.states[last.state].next[end-start], 0, true, false
-	binary.LittleEndian.PutUint64(q.value[len(q.value):len(q.value)+8], v)
-	q.value = q.value[:len(q.value)+end-start]
+	*(*[16]byte)(q.value[n : n+16]) = [16]byte(b[start : start+16])
+	q.value = q.value[:n+end-start]
 	q.n++
 	if class[b[end+1]] == letter {
 		s.suffix(end)

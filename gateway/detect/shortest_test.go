@@ -6,14 +6,16 @@ import "testing"
 // that they need not be looked at where nothing is joined to them.
 func TestShortestForm(t *testing.T) {
 	l := newLayouts(newTypeTable())
-	forms := 0
+	forms, least, most := 0, formMax, 0
 	for _, f := range l.forms {
 		if f.key == 0 {
 			continue
 		}
-		if forms++; f.key>>20 <= 6 {
-			t.Errorf("a form of %d characters", f.key>>20)
-		}
+		forms++
+		least, most = min(least, int(f.key>>20)), max(most, int(f.key>>20))
+	}
+	if least != formMin || most != formMax {
+		t.Errorf("forms of %d to %d characters, not of %d to %d", least, most, formMin, formMax)
 	}
 	for n := range 3 {
 		if ends := l.states[l.states[0].next[n]].ends; len(ends) > 0 {

@@ -55,26 +55,30 @@ func (s *scan) windows() {
 // forms looks for forms with letters that end with the newest piece.
 func (s *scan) forms() {
 	q, l := &s.seq, s.d.numbers
-	w, letters := window{first: q.n - 1, last: q.n - 1}, uint32(0)
-	for {
-		p := &q.pieces[w.first]
+	if len(q.value)-int(q.pieces[0].from) < formMin {
+		return
+	}
+	letters := uint32(0)
+	for k := q.n - 1; k >= 0; k-- {
+		p := &q.pieces[k]
 		total := len(q.value) - int(p.from)
 		if total > formMax {
 			return
 		}
-		letters = letters<<(p.end-p.start) | p.letters
+		letters = letters<<(uint(p.end-p.start)&31) | p.letters
 		if !l.mayEnd(total, letters) {
 			return
 		}
-		if letters != 0 {
-			if all := l.form(formOf(total, letters)).match; len(all) > 0 {
-				s.matches(&w, all, all[0].asks) // those of one form ask the same
+		if letters == 0 || total < formMin {
+			continue
+		}
+		if all := l.form(formOf(total, letters)).match; len(all) > 0 {
+			w := window{first: q.n - 1, last: q.n - 1}
+			for w.first > k {
+				w.grow(&q.pieces[w.first])
 			}
+			s.matches(&w, all, all[0].asks) // those of one form ask the same
 		}
-		if w.first == 0 {
-			return
-		}
-		w.grow(p)
 	}
 }
 
