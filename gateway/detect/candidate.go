@@ -98,7 +98,7 @@ func (q *sequence) within(k int) (from, to int) {
 }
 
 // digits reports whether v, some of its value, are digits.
-func (q *sequence) digits(v []byte) bool { return q.mixed == 0 || allDigits(v) }
+func (q *sequence) digits(v []byte) bool { return q.mixed == 0 || digitsOnly(v, 0, len(v)) }
 
 // span is the value of pieces [k, j).
 func (q *sequence) span(k, j int) []byte {

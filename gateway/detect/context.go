@@ -206,6 +206,9 @@ func (s *scan) bankBeside(c *cand) bool {
 // docket is the step for a case number that is written as courts do, with
 // letters for the kind of case and a year or a long number.
 func (s *scan) docket(typ uint16, c *cand) gateway.Step {
+	if typ != s.d.types.caseNumber {
+		return gateway.Step{}
+	}
 	letters, digits := 0, 0
 	for _, ch := range c.value[:c.n] {
 		if class[ch] == digit {
@@ -217,7 +220,7 @@ func (s *scan) docket(typ uint16, c *cand) gateway.Step {
 	if i := int(c.start) - 1; i > 1 && s.b[i] == '-' && class[s.b[i-1]]&letter != 0 && class[s.b[i-2]]&letter != 0 {
 		letters += 2 // "CV-2024-5072": the letters are no part of the number
 	}
-	if typ != s.d.types.caseNumber || letters < 2 || digits < 5 {
+	if letters < 2 || digits < 5 {
 		return gateway.Step{}
 	}
 	return gateway.Step{Name: "written as courts do", Weight: 2}

@@ -74,6 +74,8 @@ const (
 	asksLuhn
 	asksSigns // blanks between its groups say little
 	asksSlow  // kind.slow
+
+	asksMore = asksDated | asksWhole | asksLuhn | asksSlow // what is looked at before whether it is valid
 )
 
 func (k *kind) asks() (a asks) {

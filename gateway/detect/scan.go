@@ -48,7 +48,8 @@ type scan struct {
 	table  *table     // the one at hand; the other is where the next one is made
 	hashed [32]hashed // by type
 	seq    sequence
-	states []groupState // of the detector's layouts
+	states []groupState          // of the detector's layouts
+	valid  []func(v []byte) bool // of its types
 	cands  []cand
 	labels []label
 	passed int // labels that end before the candidate weighed last
@@ -104,7 +105,7 @@ func newScan(d *Detector) *scan {
 	s := &scan{d: d, words: d.words, ban: newIBANs()}
 	s.table = &s.tables[0]
 	s.seq.value = make([]byte, 0, maxValue+8)
-	s.folds, s.states = d.folds, d.numbers.states
+	s.folds, s.states, s.valid = d.folds, d.numbers.states, d.types.valid
 	s.tops.init(d.words.builtin)
 	return s
 }

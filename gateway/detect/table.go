@@ -2,6 +2,7 @@ package detect
 
 import (
 	"bytes"
+	"math/bits"
 
 	"gatepost/gateway"
 )
@@ -203,13 +204,24 @@ func (s *scan) useLabels() {
 // lines walks on to the line that holds octet to.
 func (s *scan) lines(to int) {
 	for at := s.table.at; at <= to && at < s.n; at = s.table.at {
-		end := s.n
-		if n := bytes.IndexByte(s.b[at:s.n], '\n'); n >= 0 {
-			end = at + n
-		}
+		end := s.lineEnd(at)
 		s.line(at, end)
 		s.table.at = end + 1
 	}
+}
+
+// lineEnd is where the line that at is in ends. Lines of lists are short.
+func (s *scan) lineEnd(at int) int {
+	for i := at; i < min(at+32, s.n); i += 8 {
+		x := load(s.b, i) ^ '\n'*octets
+		if found := (x - octets) &^ x & (0x80 * octets); found != 0 {
+			return min(i+bits.TrailingZeros64(found)/8, s.n)
+		}
+	}
+	if n := bytes.IndexByte(s.b[at:s.n], '\n'); n >= 0 {
+		return at + n
+	}
+	return s.n
 }
 
 // line is a row of the table, the headings of another, or neither.
@@ -439,9 +451,14 @@ func (t *table) cut(c byte) int {
 	return 0
 }
 
+// holdsDigit reports whether line, a piece of normalised text, holds a digit.
 func holdsDigit(line []byte) bool {
-	for _, c := range line {
-		if class[c] == digit {
+	for i := 0; i < len(line); i += 8 {
+		found := anyDigits(load(line, i))
+		if n := len(line) - i; n < 8 {
+			found = firstOctets(found, n)
+		}
+		if found != 0 {
 			return true
 		}
 	}

@@ -37,7 +37,9 @@ func (w *window) grow(p *piece) {
 func (s *scan) windows() {
 	q := &s.seq
 	w := window{first: q.n - 1, last: q.n - 1}
-	for _, e := range s.states[q.pieces[q.n-1].state].ends {
+	ends := s.states[q.pieces[q.n-1].state].ends
+	for i := range ends {
+		e := &ends[i]
 		for w.last-w.first+1 < e.groups {
 			w.grow(&q.pieces[w.first])
 		}
@@ -95,11 +97,13 @@ func (s *scan) matches(w *window, all []match, some asks) {
 	if s.clock(start) {
 		return
 	}
-	dated := w.inner != ' ' && w.inner != 0 && w.outer != ' '
-	whole := some&asksWhole == 0 || !s.seq.longer(w.first, w.inner)
+	denied := asks(0)
+	if some&asksMore != 0 {
+		denied = s.denied(w, some)
+	}
 	for _, m := range all {
-		if m.asks&asksDated != 0 && !dated || m.asks&asksWhole != 0 && !whole || m.asks&asksLuhn != 0 && !w.checks(v) ||
-			m.asks&asksSlow != 0 && !s.bounded(w) || !s.d.types.valid[m.kind](v) || m.asks&asksApart != 0 && !s.bounded(w) {
+		if m.asks&asksMore != 0 && (m.asks&denied != 0 || m.asks&asksLuhn != 0 && !w.checks(v) || m.asks&asksSlow != 0 && !s.bounded(w)) ||
+			!s.valid[m.kind](v) || m.asks&asksApart != 0 && !s.bounded(w) {
 			continue
 		}
 		m.weight -= w.changes
@@ -110,6 +114,17 @@ func (s *scan) matches(w *window, all []match, some asks) {
 		q.taken, q.won = true, w.last+1
 		q.cellWon = q.cellWon || w.first >= q.cell
 	}
+}
+
+// denied is what of some the window does not fulfil, of dates and of what may be longer.
+func (s *scan) denied(w *window, some asks) (no asks) {
+	if w.inner == ' ' || w.inner == 0 || w.outer == ' ' {
+		no |= asksDated
+	}
+	if some&asksWhole != 0 && s.seq.longer(w.first, w.inner) {
+		no |= asksWhole
+	}
+	return no
 }
 
 // nine is matches for nineKinds.
