@@ -57,7 +57,8 @@ func (s *scan) endSequence() {
 	}
 	cells := q.cell > 0
 	s.endCell()
-	if from, to := q.within(0); cells && !q.cut && !q.taken {
+	if cells && !q.cut && !q.taken {
+		from, to := q.within(0)
 		if v := q.span(from, to); len(v) >= 3 && len(v) < 20 && q.digits(v) {
 			s.odd(from, to, v)
 		}
@@ -77,8 +78,12 @@ func (s *scan) endCell() {
 			if !q.cellWon && to-from > 1 {
 				s.odd(from, to, v)
 			}
-			s.phone(from, to, v)
-			s.ipv4(from, to)
+			if len(v) >= 7 {
+				s.phone(from, to, v)
+			}
+			if to-from >= 4 {
+				s.ipv4(from, to)
+			}
 		}
 		s.labelled(from, to)
 	}
@@ -215,8 +220,14 @@ func digitsOnly(b []byte, i, j int) bool {
 			return false
 		}
 	}
-	mask := firstOctets(0x80*octets, j-i)
-	return digitOctets(load(b, i))&mask == mask
+	return areDigits(load(b, i), j-i)
+}
+
+// areDigits reports whether the first n of the letters and digits v, at most seven, are
+// all digits.
+func areDigits(v uint64, n int) bool {
+	all := firstOctets(0x80*octets, n)
+	return digitOctets(v)&all == all
 }
 
 func allDigits(v []byte) bool {

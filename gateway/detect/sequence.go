@@ -56,7 +56,12 @@ func (s *scan) piece(start, end int) int {
 		return s.token(start, end)
 	}
 	b := s.b
-	letters := !digitsOnly(b, start, end)
+	letters := false
+	if end-start < 8 {
+		letters = !areDigits(load(b, start), end-start)
+	} else {
+		letters = !digitsOnly(b, start, end)
+	}
 	if letters {
 		if j := s.token(start, end); j > 0 {
 			return j
@@ -111,8 +116,11 @@ func (s *scan) piece(start, end int) int {
 // column of figures is. It does what piece does, with less to ask.
 func (s *scan) next(start, end int) bool {
 	q, b := &s.seq, s.b
-	last := &q.pieces[q.n-1]
-	if q.n == maxPieces || len(q.value) > maxValue-24 || !last.digits || end-start > 16 || end-start == 8 && b[end] == '-' || !digitsOnly(b, start, end) {
+	last, size := &q.pieces[q.n-1], end-start
+	if q.n == maxPieces || len(q.value) > maxValue-24 || !last.digits {
+		return false
+	}
+	if size < 8 && !areDigits(load(b, start), size) || size >= 8 && (size > 16 || size == 8 && b[end] == '-' || !digitsOnly(b, start, end)) {
 		return false
 	}
 	sep := joints[b[start-1]]
@@ -127,9 +135,9 @@ func (s *scan) next(start, end int) bool {
 	}
 	p, n := &q.pieces[q.n], len(q.value)
 	p.start, p.end, p.from, p.sep = int32(start), int32(end), int16(n), sep
-	p.state, p.letters, p.digits, p.word = s.states[last.state].next[end-start], 0, true, false
+	p.state, p.letters, p.digits, p.word = s.states[last.state].next[size], 0, true, false
 	*(*[16]byte)(q.value[n : n+16]) = [16]byte(b[start : start+16])
-	q.value = q.value[:n+end-start]
+	q.value = q.value[:n+size]
 	q.n++
 	if class[b[end+1]] == letter {
 		s.suffix(end)
