@@ -59,7 +59,11 @@ func (t *normal) read(s string, cp int) {
 		j := plainEnd(s, i)
 		if j > i {
 			t.run(j - i)
-			t.b = append(t.b, s[i:j]...)
+			if j == i+1 {
+				t.b = append(t.b, s[i]) // without a call
+			} else {
+				t.b = append(t.b, s[i:j]...)
+			}
 			if i = j; i == len(s) {
 				break
 			}

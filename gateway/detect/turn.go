@@ -70,13 +70,22 @@ func (t *turner) rune(c rune) {
 		t.begin(true)
 	case popDirection:
 		t.flush()
-		t.out = utf8.AppendRune(t.out, c)
+		t.put(c)
 		t.end()
 		return
 	case '\n', '\u2029':
 		t.line()
 	}
 	t.flush()
+	t.put(c)
+}
+
+// put appends c. The marks have three octets.
+func (t *turner) put(c rune) {
+	if c >= 0x800 && c < 0x10000 { // no surrogate: it was decoded
+		t.out = append(t.out, 0xe0|byte(c>>12), 0x80|byte(c>>6)&0xbf, 0x80|byte(c)&0xbf)
+		return
+	}
 	t.out = utf8.AppendRune(t.out, c)
 }
 
@@ -132,6 +141,10 @@ func reverse(b []byte) {
 // mend puts the octets of those runes in order whose first octet stands last.
 func mend(b []byte) {
 	for i := 0; i < len(b); i++ {
+		if i+8 <= len(b) && load(b, i)&(0x80*octets) == 0 {
+			i += 7
+			continue
+		}
 		switch from := i; {
 		case b[i] < utf8.RuneSelf:
 		case b[i] >= 0xc0: // in order
@@ -139,6 +152,10 @@ func mend(b []byte) {
 		default:
 			for b[i]&0xc0 == 0x80 {
 				i++
+			}
+			if i-from == 2 {
+				b[from], b[i] = b[i], b[from]
+				continue
 			}
 			slices.Reverse(b[from : i+1])
 		}
