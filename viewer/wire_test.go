@@ -19,6 +19,7 @@ type wire struct {
 	out    bytes.Buffer
 	past   bool // the deadline of reading is over
 	closed bool
+	stays  bool          // the client waits for more, whatever it has said
 	ended  chan struct{} // closed when the server will say nothing more
 	once   sync.Once
 	open   *sync.WaitGroup // of all that the server has not closed
@@ -36,7 +37,7 @@ func newWire(octets []byte, open *sync.WaitGroup) *wire {
 func (w *wire) Read(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for len(w.in) == 0 && len(p) == 1 && !w.past && !w.closed {
+	for len(w.in) == 0 && (len(p) == 1 || w.stays) && !w.past && !w.closed {
 		w.cond.Wait()
 	}
 	switch {
