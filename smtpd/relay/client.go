@@ -49,8 +49,8 @@ type Idle struct {
 	For      time.Duration // 10 s
 	Messages int           // transactions before a connection is closed; 100
 	// OnDemand keeps a connection only while another one to the same host is
-	// at work: under load connections are reused, a lone message leaves
-	// nothing behind.
+	// at work, or was within For: under load connections are reused, a lone
+	// message leaves nothing behind.
 	OnDemand bool
 }
 

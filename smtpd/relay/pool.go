@@ -83,7 +83,7 @@ func (p *pool) take(key poolKey) *conn {
 func (p *pool) put(cn *conn, expire func(*conn)) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.limits.OnDemand && p.working[cn.key] == 0 {
+	if p.limits.OnDemand && p.working[cn.key] == 0 && len(p.idle[cn.key]) == 0 {
 		return false
 	}
 	if p.closed || len(p.idle[cn.key]) >= p.limits.PerRoute || cn.served >= p.limits.Messages {

@@ -61,6 +61,30 @@ func TestOnDemandALoneMessageLeavesNothing(t *testing.T) {
 	}
 }
 
+// The last connection of a burst is kept like those that ended just before it:
+// the next burst begins with it.
+func TestOnDemandTheLastOfABurstIsKept(t *testing.T) {
+	p := pool{limits: Idle{PerRoute: 20, For: time.Hour, Messages: 100, OnDemand: true}, idle: map[poolKey][]*conn{}, working: map[poolKey]int{}}
+	key := poolKey{user: "a"}
+	first, last := &conn{key: key}, &conn{key: key}
+	release := func(cn *conn) bool {
+		p.end(key)
+		return p.put(cn, func(*conn) {})
+	}
+	p.begin(key)
+	p.begin(key)
+	if !release(first) || !release(last) {
+		t.Error("a connection of the burst was not kept")
+	}
+	if p.take(key) != last || p.take(key) != first {
+		t.Fatal("the kept ones are others")
+	}
+	p.end(key)
+	if release(first) {
+		t.Error("alone, and kept")
+	}
+}
+
 func onlyTarget(t *testing.T, c *Client, r *Route) target {
 	t.Helper()
 	all, err := c.targets(t.Context(), r)
