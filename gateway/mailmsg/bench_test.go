@@ -2,6 +2,7 @@ package mailmsg_test
 
 import (
 	"bytes"
+	"compress/zlib"
 	"fmt"
 	"strings"
 	"testing"
@@ -49,6 +50,27 @@ func BenchmarkRead(b *testing.B) {
 				mailmsg.Read(raw)
 			}
 		})
+	}
+}
+
+// BenchmarkReadPDF reads a mail with a page of text in a PDF file.
+func BenchmarkReadPDF(b *testing.B) {
+	var page, stream bytes.Buffer
+	page.WriteString("BT /F1 9 Tf 40 780 Td 11 TL\n")
+	for i := range 30 {
+		fmt.Fprintf(&page, "(Line %d: quarterly forecast attached please review before the meeting) Tj T*\n", i)
+	}
+	page.WriteString("ET")
+	z := zlib.NewWriter(&stream)
+	_, _ = z.Write(page.Bytes())
+	_ = z.Close()
+	pdf := "%PDF-1.4\n1 0 obj\n<< /Type /Page /MediaBox [0 0 595 842] /Contents 2 0 R /Resources << /Font << /F1 3 0 R >> >> >>\nendobj\n" +
+		fmt.Sprintf("2 0 obj\n<< /Length %d /Filter /FlateDecode >>\nstream\n%s\nendstream\nendobj\n", stream.Len(), stream.String()) +
+		"3 0 obj\n<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>\nendobj\ntrailer\n<< >>\n"
+	raw := crlf("From: <ann@clinic.example>\nContent-Type: application/pdf; name=a.pdf\nContent-Transfer-Encoding: base64\n\n" + b64(pdf) + "\n")
+	b.ReportAllocs()
+	for b.Loop() {
+		mailmsg.Read(raw)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"compress/zlib"
 	"errors"
 	"io"
+	"sync"
 )
 
 // Limits of all documents of one message together.
@@ -147,6 +148,44 @@ func inflateRaw(b []byte, budget *Budget) ([]byte, Trouble) {
 	return budget.read(flate.NewReader(bytes.NewReader(b)), int64(len(b)))
 }
 
+// inflaters are readers of zlib for the next stream: the window and the tables
+// of one are 40 KiB, and a document has a stream for each page.
+var inflaters sync.Pool
+
+type inflater struct {
+	in   bytes.Reader
+	zlib io.Reader
+}
+
+// unzlib reads a zlib stream (RFC 1950), until it is done. The error is that of
+// what the stream begins with.
+func unzlib(b []byte) (*inflater, error) {
+	z, ok := inflaters.Get().(*inflater)
+	if !ok {
+		z = new(inflater)
+	}
+	z.in.Reset(b)
+	var err error
+	if z.zlib == nil {
+		z.zlib, err = zlib.NewReader(&z.in)
+	} else {
+		err = z.zlib.(zlib.Resetter).Reset(&z.in, nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return z, nil
+}
+
+// Read implements io.Reader.
+func (z *inflater) Read(p []byte) (int, error) { return z.zlib.Read(p) }
+
+// done lets the next stream have it, which reaches nothing of this one.
+func (z *inflater) done() {
+	z.in.Reset(nil)
+	inflaters.Put(z)
+}
+
 // EachTar calls f for each file of a tar archive.
 func EachTar(b []byte, budget *Budget, f func(Member)) Trouble {
 	t := tar.NewReader(bytes.NewReader(b))
@@ -170,10 +209,11 @@ func EachTar(b []byte, budget *Budget, f func(Member)) Trouble {
 
 // Unzlib inflates a zlib stream (RFC 1950).
 func Unzlib(b []byte, budget *Budget) Member {
-	z, err := zlib.NewReader(bytes.NewReader(b))
+	z, err := unzlib(b)
 	if err != nil {
 		return Member{Trouble: Damaged}
 	}
+	defer z.done()
 	data, trouble := budget.read(z, int64(len(b)))
 	return Member{Data: data, Trouble: trouble}
 }

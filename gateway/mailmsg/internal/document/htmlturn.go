@@ -126,4 +126,11 @@ func (p *page) turnAll() {
 	}
 }
 
-func isBlank(s string) bool { return strings.Trim(s, " \n\t\r\f") == "" }
+func isBlank(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if !isSpace(s[i]) {
+			return false
+		}
+	}
+	return true
+}

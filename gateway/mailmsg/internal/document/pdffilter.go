@@ -2,7 +2,6 @@ package document
 
 import (
 	"bytes"
-	"compress/zlib"
 	"encoding/ascii85"
 	"encoding/hex"
 	"errors"
@@ -71,11 +70,12 @@ func (p *pdf) undo(filter pdfName, data []byte, parms pdfDict) []byte {
 
 // inflated undoes zlib; a missing end or checksum is common and forgiven.
 func (p *pdf) inflated(b []byte) []byte {
-	z, err := zlib.NewReader(bytes.NewReader(bytes.TrimLeft(b, "\r\n")))
+	z, err := unzlib(bytes.TrimLeft(b, "\r\n"))
 	if err != nil {
 		p.missed = true
 		return nil
 	}
+	defer z.done()
 	data, err := p.budget.readUpTo(z, max(0, p.left()))
 	p.over = p.over || errors.Is(err, errMore)
 	p.inflate -= len(data)

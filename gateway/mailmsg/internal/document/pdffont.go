@@ -141,7 +141,6 @@ func (p *pdf) compositeFont(f *pdfFont, d pdfDict) {
 
 // cidWidths reads "c [w1 w2 …]" and "from to w" (section 9.7.4.3).
 func (f *pdfFont) cidWidths(p *pdf, list pdfArray) {
-	f.widths = map[uint32]float64{}
 	for i := 0; i+1 < len(list); {
 		first, _ := list[i].(float64)
 		if run, ok := p.get(list[i+1]).(pdfArray); ok {
@@ -163,6 +162,9 @@ func (f *pdfFont) cidWidths(p *pdf, list pdfArray) {
 }
 
 func (f *pdfFont) setWidth(code uint32, w any) {
+	if f.widths == nil {
+		f.widths = map[uint32]float64{}
+	}
 	if v, ok := w.(float64); ok && len(f.widths) < maxWidths {
 		f.widths[code] = v
 	}
@@ -172,7 +174,7 @@ func (f *pdfFont) setWidth(code uint32, w any) {
 func (p *pdf) simpleFont(f *pdfFont, d pdfDict) {
 	first, _ := p.get(d["FirstChar"]).(float64)
 	list, _ := p.get(d["Widths"]).(pdfArray)
-	f.widths, f.missing = map[uint32]float64{}, commonWidth(p.get(d["BaseFont"]))
+	f.missing = commonWidth(p.get(d["BaseFont"]))
 	scale := 1.0
 	if d["Subtype"] == pdfName("Type3") {
 		scale = 0 // its widths are in a space of its own
@@ -261,12 +263,15 @@ func (f *pdfFont) lookup(code uint32) (text string, known bool) {
 	case code < ' ':
 		return " ", code == '\t' || code == '\n' || code == '\r'
 	case code < 0x7f:
-		return string(rune(code)), true
+		return latin[code-' ' : code-' '+1], true
 	case f.mac:
 		return string(charmap.Macintosh.DecodeByte(byte(code))), true
 	}
 	return string(charmap.Windows1252.DecodeByte(byte(code))), true
 }
+
+// latin are the characters of ASCII from the blank on.
+const latin = " !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~"
 
 // readCMap reads the mappings of a ToUnicode CMap (section 9.10.3).
 func (f *pdfFont) readCMap(p *pdf, b []byte) {

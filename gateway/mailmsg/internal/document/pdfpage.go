@@ -1,6 +1,9 @@
 package document
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // pages draws whatever names contents, with the resources that it names or
 // inherits: readers take any child of a page tree for a page, whatever its type.
@@ -369,7 +372,7 @@ func (p *pdf) write(s string) {
 		p.over = true
 		return
 	}
-	if isText := len(bytes.TrimSpace([]byte(s))) > 0; isText {
+	if strings.TrimSpace(s) != "" {
 		p.out.WriteString(s)
 		p.out.WriteByte('\n')
 	}

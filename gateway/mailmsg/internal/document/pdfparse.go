@@ -3,6 +3,7 @@ package document
 import (
 	"bytes"
 	"strconv"
+	"strings"
 )
 
 // A PDF value is one of float64, bool, nil and these.
@@ -162,12 +163,28 @@ func (l *pdfLexer) word() any {
 	case "null":
 		return nil
 	}
+	if w := commonWords[string(t)]; w != nil {
+		return w
+	}
 	return pdfWord(t)
+}
+
+// commonWords are the operators of most pages as values: one that occurs a
+// thousand times on a page needs no memory of its own each time.
+var commonWords = asValues("q Q cm gs Do BT ET Tf Td TD Tm T* TL Tc Tw Tz Tr Tj TJ re m l c h W n f S g G rg RG k K cs CS scn SCN BMC BDC EMC R")
+
+func asValues(words string) map[string]any {
+	values := map[string]any{}
+	for _, w := range strings.Fields(words) {
+		values[w] = pdfWord(w)
+	}
+	return values
 }
 
 // literal reads "(…)" with its escapes (section 7.3.4.2).
 func (l *pdfLexer) literal() pdfString {
-	out := pdfString{}
+	end := bytes.IndexByte(l.b[l.at:], ')')
+	out := make(pdfString, 0, max(end, 1)-1) // one without parentheses within is no longer
 	depth := 0
 	for ; l.at < len(l.b); l.at++ {
 		c := l.b[l.at]

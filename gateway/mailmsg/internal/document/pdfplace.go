@@ -37,6 +37,20 @@ type piece struct {
 	hidden     bool  // a reader may not see it
 }
 
+// begin makes ready for a content stream of n octets.
+func (on *layout) begin(n int) {
+	on.jumped = true
+	if n = min(n, smallPage); on.out.Len() == 0 {
+		on.out.Grow(n) // a page says about what its stream is long
+	}
+	if on.text == nil {
+		on.text = make([]byte, 0, n)
+	}
+}
+
+// smallPage is how many octets of text are made room for at once.
+const smallPage = 8 << 10
+
 // add adds the text from begin on, which is drawn along m from head to end.
 func (on *layout) add(begin int, m matrix, head, end, size float64, hidden bool) {
 	if len(on.pieces) >= maxPieces {

@@ -20,7 +20,7 @@ const (
 
 // pageCell is what stands together in a line.
 type pageCell struct {
-	pieces   []piece
+	pieces   []piece // of the line itself, as long as nothing hidden stands between them
 	from, to float64
 	column   int // in the order in which they were met
 }
@@ -59,17 +59,24 @@ func (on *layout) tables(lines []line) string {
 // cellsOf cuts a line where nothing stands for longer than between words, and
 // where a column has its left edge: numbers that stand to the right come close.
 func (t *pageTable) cellsOf(pieces []piece) (cells []pageCell) {
+	begin := 0 // of the last cell, when all of it stands together in the line
 	for i := range pieces {
 		p := &pieces[i]
 		if p.hidden {
+			begin = -1
 			continue
 		}
-		if n := len(cells); n > 0 && !t.apart(p, p.along-cells[n-1].to) {
-			c := &cells[n-1]
-			c.pieces, c.to = append(c.pieces, *p), math.Max(c.to, p.end)
+		if n := len(cells); n == 0 || t.apart(p, p.along-cells[n-1].to) {
+			begin = i
+			cells = append(cells, pageCell{pieces: pieces[i : i+1 : i+1], from: p.along, to: math.Max(p.end, p.along)})
 			continue
 		}
-		cells = append(cells, pageCell{pieces: []piece{*p}, from: p.along, to: math.Max(p.end, p.along)})
+		c := &cells[len(cells)-1]
+		if c.to = math.Max(c.to, p.end); begin >= 0 {
+			c.pieces = pieces[begin : i+1 : i+1]
+		} else {
+			c.pieces = append(c.pieces, *p)
+		}
 	}
 	return cells
 }

@@ -72,7 +72,7 @@ func (c *canvas) run(content []byte) {
 	if !bytes.Contains(content, []byte("T")) && !bytes.Contains(content, []byte("Do")) {
 		return
 	}
-	c.on.jumped = true
+	c.on.begin(len(content))
 	c.cache, c.text, c.line = map[string]*pdfFont{}, unit(), unit()
 	l := pdfLexer{b: content}
 	for c.on.out.Len() < maxPDFText {
