@@ -208,8 +208,15 @@ func (s *Store) check(c *commit) (o outcome, refused bool) {
 
 // versionOf is the applied version of key, 0 when it is absent.
 func (s *Store) versionOf(key []byte) (uint64, error) {
-	if s.written.lacks(key) || s.absent.knows(key) {
+	if s.written.lacks(key) {
 		return 0, nil
+	}
+	if raw, known := s.known.knows(key); known {
+		if raw == nil {
+			return 0, nil
+		}
+		version, _, err := split(raw)
+		return version, err
 	}
 	value, closer, err := s.db.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
@@ -236,7 +243,7 @@ func (s *Store) apply(c *commit, version uint64) {
 		c.done <- outcome{err: fmt.Errorf("applying a batch: %w", err)}
 		return
 	}
-	s.absent.wrote(c.writes)
+	s.known.wrote(c.writes)
 	s.flights <- flight{commit: c, version: version, deleted: deleted}
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -37,20 +38,30 @@ func (s *Store) Get(ctx context.Context, key []byte) (store.Item, error) {
 	if s.written.lacks(key) {
 		return store.Item{}, store.ErrNotFound
 	}
-	known, look := s.absent.has(key)
-	if known {
-		return store.Item{}, s.nothing(ctx, key)
+	raw, known, look := s.known.has(key)
+	var closer io.Closer
+	if !known {
+		var err error
+		raw, closer, err = s.db.Get(key)
+		switch {
+		case errors.Is(err, pebble.ErrNotFound):
+			raw = nil
+		case err != nil:
+			s.known.failed(key, look)
+			return store.Item{}, fmt.Errorf("reading a record: %w", err)
+		case raw == nil:
+			raw = []byte{} // damaged, and not absent
+		}
+		s.known.looked(key, look, raw)
 	}
-	raw, closer, err := s.db.Get(key)
-	s.absent.looked(key, look, errors.Is(err, pebble.ErrNotFound))
-	if errors.Is(err, pebble.ErrNotFound) {
+	if raw == nil {
 		return store.Item{}, s.nothing(ctx, key)
-	}
-	if err != nil {
-		return store.Item{}, fmt.Errorf("reading a record: %w", err)
 	}
 	item, err := ownItem(key, raw)
-	if err := errors.Join(err, closer.Close()); err != nil {
+	if closer != nil {
+		err = errors.Join(err, closer.Close())
+	}
+	if err != nil {
 		return store.Item{}, err
 	}
 	return item, s.durable.wait(ctx, uint64(item.Version))
