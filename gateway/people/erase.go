@@ -20,12 +20,13 @@ func (d *Directory) StageErase(b *store.Batch, p Person, v store.Version) {
 	b.After(func() { d.forget(p.Address) })
 }
 
-// forget drops a ref from memory, and keeps those who read the record before
+// forget drops a person from memory, and keeps those who read the record before
 // it went from remembering it again.
 func (d *Directory) forget(a gateway.Address) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.cache, a.Key())
+	delete(d.decoded, a.Key())
 	d.erasures++
 }
 

@@ -72,17 +72,28 @@ type Directory struct {
 
 	mu       sync.Mutex
 	cache    map[string]gateway.PersonRef // by Address.Key; only refs, which change by an erasure alone
+	decoded  map[string]decoded           // by Address.Key
 	erasures int
+}
+
+// decoded is what the record of a person says, as long as it has the version.
+type decoded struct {
+	person  Person
+	version store.Version
 }
 
 // cacheSize bounds the memory of the cache: some 100 octets an entry.
 const cacheSize = 20000
 
+// decodedSize bounds how many records are kept as they were decoded, some 400
+// octets each. Those with secrets are not.
+const decodedSize = 2000
+
 // New makes a Directory over a sealed store.
 func New(s store.Store, mac MAC, ev Evidence, now func() time.Time, random io.Reader) *Directory {
 	return &Directory{
 		Cost: DefaultCost, store: s, mac: mac, evidence: ev, now: now, random: random,
-		turns: newTurns(), again: newAgain(), cache: make(map[string]gateway.PersonRef),
+		turns: newTurns(), again: newAgain(), cache: make(map[string]gateway.PersonRef), decoded: make(map[string]decoded),
 	}
 }
 
@@ -193,12 +204,47 @@ func (d *Directory) remember(a gateway.Address, ref gateway.PersonRef, erasures 
 	d.cache[a.Key()] = ref
 }
 
+// get reads a record, which another process may have changed. That it is the one
+// that was decoded before, its version tells.
 func (d *Directory) get(ctx context.Context, a gateway.Address) (Person, store.Version, error) {
-	p, v, err := store.GetRecord[Person](ctx, d.store, d.key(a))
+	before := d.erased()
+	item, err := d.store.Get(ctx, d.key(a))
 	if errors.Is(err, store.ErrNotFound) {
 		return Person{}, 0, ErrUnknown
 	}
-	return p, v, err
+	if err != nil {
+		return Person{}, 0, err
+	}
+	if p, ok := d.decodedAs(a, item.Version); ok {
+		return p, item.Version, nil
+	}
+	var p Person
+	if err = store.Decode(item.Value, &p); err == nil {
+		d.keepDecoded(a, decoded{p, item.Version}, before)
+	}
+	return p, item.Version, err
+}
+
+func (d *Directory) decodedAs(a gateway.Address, v store.Version) (Person, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	k, ok := d.decoded[a.Key()]
+	return k.person, ok && k.version == v
+}
+
+// keepDecoded keeps a record that was read when so many erasures had been.
+func (d *Directory) keepDecoded(a gateway.Address, k decoded, erasures int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.decoded, a.Key())
+	p := &k.person
+	if erasures != d.erasures || p.PIN != nil || p.Chosen != nil || len(p.Consents) > 0 {
+		return // it may be the one that went; or it has secrets, or what a caller could change
+	}
+	if len(d.decoded) >= decodedSize {
+		clear(d.decoded)
+	}
+	d.decoded[a.Key()] = k
 }
 
 // Find returns what is known of an address, or ErrUnknown.

@@ -110,6 +110,40 @@ func TestPersonHasOneRefForLife(t *testing.T) {
 	}
 }
 
+// TestFindSeesWhatAnotherProcessWrote although it keeps what it decoded, of which
+// nothing is left when the person is erased, and nothing is kept with a PIN.
+func TestFindSeesWhatAnotherProcessWrote(t *testing.T) {
+	mem := storetest.NewMemory()
+	d, _ := newDirectory(mem)
+	other, _ := newDirectory(mem)
+	pat := address("pat@out.example")
+	_, err := d.Ensure(t.Context(), pat)
+	check(t, err)
+	find := func(language string, kept int) {
+		t.Helper()
+		for range 2 {
+			if p, err := d.Find(t.Context(), pat); err != nil || p.Language != language || p.Address != pat || len(d.decoded) != kept {
+				t.Fatalf("%q, %v, %d kept", p.Language, err, len(d.decoded))
+			}
+		}
+	}
+	find("", 1)
+	_, err = other.Import(t.Context(), strings.NewReader("email,language\npat@out.example,fr\n"), "uid:0")
+	check(t, err)
+	find("fr", 1)
+	p, v, err := d.Get(t.Context(), pat)
+	check(t, err)
+	var b store.Batch
+	d.StageErase(&b, p, v)
+	check(t, store.Write(t.Context(), mem, &b))
+	if _, err := d.Find(t.Context(), pat); !errors.Is(err, ErrUnknown) || len(d.decoded) != 0 {
+		t.Fatalf("%v, %d kept", err, len(d.decoded))
+	}
+	_, err = d.Import(t.Context(), strings.NewReader("email,language,pin\npat@out.example,de,493817\n"), "uid:0")
+	check(t, err)
+	find("de", 0)
+}
+
 // TestKeysNameNobody: keys are not sealed, so they hold hashes and refs.
 func TestKeysNameNobody(t *testing.T) {
 	mem := storetest.NewMemory()
