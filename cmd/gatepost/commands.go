@@ -192,6 +192,7 @@ type userCmd struct {
 	Role    userRoleCmd    `cmd:"" help:"Give a user another role. They have to log in again."`
 	List    userListCmd    `cmd:"" help:"List users."`
 	Disable userDisableCmd `cmd:"" help:"End a user's log-ins."`
+	Enable  userEnableCmd  `cmd:"" help:"Give a disabled user their log-ins back, with another password."`
 	App     userAppCmd     `cmd:"" name:"app-password" help:"Passwords of a user's mail clients, one for each."`
 }
 
@@ -270,6 +271,20 @@ type userDisableCmd struct {
 
 func (u userDisableCmd) Run(ctx context.Context, env environment) error {
 	return did(env, operate(ctx, env, "user.disable", url.Values{"name": {u.Name}}, nil, true, nil), "User "+u.Name+" cannot log in any more")
+}
+
+type userEnableCmd struct {
+	Name         string `arg:"" help:"The user's address."`
+	PasswordFile string `required:"" placeholder:"FILE" help:"File with another password; one final newline is dropped. Shorter than 12 characters, it counts from this machine only. - is standard input."`
+}
+
+func (u userEnableCmd) Run(ctx context.Context, env environment) error {
+	password, err := passwordFrom(env, u.PasswordFile)
+	if err != nil {
+		return err
+	}
+	warnWeak(env, password)
+	return did(env, operate(ctx, env, "user.enable", url.Values{"name": {u.Name}}, strings.NewReader(password), true, nil), "User "+u.Name+" can log in again; passwords of mail clients have to be made anew")
 }
 
 type contactCmd struct {

@@ -63,6 +63,7 @@ func allExamples() map[string][]string {
 		"user passwd":              {"gatepost user passwd ann@clinic.example --password-file - < pw"},
 		"user role":                {"gatepost user role cora@clinic.example compliance", "gatepost user role cora@clinic.example staff"},
 		"user list":                {"gatepost user list", "gatepost user list --json"},
+		"user enable":              {"gatepost user enable ann@clinic.example --password-file - < pw"},
 		"user disable":             {"gatepost user disable ann@clinic.example"},
 		"user app-password add":    {"gatepost user app-password add ann@clinic.example --label Thunderbird"},
 		"user app-password list":   {"gatepost user app-password list ann@clinic.example"},

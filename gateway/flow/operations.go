@@ -64,7 +64,7 @@ func (f *Flow) Operations(more Operations) Operations {
 		"queue.drop": f.queueDrop, "queue.pause": f.queuePause, "queue.resume": f.queueResume,
 		"held.list": f.heldList, "held.show": f.queueShow, "held.release": f.heldRelease, "held.refuse": f.heldRefuse,
 		"message.show": f.messageShow, "message.judged": f.messageJudged, "message.recall": f.messageRecall, "message.recall_undo": f.messageRecallUndo, "link.thaw": f.linkThaw,
-		"user.add": f.userAdd, "user.passwd": f.userPasswd, "user.role": f.userRole, "user.disable": f.userDisable, "user.list": f.userList,
+		"user.add": f.userAdd, "user.passwd": f.userPasswd, "user.role": f.userRole, "user.disable": f.userDisable, "user.enable": f.userEnable, "user.list": f.userList,
 		"user.app_add": f.userAppAdd, "user.app_list": f.userAppList, "user.app_remove": f.userAppRemove,
 		"contact.import": f.contactImport, "contact.show": f.contactShow,
 		"contact.export": f.contactExport, "contact.erase": f.contactErase,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -54,7 +55,9 @@ func userError(name gateway.Address, err error) error {
 	}
 	switch who := name.Wire(); {
 	case errors.Is(err, people.ErrUserExists):
-		return data("user %s exists already: user passwd gives another password, user role another role; who was disabled stays so and keeps the name", who)
+		return data("user %s exists already: user passwd gives another password, user role another role, user enable gives a disabled one their log-ins back", who)
+	case errors.Is(err, people.ErrEnabled):
+		return data("user %s is not disabled: user passwd gives another password", who)
 	case errors.Is(err, people.ErrManyApps):
 		return data("user %s has 20 app passwords: remove one first (user app-password list shows them)", who)
 	case errors.Is(err, people.ErrBadPassword), errors.Is(err, people.ErrBadLabel):
@@ -105,6 +108,22 @@ func (f *Flow) userDisable(ctx context.Context, c Call) error {
 		return userError(name, err)
 	}
 	return f.journalUser(name, userDisabled)
+}
+
+func (f *Flow) userEnable(ctx context.Context, c Call) error {
+	name, err := addressArg(c)
+	if err != nil {
+		return err
+	}
+	password, err := passwordIn(c)
+	if err != nil {
+		return err
+	}
+	since, err := f.People.EnableUser(ctx, name, password, c.Actor)
+	if err != nil {
+		return userError(name, err)
+	}
+	return f.journalUser(name, userEnabled, strconv.FormatInt(since.UnixNano(), 10))
 }
 
 func (f *Flow) userList(ctx context.Context, c Call) error {

@@ -2,7 +2,9 @@ package flow
 
 import (
 	"context"
+	"strconv"
 	"strings"
+	"time"
 
 	"gatepost/gateway"
 	"gatepost/gateway/people"
@@ -12,7 +14,8 @@ import (
 // What a journal says of a user: one of these words, and its object.
 const (
 	userDisabled = "disabled"
-	userNoApp    = "app" // id
+	userEnabled  = "enabled" // since when, in nanoseconds of Unix time
+	userNoApp    = "app"     // id
 	userHasRole  = "role"
 )
 
@@ -29,7 +32,11 @@ func (l lostByUsers) note(e seal.Entry) {
 	t := l[e.ID]
 	switch word, object, _ := strings.Cut(string(e.Data), " "); word {
 	case userDisabled:
-		t.Disabled = true
+		t.Disabled, t.Back = true, time.Time{}
+	case userEnabled:
+		if at, err := strconv.ParseInt(object, 10, 64); err == nil {
+			t.Back = time.Unix(0, at)
+		}
 	case userNoApp:
 		t.Apps = append(t.Apps, object)
 	case userHasRole:

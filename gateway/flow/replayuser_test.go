@@ -18,13 +18,14 @@ import (
 
 // TestRestoredBackupGivesUsersNothingBack: who was disabled, who lost a role or the
 // password of an app after the backup has none of it again, and who gained a role
-// gets it from nobody.
+// gets it from nobody. Who was disabled and got another password is disabled again
+// where the backup is older, with the password that they had then, and nowhere else.
 func TestRestoredBackupGivesUsersNothingBack(t *testing.T) {
 	w, kv := newWorld(t), emptyStore()
 	operate := func(ctx context.Context, f *Flow, what, name string, args url.Values) string {
 		t.Helper()
 		args.Set("name", name+"@clinic.example")
-		out, err := operation(ctx, f, what, args, "")
+		out, err := operation(ctx, f, what, args, args.Get("password"))
 		if err != nil {
 			t.Errorf("%s %s: %v", what, name, err)
 		}
@@ -45,6 +46,7 @@ func TestRestoredBackupGivesUsersNothingBack(t *testing.T) {
 	backup := kv.Copy()
 	w.must(t, kv, func(ctx context.Context, f *Flow) error {
 		operate(ctx, f, "user.disable", "ann", url.Values{})
+		operate(ctx, f, "user.enable", "ann", url.Values{"password": {"another pass phrase"}})
 		operate(ctx, f, "user.app_remove", "bob", url.Values{"id": {made[1]}})
 		operate(ctx, f, "user.role", "eve", url.Values{"role": {"admin"}})
 		operate(ctx, f, "user.role", "eve", url.Values{"role": {"staff"}})
@@ -78,6 +80,14 @@ func TestRestoredBackupGivesUsersNothingBack(t *testing.T) {
 		})
 	}
 	w.sound(t, backup)
+	w.must(t, kv, func(ctx context.Context, f *Flow) error { // a backup of now
+		done, err := w.replayed(ctx, f)
+		u, unknown := f.People.FindUser(ctx, gateway.MustAddress("ann@clinic.example"))
+		if done.Users != 0 || unknown != nil || u.Disabled {
+			t.Errorf("of a backup that is as new as the journal: %+v, %+v, %v", done, u, unknown)
+		}
+		return err
+	})
 }
 
 // watchedJournal calls a function before each entry.

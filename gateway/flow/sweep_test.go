@@ -471,7 +471,7 @@ func readerJourneys() []journey {
 			},
 		},
 		{
-			name: "log in", covers: []string{"Authenticate", "op user.add", "op user.passwd", "op user.role", "op user.disable", "op user.list", "op user.app_add", "op user.app_list", "op user.app_remove"},
+			name: "log in", covers: []string{"Authenticate", "op user.add", "op user.passwd", "op user.role", "op user.disable", "op user.enable", "op user.list", "op user.app_add", "op user.app_list", "op user.app_remove"},
 			run: func(ctx context.Context, _ *testing.T, _ *world, f *Flow) error {
 				name := url.Values{"name": {"bob@clinic.example"}, "role": {"staff"}}
 				if _, err := operation(ctx, f, "user.add", name, "a long pass phrase"); err != nil {
@@ -494,6 +494,12 @@ func readerJourneys() []journey {
 					return err
 				}
 				if _, err := operation(ctx, f, "user.role", url.Values{"name": name["name"], "role": {"admin"}}, ""); err != nil {
+					return err
+				}
+				if _, err := operation(ctx, f, "user.disable", name, ""); err != nil {
+					return err
+				}
+				if _, err := operation(ctx, f, "user.enable", name, "yet another pass phrase"); err != nil {
 					return err
 				}
 				_, err = operation(ctx, f, "user.disable", name, "")

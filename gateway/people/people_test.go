@@ -253,6 +253,20 @@ func TestUsers(t *testing.T) {
 	check(t, d.DisableUser(ctx, name, "uid:0"))
 	want(d.SetRole(ctx, name, Admin, "uid:0"), ErrUnknown)
 	want(login(name, strings.Repeat("x", 512)), ErrBadLogin)
+	want(d.SetPassword(ctx, name, "a good password", "uid:0"), ErrUnknown)
+	_, err = d.EnableUser(ctx, name, "", "uid:0")
+	want(err, ErrBadPassword)
+	_, err = d.EnableUser(ctx, address("no@clinic.example"), "a good password", "uid:0")
+	want(err, ErrUnknown)
+	since, err := d.EnableUser(ctx, name, "a good password", "uid:0")
+	check(t, err)
+	_, err = d.EnableUser(ctx, name, "a good password", "uid:0")
+	want(err, ErrEnabled)
+	want(login(name, strings.Repeat("x", 512)), ErrBadLogin)
+	check(t, login(name, "a good password"))
+	if u, err := d.FindUser(ctx, name); err != nil || u.Current(since.Add(-1)) || !u.Current(since) {
+		t.Errorf("enabled at %v: %+v, %v", since, u, err)
+	}
 	want(d.SetPassword(ctx, address("no@clinic.example"), "a good password", "uid:0"), ErrUnknown)
 	want(d.DisableUser(ctx, address("no@clinic.example"), "uid:0"), ErrUnknown)
 	passed, failed := 0, 0
@@ -264,7 +278,7 @@ func TestUsers(t *testing.T) {
 			failed++
 		}
 	}
-	if passed != 2 || failed != 7 {
+	if passed != 3 || failed != 8 {
 		t.Errorf("%d logins passed and %d failed in evidence", passed, failed)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"slices"
+	"time"
 
 	"gatepost/gateway"
 	"gatepost/store"
@@ -18,8 +19,9 @@ func (d *Directory) UserID(name gateway.Address) string {
 // Taken is what was taken away from a user.
 type Taken struct {
 	Disabled bool
-	Apps     []string // ids of passwords of apps
-	Role     Role     // their newest one; "": it was not changed
+	Back     time.Time // when they got their logins back; zero: they did not
+	Apps     []string  // ids of passwords of apps
+	Role     Role      // their newest one; "": it was not changed
 }
 
 // rank orders roles by their rights; 0 is none that is known.
@@ -43,7 +45,7 @@ func (d *Directory) TakeAgain(ctx context.Context, id string, t Taken) (bool, er
 		if t.Role.rank() > 0 && t.Role.rank() < u.Role.rank() {
 			u.Role, some = t.Role, true
 		}
-		if t.Disabled && !u.Disabled {
+		if t.Disabled && !u.Disabled && (t.Back.IsZero() || u.Changed.Before(t.Back)) { // as they were then, their password counts no more
 			u.Disabled, u.Apps, some = true, nil, true
 		}
 		if !some {

@@ -51,6 +51,7 @@ func (u *User) Current(since time.Time) bool { return !u.Disabled && !since.Befo
 var (
 	ErrUserExists  = errors.New("people: that user exists")
 	ErrBadLogin    = errors.New("people: wrong user name or password")
+	ErrEnabled     = errors.New("people: that user is not disabled")
 	ErrBadPassword = errors.New("people: a password is not empty and has at most 512 octets")
 )
 
@@ -106,13 +107,16 @@ func (d *Directory) newPassword(ctx context.Context, password string) (*Password
 }
 
 // SetPassword replaces a user's password; ErrBadPassword as in AddUser. Those
-// of apps stay.
+// of apps stay. ErrUnknown for a user that is disabled, too.
 func (d *Directory) SetPassword(ctx context.Context, name gateway.Address, password, actor string) error {
 	hash, err := d.newPassword(ctx, password)
 	if err != nil {
 		return err
 	}
 	return d.changeUser(ctx, name, actor, func(u *User) (map[string]string, error) {
+		if u.Disabled {
+			return nil, ErrUnknown
+		}
 		u.Password, u.Weak, u.Changed = hash, WeakPassword(password), d.now()
 		return strength(map[string]string{"act": "password"}, u.Weak), nil
 	})
@@ -125,6 +129,26 @@ func (d *Directory) DisableUser(ctx context.Context, name gateway.Address, actor
 		u.Disabled, u.Apps = true, nil
 		return map[string]string{"act": "disable"}, nil
 	})
+}
+
+// EnableUser gives a disabled user their logins back, with another password: the
+// one before may be why they lost them. It returns since when. ErrEnabled,
+// ErrUnknown, ErrBadPassword as in AddUser.
+func (d *Directory) EnableUser(ctx context.Context, name gateway.Address, password, actor string) (time.Time, error) {
+	hash, err := d.newPassword(ctx, password)
+	if err != nil {
+		return time.Time{}, err
+	}
+	var since time.Time
+	err = d.changeUser(ctx, name, actor, func(u *User) (map[string]string, error) {
+		if !u.Disabled {
+			return nil, ErrEnabled
+		}
+		since = d.now()
+		u.Disabled, u.Password, u.Weak, u.Changed = false, hash, WeakPassword(password), since
+		return strength(map[string]string{"act": "enable"}, u.Weak), nil
+	})
+	return since, err
 }
 
 // SetRole gives a user another role. Whoever is logged in under that name has to
