@@ -55,7 +55,7 @@ func (c *Config) decide(e gateway.Envelope, o gateway.Outcome, now time.Time, ch
 	if c.expired(&e, now) {
 		return expire(after)
 	}
-	after.Next = c.within(&e, now.Add(c.backoff(after.Attempts, chance)))
+	after.Next = c.within(&e, now.Add(c.backoff(after.Attempts, chance)), now)
 	after.Delayed = e.Delayed || c.late(&e, now)
 	return after
 }
@@ -110,7 +110,7 @@ func (c *Config) sooner(e *gateway.Envelope, o gateway.Outcome, now time.Time, c
 	if o.Unknown {
 		most = c.MaxRetry
 	}
-	return c.within(e, now.Add(doubled(min(c.FirstKnown, c.FirstRetry), most, e.Attempts, chance)))
+	return c.within(e, now.Add(doubled(min(c.FirstKnown, c.FirstRetry), most, e.Attempts, chance)), now)
 }
 
 // End is when an envelope is given up that cannot be delivered.
@@ -133,9 +133,13 @@ func (c *Config) late(e *gateway.Envelope, now time.Time) bool {
 	return c.DelayNotice >= 0 && !now.Before(e.Ready().Add(c.DelayNotice))
 }
 
-// within brings a next attempt forward to the end of an envelope's time, so
-// that it does not outlive it by a whole retry.
-func (c *Config) within(e *gateway.Envelope, next time.Time) time.Time {
+// within brings a next attempt forward to when the sender is to hear of the
+// delay, and to the end of an envelope's time, so that neither is late by a
+// whole retry.
+func (c *Config) within(e *gateway.Envelope, next, now time.Time) time.Time {
+	if told := e.Ready().Add(c.DelayNotice); c.DelayNotice >= 0 && !e.Delayed && told.After(now) && told.Before(next) {
+		next = told
+	}
 	if end := c.end(e); next.After(end) {
 		return end
 	}
@@ -165,11 +169,7 @@ func (c *Config) longest() time.Duration { return max(c.MaxRetry, parkedFor) }
 // after the longest wait, when that has not come about before, or when its
 // sender is to hear of the delay. chance is in [0, 1).
 func (c *Config) park(e gateway.Envelope, why gateway.Outcome, now time.Time, chance float64) gateway.Envelope {
-	after := c.postpone(e, now.Add(c.longest()-time.Duration(float64(c.longest())*0.2*chance)), why, now)
-	if told := e.Ready().Add(c.DelayNotice); c.DelayNotice >= 0 && !after.Delayed && told.Before(after.Next) {
-		after.Next = told
-	}
-	return after
+	return c.postpone(e, now.Add(c.longest()-time.Duration(float64(c.longest())*0.2*chance)), why, now)
 }
 
 // postpone is what an envelope becomes when it is moved without an attempt: due
@@ -184,7 +184,7 @@ func (c *Config) postpone(e gateway.Envelope, until time.Time, why gateway.Outco
 	if c.expired(&e, now) {
 		return expire(after)
 	}
-	after.Next = c.within(&e, until)
+	after.Next = c.within(&e, until, now)
 	after.Delayed = e.Delayed || c.late(&e, now)
 	return after
 }
