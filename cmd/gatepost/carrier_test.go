@@ -112,7 +112,7 @@ func TestExportVerifiesElsewhere(t *testing.T) {
 	}
 	elsewhere := &rig{t: t, config: filepath.Join(dir, "none.yaml")}
 	good := file("good.jsonl", export)
-	if out, errs, code := elsewhere.run("audit", "verify", "--export", good, "--key", key, "--checkpoint", after); code != 0 {
+	if out, errs, code := elsewhere.run("audit", "verify", "--export", good, "--key", key, "--checkpoint", after); code != 0 || !strings.HasPrefix(out, "verified: ") {
 		t.Errorf("an export as it was made: %d %s%s", code, out, errs)
 	}
 	lines := strings.SplitAfter(export, "\n")
@@ -124,7 +124,7 @@ func TestExportVerifiesElsewhere(t *testing.T) {
 		if text == export {
 			t.Fatalf("%s: nothing was changed", what)
 		}
-		if out, errs, code := elsewhere.run("audit", "verify", "--export", file("bad.jsonl", text), "--key", key, "--checkpoint", after); code != exitData {
+		if out, errs, code := elsewhere.run("audit", "verify", "--export", file("bad.jsonl", text), "--key", key, "--checkpoint", after); code != exitData || !strings.HasPrefix(out, "NOT verified\n") {
 			t.Errorf("%s: %d %s%s", what, code, out, errs)
 		}
 	}

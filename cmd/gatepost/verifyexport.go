@@ -88,6 +88,9 @@ func (a auditVerifyCmd) export(env environment) error {
 	if err != nil {
 		return exit{exitData, err}
 	}
+	if report.Problems == nil {
+		report.Problems = []audit.Problem{}
+	}
 	raw, err := json.Marshal(report)
 	if err != nil {
 		return err
@@ -95,7 +98,7 @@ func (a auditVerifyCmd) export(env environment) error {
 	if env.json {
 		_, err = env.out.Write(append(raw, '\n'))
 	} else {
-		err = record(env.out, bytes.NewReader(raw))
+		err = verified(env.out, bytes.NewReader(raw))
 	}
 	if err == nil && !report.OK() {
 		err = exit{exitData, errors.New("the evidence does not verify")}
