@@ -188,7 +188,7 @@ func TestInitCheckServeDoctor(t *testing.T) {
 	if _, errs, code := r.run("init", "--domain", "clinic.example"); code != exitCantCreate || !strings.Contains(errs, "--force") {
 		t.Errorf("a second init: %d %s", code, errs)
 	}
-	if out, errs, code := r.run("check"); code != 0 || !strings.Contains(out, "ok, mode observe") || !strings.Contains(errs, "organization.help: is not set") {
+	if out, errs, code := r.run("check"); code != 0 || !strings.Contains(out, "ok, mode observe, policy ") || !strings.Contains(errs, "organization.help: is not set") {
 		t.Errorf("check: %d %s%s", code, out, errs)
 	}
 	if out := r.must("check", "--effective"); !strings.Contains(out, `The \"Example\" Clinic`) && !strings.Contains(out, `The "Example" Clinic`) {

@@ -52,8 +52,17 @@ func (k checkCmd) Run(_ context.Context, env environment) error {
 	for _, w := range judge.Policy().Warnings() {
 		fmt.Fprintln(env.err, "warning:", w)
 	}
-	fmt.Fprintf(env.out, "%s: ok, mode %s\n", env.config, c.Mode)
+	fmt.Fprintf(env.out, "%s: ok, mode %s, policy %s passes its %d tests\n", env.config, c.Mode, policyName(c, judge.Policy()), len(judge.Policy().Cases()))
 	return nil
+}
+
+// policyName tells the built-in policy from one of the same name in a file that
+// nobody named in the configuration.
+func policyName(c *config.Config, p *policy.Policy) string {
+	if c.Policy == "" {
+		return p.Name() + " (built-in)"
+	}
+	return p.Name()
 }
 
 func checked(env environment, c *config.Config, p *policy.Policy) error {
@@ -198,8 +207,11 @@ func printVerdict(w io.Writer, v gateway.Verdict, r *gateway.Reading) {
 	fmt.Fprintln(w, "\nfindings:")
 	for _, f := range v.Findings {
 		fmt.Fprintf(w, "  %s %s %q in %s %s at %d-%d:", f.Type, f.Level, f.Masked, f.Kind, f.Path, f.Start, f.End)
-		for _, s := range f.Steps {
-			fmt.Fprintf(w, " %s %+d;", s.Name, s.Weight)
+		for i, s := range f.Steps {
+			if i > 0 {
+				fmt.Fprint(w, ";")
+			}
+			fmt.Fprintf(w, " %s %+d", s.Name, s.Weight)
 		}
 		fmt.Fprintln(w)
 	}

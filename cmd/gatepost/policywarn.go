@@ -50,6 +50,6 @@ func (d *doctor) policy() {
 		d.say("policy", stateWarn, "%s", w)
 	}
 	if len(p.Warnings()) == 0 {
-		d.say("policy", stateOK, "%s loads and passes its %d tests", p.Name(), len(p.Cases()))
+		d.say("policy", stateOK, "%s loads and passes its %d tests", policyName(d.c, p), len(p.Cases()))
 	}
 }
