@@ -359,7 +359,7 @@ func operated(err error) error {
 	case errors.Is(err, queue.ErrBusy):
 		return &OperationError{Text: "that envelope is being delivered just now, try again", Busy: true}
 	case errors.Is(err, queue.ErrNotFound):
-		return notFound("envelope in that state")
+		return notFound("envelope, or its state is another than this needs (queue show says which)")
 	}
 	return err
 }
