@@ -91,7 +91,7 @@ func (f *Flow) messageShow(ctx context.Context, c Call) error {
 	}
 	m, err := f.message(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
-		return notFound("message")
+		return notFound("message; of one that was refused, audit show has the evidence")
 	}
 	if err != nil {
 		return err
