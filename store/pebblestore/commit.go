@@ -238,12 +238,13 @@ func (s *Store) apply(c *commit, version uint64) {
 		return
 	}
 	s.durable.deleting(version, deleted)
+	writes := c.writes.Reader()
 	if err := s.db.ApplyNoSyncWait(c.writes, pebble.Sync); err != nil {
 		// The engine refused the batch as such; it was not written.
 		c.done <- outcome{err: fmt.Errorf("applying a batch: %w", err)}
 		return
 	}
-	s.known.wrote(c.writes)
+	s.known.wrote(writes)
 	s.flights <- flight{commit: c, version: version, deleted: deleted}
 }
 

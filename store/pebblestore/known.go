@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"sync"
 
-	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/batchrepr"
 )
 
 // Bounds of what is known: keys, some 100 octets each, and octets of records,
@@ -19,8 +19,7 @@ const (
 // the engine. To know that there is no record every table is asked, and for one
 // that was written long ago most of them: most messages ask three times whether
 // their recipient is new, three times whether they said STOP, and who they are.
-// A record is kept from the second time on that it is asked for; most are read
-// once, and then written.
+// A record is kept from the first time on that it is asked for until it is written.
 //
 // Only the sequencer writes records, and no other process can. It calls wrote
 // once the engine shows them and before anybody is told of the commit.
@@ -95,11 +94,12 @@ func (k *known) knows(key []byte) (raw []byte, known bool) {
 	return l.raw, there && l.token == 0
 }
 
-// wrote forgets the keys under which there is something else now.
-func (k *known) wrote(writes *pebble.Batch) {
+// wrote forgets the keys under which there is something else now. writes is of
+// before the engine took the batch: it empties a large one.
+func (k *known) wrote(writes batchrepr.Reader) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for r := writes.Reader(); ; {
+	for r := writes; ; {
 		_, key, _, ok, err := r.Next()
 		if err != nil { // the engine took it, so it cannot be
 			k.clearLocked()

@@ -140,6 +140,54 @@ func TestKnownRecords(t *testing.T) {
 	}
 }
 
+// TestKnownEndsWithALargeCommit: the engine empties a batch that is larger than
+// half of its memory, and what that had written, made and deleted went on to be
+// known as it was, to preconditions too.
+func TestKnownEndsWithALargeCommit(t *testing.T) {
+	s, err := Open(t.TempDir(), Options{MemTable: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	commit := func(b *store.Batch) error { return s.Commit(t.Context(), b) }
+	get := func(key string) (store.Item, error) { return s.Get(t.Context(), []byte(key)) }
+	b := new(store.Batch)
+	b.Put([]byte("written"), []byte("one"))
+	b.Put([]byte("deleted"), []byte("one"))
+	if err := commit(b); err != nil {
+		t.Fatal(err)
+	}
+	before, err := get("written")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"deleted", "made"} {
+		_, _ = get(key)
+	}
+	b = new(store.Batch)
+	b.Put([]byte("written"), []byte("two"))
+	b.Put([]byte("made"), []byte("two"))
+	b.Delete([]byte("deleted"))
+	b.Put([]byte("large"), make([]byte, 1<<20))
+	if err := commit(b); err != nil {
+		t.Fatal(err)
+	}
+	again := new(store.Batch)
+	again.RequireVersion([]byte("written"), before.Version)
+	again.Put([]byte("written"), []byte("three"))
+	if err := commit(again); !errors.Is(err, store.ErrConflict) {
+		t.Errorf("a commit that rests on what was written over: %v", err)
+	}
+	for _, key := range []string{"written", "made"} {
+		if it, err := get(key); err != nil || string(it.Value) != "two" {
+			t.Errorf("%s: %q, %v", key, it.Value, err)
+		}
+	}
+	if _, err := get("deleted"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("what was deleted: %v", err)
+	}
+}
+
 // TestKnownIsBounded in keys and in octets.
 func TestKnownIsBounded(t *testing.T) {
 	k := newKnown()
