@@ -186,6 +186,9 @@ func validCodiceFiscale(v []byte) bool {
 		if isUpper(c) {
 			n = int(c - 'A')
 		}
+		if n >= len(codiceOdd) {
+			return false // a letter of another script
+		}
 		if i%2 == 0 {
 			n = codiceOdd[n]
 		}
