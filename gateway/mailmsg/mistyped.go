@@ -10,10 +10,14 @@ import (
 // mistyped reads a group that is meant as a tag and is none: "[secure pn:123456]",
 // "[secrue]", "[secure pin:123456 Hello" without its bracket. A mistake must not
 // send the message in the clear, nor its PIN along with it, so the group secures
-// and is cut like any tag. What of it can be read counts. "[secure shell]" and
+// and is cut like any tag, also where another word of a tag stands first, as in
+// "[urgent secrue]". What of it can be read counts. "[secure shell]" and
 // "(secure web gateway)" are prose: closed, and of words alone.
 func (g *group) mistyped() (gateway.Tags, bool) {
 	inside := strings.TrimLeftFunc(g.inside, between)
+	for w := leadingWord(inside); isSetting(w); w = leadingWord(inside) {
+		inside = strings.TrimLeftFunc(inside[len(w):], between)
+	}
 	first := inside[:lettersLen(inside)]
 	meant := nearly(strings.ToLower(first), "secure") || strings.EqualFold(first, "securepin")
 	switch {
@@ -120,6 +124,19 @@ func speaksOfPIN(s string) bool {
 	return false
 }
 
+func leadingWord(s string) string {
+	if n := strings.IndexFunc(s, between); n >= 0 {
+		return s[:n]
+	}
+	return s
+}
+
+// isSetting reports whether w is a word of a tag that may stand before "secure".
+func isSetting(w string) bool {
+	var said gateway.Tags
+	return sayWord(&said, strings.ToLower(w)) && !said.Secure
+}
+
 func lettersLen(s string) int {
 	for i, c := range s {
 		if !unicode.IsLetter(c) {
@@ -174,7 +191,8 @@ func saysPIN(s string, closed bool) bool {
 }
 
 // commandLen is how much of a group without end belongs to the tag: its first
-// word, and those behind it that hold more than letters or are words of tags.
+// word behind its settings, and those behind that which hold more than letters or
+// are words of tags.
 func commandLen(s string) int {
 	end, first := 0, true
 	for end < len(s) {
@@ -187,7 +205,7 @@ func commandLen(s string) int {
 		if n == 0 || !first && lettersLen(w) == n && !isKeyword(w) {
 			break
 		}
-		end, first = start+n, false
+		end, first = start+n, first && isSetting(w)
 	}
 	return end
 }

@@ -44,6 +44,13 @@ func TestMistypedTagsProtect(t *testing.T) {
 		"[secure\r\n pin:987654 hi":                    "hi",
 		"=?utf-8?q?[secure_pin:987654_hi?=":            "hi",
 		"[secure pin:987654 hi] you":                   "you",
+		"[urgent secure pn:987654] hi":                 "hi",
+		"[urgent secrue] hi":                           "hi",
+		"[urgent, secure 987654] hi":                   "hi",
+		"[urgent secure hi":                            "hi",
+		"[urgent secure":                               "",
+		"[urgent secrue pin:987654 hi":                 "hi",
+		"[expire:3d urgent secure code:987654] hi":     "hi",
 		"[secure " + strings.Repeat("x ", 60) + "] hi": strings.Repeat("x ", 60) + "] hi",
 	} {
 		raw := "From: <a@b>\r\nSubject: " + subject + "\r\n\r\nx\r\n"
@@ -121,6 +128,7 @@ func TestProseIsNoTag(t *testing.T) {
 	for _, subject := range []string{
 		"[secure shell] hi", "(secure web-gateway) hi", "[Secure/Email] hi", "[secured loan] hi", "[obscure 1] hi", "[security: 3 alerts] hi", "[SecureMail #123] hi",
 		"hi (secure in transit)", "[urgent call 5] hi", "[x pin] hi", "[opinion 2024] hi", "secure pin", "Re: [secure hi", "[x] Re: [secrue] hi", "[spin 3] hi", "[hi secure 3",
+		"[urgent secure shell] hi", "[urgent: secure your account] hi", "[urgent hi", "[expire:3d", "[urgent",
 		"[] hi", "[", "(", "【",
 	} {
 		raw := "From: <a@b>\r\nSubject: " + subject + "\r\n\r\nx\r\n"
