@@ -187,7 +187,7 @@ type Flow struct {
 	answers            meter          // of correspondents
 	words              meter          // about consent, that were confirmed
 	recalls            meter          // from mail clients
-	roles              sync.Mutex     // held from the change of a role to its line in the journal, whose newest counts
+	roles              sync.Mutex     // held from the change of a role, or whether somebody may log in, to its line in the journal, whose newest counts
 	binds              bindRows       // of applications, that were wrong
 	after              errgroup.Group // work that follows settlements
 	metrics            *metrics

@@ -104,6 +104,8 @@ func (f *Flow) userDisable(ctx context.Context, c Call) error {
 	if err != nil {
 		return err
 	}
+	f.roles.Lock()
+	defer f.roles.Unlock()
 	if err := f.People.DisableUser(ctx, name, c.Actor); err != nil {
 		return userError(name, err)
 	}
@@ -119,6 +121,8 @@ func (f *Flow) userEnable(ctx context.Context, c Call) error {
 	if err != nil {
 		return err
 	}
+	f.roles.Lock()
+	defer f.roles.Unlock()
 	since, err := f.People.EnableUser(ctx, name, password, c.Actor)
 	if err != nil {
 		return userError(name, err)

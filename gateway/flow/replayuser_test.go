@@ -194,3 +194,41 @@ func TestRolesAreJournalledInOrder(t *testing.T) {
 		return nil
 	})
 }
+
+// TestDisablingIsJournalledInOrder: who is enabled and disabled at the same time, and
+// is disabled in the end, is disabled in the journal too.
+func TestDisablingIsJournalledInOrder(t *testing.T) {
+	w := newWorld(t)
+	w.must(t, emptyStore(), func(ctx context.Context, f *Flow) error {
+		w.client(ctx, t, f, "eve@clinic.example", "staff")
+		change := func(what string) {
+			if _, err := operation(ctx, f, what, url.Values{"name": {"eve@clinic.example"}}, "another pass phrase"); err != nil {
+				t.Error(err)
+			}
+		}
+		change("user.disable")
+		var other sync.WaitGroup
+		var lines []string
+		f.Journal = watchedJournal{f.Journal, func(e seal.Entry) error {
+			word, _, _ := strings.Cut(string(e.Data), " ")
+			if lines = append(lines, word); len(lines) > 1 {
+				return nil
+			}
+			other.Go(func() { change("user.disable") })
+			for range 2000 { // the other one has its time
+				runtime.Gosched()
+				if u, err := f.People.FindUser(ctx, gateway.MustAddress("eve@clinic.example")); err != nil || u.Disabled {
+					t.Errorf("the journal is about to say %q, and now they are disabled: %v, %v", word, u.Disabled, err)
+					break
+				}
+			}
+			return nil
+		}}
+		change("user.enable")
+		other.Wait()
+		if got := strings.Join(lines, ", "); got != "enabled, disabled" {
+			t.Errorf("the journal says %s", got)
+		}
+		return nil
+	})
+}
