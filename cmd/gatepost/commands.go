@@ -192,7 +192,7 @@ type userCmd struct {
 	Role    userRoleCmd    `cmd:"" help:"Give a user another role. They have to log in again."`
 	List    userListCmd    `cmd:"" help:"List users."`
 	Disable userDisableCmd `cmd:"" help:"End a user's log-ins."`
-	Enable  userEnableCmd  `cmd:"" help:"Give a disabled user their log-ins back, with another password."`
+	Enable  userEnableCmd  `cmd:"" help:"Give a disabled user their log-ins back, with a new password."`
 	App     userAppCmd     `cmd:"" name:"app-password" help:"Passwords of a user's mail clients, one for each."`
 }
 
@@ -275,7 +275,7 @@ func (u userDisableCmd) Run(ctx context.Context, env environment) error {
 
 type userEnableCmd struct {
 	Name         string `arg:"" help:"The user's address."`
-	PasswordFile string `required:"" placeholder:"FILE" help:"File with another password; one final newline is dropped. Shorter than 12 characters, it counts from this machine only. - is standard input."`
+	PasswordFile string `required:"" placeholder:"FILE" help:"File with the new password; one final newline is dropped. Shorter than 12 characters, it counts from this machine only. - is standard input."`
 }
 
 func (u userEnableCmd) Run(ctx context.Context, env environment) error {

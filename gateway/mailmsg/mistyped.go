@@ -84,8 +84,8 @@ func nested(s string) int {
 }
 
 // piecesLen is how much of what follows a broken tag may belong to its PIN: words
-// with digits or brackets, and what stands in brackets, up to the last digit and the
-// brackets that close behind it.
+// with digits or brackets, signs, and what stands in brackets, up to the last digit
+// and the brackets that close behind it.
 func piecesLen(s string) int {
 	end, depth := 0, 0
 	for at := 0; at < min(len(s), maxGroup); {
@@ -95,7 +95,7 @@ func piecesLen(s string) int {
 			n = len(s) - word
 		}
 		w := s[word : word+n]
-		if depth <= 0 && !strings.ContainsFunc(w, func(c rune) bool { return unicode.IsDigit(c) || isBracket(c) }) {
+		if depth <= 0 && strings.ContainsFunc(w, unicode.IsLetter) && !strings.ContainsFunc(w, func(c rune) bool { return unicode.IsDigit(c) || isBracket(c) }) {
 			break
 		}
 		for _, c := range w {
