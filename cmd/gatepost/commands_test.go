@@ -245,7 +245,7 @@ func TestUsers(t *testing.T) {
 	writeFile(t, file, "correct horse battery\n")
 	add := []string{"user", "add", "ann@clinic.example", "--password-file", file, "--role", "compliance"}
 	r.must(add...)
-	if _, errs, code := r.run(add...); code != exitData || !strings.Contains(errs, "gatepost: user ann@clinic.example exists already: user passwd") {
+	if _, errs, code := r.run(add...); code != exitData || !strings.Contains(errs, "gatepost: this user exists already: user passwd") {
 		t.Errorf("the same user again: %d %s", code, errs)
 	}
 	if !logIn("correct horse battery") || logIn("correct horse battery\n") || logIn("") {
@@ -257,7 +257,7 @@ func TestUsers(t *testing.T) {
 	if logIn("correct horse battery") || !logIn("another good secret") {
 		t.Error("the password did not change")
 	}
-	if _, errs, code := r.run("user", "role", "bob@clinic.example", "admin"); code != exitNoInput || !strings.Contains(errs, "bob@clinic.example (user list shows all)") {
+	if _, errs, code := r.run("user", "role", "bob@clinic.example", "admin"); code != exitNoInput || !strings.Contains(errs, "no such user, or a disabled one (user list shows all)") {
 		t.Errorf("a role for nobody: %d %s", code, errs)
 	}
 	for name, c := range map[string]struct {

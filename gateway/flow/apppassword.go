@@ -17,7 +17,7 @@ func (f *Flow) userAppAdd(ctx context.Context, c Call) error {
 	label := c.Args.Get("label")
 	id, password, err := f.People.AddApp(ctx, name, label, c.Actor)
 	if err != nil {
-		return userError(name, err)
+		return userError(err)
 	}
 	return c.line(struct {
 		ID       string `json:"id"`
@@ -33,7 +33,7 @@ func (f *Flow) userAppList(ctx context.Context, c Call) error {
 	}
 	u, err := f.People.FindUser(ctx, name)
 	if err != nil {
-		return userError(name, err)
+		return userError(err)
 	}
 	for _, a := range u.Apps {
 		line := struct {
@@ -62,5 +62,5 @@ func (f *Flow) userAppRemove(ctx context.Context, c Call) error {
 			return err
 		}
 	}
-	return userError(name, removed)
+	return userError(removed)
 }

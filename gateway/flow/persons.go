@@ -3,7 +3,6 @@ package flow
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -45,27 +44,26 @@ func (f *Flow) userAdd(ctx context.Context, c Call) error {
 	if err != nil {
 		return err
 	}
-	return userError(name, f.People.AddUser(ctx, name, password, role, c.Actor))
+	return userError(f.People.AddUser(ctx, name, password, role, c.Actor))
 }
 
-// userError says of which user, and what to do.
-func userError(name gateway.Address, err error) error {
-	data := func(format string, args ...any) error {
-		return &OperationError{Text: fmt.Sprintf(format, args...), Data: true}
-	}
-	switch who := name.Wire(); {
+// userError says what to do. It does not repeat the name: errors of commands end up
+// in logs and mails of others.
+func userError(err error) error {
+	data := func(text string) error { return &OperationError{Text: text, Data: true} }
+	switch {
 	case errors.Is(err, people.ErrUserExists):
-		return data("user %s exists already: user passwd gives another password, user role another role, user enable gives a disabled one their log-ins back", who)
+		return data("this user exists already: user passwd gives another password, user role another role, user enable gives a disabled one their log-ins back")
 	case errors.Is(err, people.ErrEnabled):
-		return data("user %s is not disabled: user passwd gives another password", who)
+		return data("this user is not disabled: user passwd gives another password")
 	case errors.Is(err, people.ErrManyApps):
-		return data("user %s has 20 app passwords: remove one first (user app-password list shows them)", who)
+		return data("this user has 20 app passwords: remove one first (user app-password list shows them)")
 	case errors.Is(err, people.ErrBadPassword), errors.Is(err, people.ErrBadLabel):
-		return data("%s", strings.TrimPrefix(err.Error(), "people: "))
+		return data(strings.TrimPrefix(err.Error(), "people: "))
 	case errors.Is(err, people.ErrUnknown):
-		return notFound("user, or a disabled one: " + who + " (user list shows all)")
+		return notFound("user, or a disabled one (user list shows all)")
 	case errors.Is(err, people.ErrNoApp):
-		return notFound("app password of " + who + " (user app-password list shows all)")
+		return notFound("app password of this user (user app-password list shows all)")
 	}
 	return err
 }
@@ -79,7 +77,7 @@ func (f *Flow) userPasswd(ctx context.Context, c Call) error {
 	if err != nil {
 		return err
 	}
-	return userError(name, f.People.SetPassword(ctx, name, password, c.Actor))
+	return userError(f.People.SetPassword(ctx, name, password, c.Actor))
 }
 
 func (f *Flow) userRole(ctx context.Context, c Call) error {
@@ -94,7 +92,7 @@ func (f *Flow) userRole(ctx context.Context, c Call) error {
 	f.roles.Lock()
 	defer f.roles.Unlock()
 	if err := f.People.SetRole(ctx, name, role, c.Actor); err != nil {
-		return userError(name, err)
+		return userError(err)
 	}
 	return f.journalUser(name, userHasRole, string(role))
 }
@@ -107,7 +105,7 @@ func (f *Flow) userDisable(ctx context.Context, c Call) error {
 	f.roles.Lock()
 	defer f.roles.Unlock()
 	if err := f.People.DisableUser(ctx, name, c.Actor); err != nil {
-		return userError(name, err)
+		return userError(err)
 	}
 	return f.journalUser(name, userDisabled)
 }
@@ -125,7 +123,7 @@ func (f *Flow) userEnable(ctx context.Context, c Call) error {
 	defer f.roles.Unlock()
 	since, err := f.People.EnableUser(ctx, name, password, c.Actor)
 	if err != nil {
-		return userError(name, err)
+		return userError(err)
 	}
 	return f.journalUser(name, userEnabled, strconv.FormatInt(since.UnixNano(), 10))
 }
