@@ -14,13 +14,13 @@ import (
 // the soft limit on (octets) the runtime collects harder before a burst of
 // mail grows it further: what lives is little, garbage comes fast. While
 // collections come thick, when they are an eighth of all work, it may grow to
-// three times its size.
+// double.
 // Where so much lives that the soft limit leaves no room for garbage, the
 // runtime would do little else than collect: the limit rises with what lives,
 // up to the hard one.
 const (
 	gcPercent     = 50
-	gcPercentBusy = 200
+	gcPercentBusy = 100
 	memoryLimit   = 160 << 20
 	hardLimit     = 512 << 20
 	headroom      = 96 << 20 // above what lives: stacks, buffers, and garbage
