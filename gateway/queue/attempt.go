@@ -2,6 +2,8 @@ package queue
 
 import (
 	"context"
+	"slices"
+	"time"
 
 	"gatepost/gateway"
 )
@@ -46,6 +48,7 @@ func (q *Queue) launchLocked(d *destination, entries []*entry) {
 	if n := len(q.idle) - 1; n >= 0 {
 		q.idle[n] <- next
 		q.idle = q.idle[:n]
+		q.spare = min(q.spare, n)
 		return
 	}
 	go q.work(next)
@@ -73,6 +76,23 @@ func (q *Queue) work(l launch) {
 	}
 }
 
+// idleFor is how long a goroutine may wait for its next attempt, at least; at
+// most it is twice that.
+const idleFor = 10 * time.Second
+
+// trimLocked ends the goroutines that no attempt needed for idleFor: those of a
+// burst do not stay.
+func (q *Queue) trimLocked(now time.Time) {
+	if since := now.Sub(q.trimmed); since >= 0 && since < idleFor {
+		return
+	}
+	for _, more := range q.idle[:q.spare] {
+		close(more)
+	}
+	q.idle = slices.Delete(q.idle, 0, q.spare)
+	q.spare, q.trimmed = len(q.idle), now
+}
+
 // dismiss ends the goroutines that wait for attempts. None may start any more.
 func (q *Queue) dismiss() {
 	q.mu.Lock()
@@ -80,7 +100,7 @@ func (q *Queue) dismiss() {
 	for _, more := range q.idle {
 		close(more)
 	}
-	q.idle = nil
+	q.idle, q.spare = nil, 0
 }
 
 // attempt delivers and hands the outcomes to the settler. It reports whether

@@ -144,9 +144,11 @@ type Queue struct {
 	bytes        int64                         // of known
 	waiting      waitHeap                      // not due yet
 	destinations map[string]*destination
-	ready        []*destination  // may start an attempt, in turn
-	running      int             // attempts
-	idle         []chan launch   // goroutines that wait for their next attempt, the last one first
+	ready        []*destination // may start an attempt, in turn
+	running      int            // attempts
+	idle         []chan launch  // goroutines that wait for their next attempt, the last one first
+	spare        int            // of idle, those that no attempt needed since trimmed
+	trimmed      time.Time
 	missing      time.Time       // when the store holds the next row that memory may lack
 	scanned      time.Time       // when the last one was
 	rescan       time.Time       // when the next full scan is due

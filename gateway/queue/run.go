@@ -120,6 +120,7 @@ func (q *Queue) step(ctx context.Context) (next time.Time, err error) {
 	defer q.mu.Unlock()
 	q.wakeLocked()
 	q.startLocked()
+	q.trimLocked(q.now())
 	if len(q.waiting) > 0 && q.waiting[0].due.Before(next) {
 		next = q.waiting[0].due
 	}
