@@ -290,11 +290,15 @@ func (d *Directory) Update(ctx context.Context, a gateway.Address, actor string,
 // each time with another batch and the newest record; its error ends it all
 // and is returned as it is.
 func (d *Directory) Amend(ctx context.Context, a gateway.Address, change func(*store.Batch, *Person) error) error {
-	if _, err := d.ensure(ctx, a); err != nil {
-		return err
-	}
 	for {
+		if _, err := d.ensure(ctx, a); err != nil {
+			return err
+		}
 		p, v, err := d.get(ctx, a)
+		if errors.Is(err, ErrUnknown) {
+			d.forget(a) // erased since it was remembered, perhaps by another process
+			continue
+		}
 		if err != nil {
 			return err
 		}

@@ -145,6 +145,32 @@ func TestFindSeesWhatAnotherProcessWrote(t *testing.T) {
 }
 
 // TestKeysNameNobody: keys are not sealed, so they hold hashes and refs.
+// TestImportOfWhoWasErasedElsewhere: a process that remembers a person whom another
+// one erased makes them anew.
+func TestImportOfWhoWasErasedElsewhere(t *testing.T) {
+	mem := storetest.NewMemory()
+	d, _ := newDirectory(mem)
+	other, _ := newDirectory(mem)
+	before, err := d.Ensure(t.Context(), address("pat@out.example"))
+	check(t, err)
+	p, v, err := other.Get(t.Context(), address("pat@out.example"))
+	check(t, err)
+	var b store.Batch
+	other.StageErase(&b, p, v)
+	check(t, store.Write(t.Context(), mem, &b))
+	if n, err := d.importText(t, "email,language\npat@out.example,de\n"); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	p, err = other.Find(t.Context(), address("pat@out.example"))
+	if err != nil || p.Language != "de" || p.Ref == before[0] {
+		t.Errorf("%q, the same person: %v, %v", p.Language, p.Ref == before[0], err)
+	}
+	after, err := d.Ensure(t.Context(), address("pat@out.example"))
+	if err != nil || after[0] != p.Ref {
+		t.Errorf("what is remembered is not who is there: %v", err)
+	}
+}
+
 func TestKeysNameNobody(t *testing.T) {
 	mem := storetest.NewMemory()
 	d, _ := newDirectory(mem)
