@@ -110,13 +110,13 @@ func (q queueDropCmd) Run(ctx context.Context, env environment) error {
 type queuePauseCmd struct{}
 
 func (queuePauseCmd) Run(ctx context.Context, env environment) error {
-	return did(env, operate(ctx, env, "queue.pause", nil, nil, false, nil), "The queue is paused (gatepost queue resume)")
+	return operate(ctx, env, "queue.pause", nil, nil, false, orSo("The queue is paused (gatepost queue resume)", "The queue was paused before (gatepost queue resume)"))
 }
 
 type queueResumeCmd struct{}
 
 func (queueResumeCmd) Run(ctx context.Context, env environment) error {
-	return did(env, operate(ctx, env, "queue.resume", nil, nil, false, nil), "The queue delivers again")
+	return operate(ctx, env, "queue.resume", nil, nil, false, orSo("The queue delivers again", "The queue was not paused: nothing is changed"))
 }
 
 type heldCmd struct {
@@ -181,9 +181,10 @@ type linkThawCmd struct {
 
 func (l linkThawCmd) Run(ctx context.Context, env environment) error {
 	if strings.Contains(l.ID, "@") {
-		return did(env, operate(ctx, env, "link.thaw", url.Values{"name": {l.ID}}, nil, true, nil), "The PIN of "+l.ID+" takes tries again")
+		return operate(ctx, env, "link.thaw", url.Values{"name": {l.ID}}, nil, true,
+			orSo("The PIN of "+l.ID+" takes tries again", "The PIN of "+l.ID+" was not frozen: nothing is changed"))
 	}
-	return did(env, operate(ctx, env, "link.thaw", url.Values{"id": {l.ID}}, nil, true, nil), "The link takes tries again")
+	return operate(ctx, env, "link.thaw", url.Values{"id": {l.ID}}, nil, true, orSo("The link takes tries again", "The link was not frozen: nothing is changed"))
 }
 
 type userCmd struct {
@@ -256,7 +257,8 @@ type userRoleCmd struct {
 
 func (u userRoleCmd) Run(ctx context.Context, env environment) error {
 	args := url.Values{"name": {u.Name}, "role": {u.Role}}
-	return did(env, operate(ctx, env, "user.role", args, nil, true, nil), "User "+u.Name+" is "+u.Role+" from the next log-in; if that is another role than before, IMAP and viewer sessions under that name are ended")
+	return operate(ctx, env, "user.role", args, nil, true,
+		orSo("User "+u.Name+" is "+u.Role+" from the next log-in; IMAP and viewer sessions under that name are ended", "User "+u.Name+" was "+u.Role+" before: nothing is changed"))
 }
 
 type userListCmd struct{}
@@ -270,7 +272,8 @@ type userDisableCmd struct {
 }
 
 func (u userDisableCmd) Run(ctx context.Context, env environment) error {
-	return did(env, operate(ctx, env, "user.disable", url.Values{"name": {u.Name}}, nil, true, nil), "User "+u.Name+" cannot log in any more")
+	return operate(ctx, env, "user.disable", url.Values{"name": {u.Name}}, nil, true,
+		orSo("User "+u.Name+" cannot log in any more", "User "+u.Name+" was disabled before: nothing is changed"))
 }
 
 type userEnableCmd struct {

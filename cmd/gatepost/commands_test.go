@@ -339,7 +339,7 @@ func TestContactProofs(t *testing.T) {
 		code int
 		says string
 	}{
-		{[]string{"link", "thaw", "pat@out.example"}, 0, "The PIN of pat@out.example takes tries again"},
+		{[]string{"link", "thaw", "pat@out.example"}, 0, "The PIN of pat@out.example was not frozen: nothing is changed"},
 		{[]string{"link", "thaw", "nobody@out.example"}, exitNoInput, "no such contact"},
 		{[]string{"contact", "devices", "revoke", "pat@out.example"}, 0, "revoked: 0"},
 		{[]string{"contact", "devices", "revoke", "pat@out.example", "7v3o1j4u8m5t6q9r2ng0cs9k2l"}, exitNoInput, "no such device"},

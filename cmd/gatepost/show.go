@@ -1,9 +1,12 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"time"
+
+	"gatepost/gateway/flow"
 )
 
 // did says in one line that an act was done. Scripts have the exit code.
@@ -13,6 +16,21 @@ func did(env environment, err error, what string) error {
 	}
 	_, err = fmt.Fprintln(env.out, what)
 	return err
+}
+
+// orSo prints what was done, or so, when there was nothing to do.
+func orSo(what, so string) func(io.Writer, io.Reader) error {
+	return func(w io.Writer, r io.Reader) error {
+		var c flow.Changed
+		if err := json.NewDecoder(r).Decode(&c); err != nil {
+			return nil // the operation failed and says why
+		}
+		if !c.Changed {
+			what = so
+		}
+		_, err := fmt.Fprintln(w, what)
+		return err
+	}
 }
 
 // brief is record without what only programs need: hashes and values that say

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// TestActsSayWhatTheyDid: in one line, and as JSON not at all.
+// TestActsSayWhatTheyDid: in one line, and as JSON not at all, but for those that may
+// find everything so already.
 func TestActsSayWhatTheyDid(t *testing.T) {
 	_, next := outside(t)
 	r := newRig(t, next).start()
@@ -19,7 +20,9 @@ func TestActsSayWhatTheyDid(t *testing.T) {
 			t.Errorf("%v: %q, want %q", args, out, want)
 		}
 	}
+	said("The queue was not paused: nothing is changed", "queue", "resume")
 	said("The queue is paused (gatepost queue resume)", "queue", "pause")
+	said("The queue was paused before (gatepost queue resume)", "queue", "pause")
 	mail := func(to string) string { return r.send("ann@clinic.example", to, plainMail) + ".0" }
 	id := mail("pat@out.example")
 	said(id+" is tried again now", "queue", "retry", id)
@@ -35,13 +38,23 @@ func TestActsSayWhatTheyDid(t *testing.T) {
 	said(held+" is refused", "held", "refuse", held, "--reason", "no")
 	said("The queue delivers again", "queue", "resume")
 	for _, act := range []string{"pause", "resume"} {
-		if out := r.must("queue", act, "--json"); out != "" {
-			t.Errorf("as JSON: %q", out)
+		for _, want := range []string{"true", "false"} {
+			if out := r.must("queue", act, "--json"); out != `{"changed":`+want+"}\n" {
+				t.Errorf("%s as JSON: %q, want %s", act, out, want)
+			}
 		}
+	}
+	if out := r.must("held", "refuse", mail("pat@hold.example"), "--reason", "no", "--json"); out != "" {
+		t.Errorf("as JSON: %q", out)
 	}
 	if out, errs, code := r.runWith("correct horse battery\n", "user", "add", "ann@clinic.example", "--password-file", "-"); code != 0 || out != "User ann@clinic.example is added\n" {
 		t.Errorf("%d %q %s", code, out, errs)
 	}
+	const ann = "ann@clinic.example"
+	said("User "+ann+" is admin from the next log-in; IMAP and viewer sessions under that name are ended", "user", "role", ann, "admin")
+	said("User "+ann+" was admin before: nothing is changed", "user", "role", ann, "admin")
+	said("User "+ann+" cannot log in any more", "user", "disable", ann)
+	said("User "+ann+" was disabled before: nothing is changed", "user", "disable", ann)
 	if out := r.must("audit", "verify"); !strings.HasPrefix(out, "verified: ") || !strings.Contains(out, " records\n") {
 		t.Errorf("audit verify:\n%s", out)
 	}

@@ -365,23 +365,28 @@ func operated(err error) error {
 }
 
 func (f *Flow) queuePause(ctx context.Context, c Call) error {
-	return f.recorded(ctx, c, gateway.EventQueuePaused, f.queue.Pause)
+	return f.onQueue(ctx, c, gateway.EventQueuePaused, f.queue.Pause)
 }
 
 func (f *Flow) queueResume(ctx context.Context, c Call) error {
-	return f.recorded(ctx, c, gateway.EventQueueResumed, f.queue.Resume)
+	return f.onQueue(ctx, c, gateway.EventQueueResumed, f.queue.Resume)
 }
 
-// recorded leaves evidence of an act on the queue as a whole before the act.
-func (f *Flow) recorded(ctx context.Context, c Call, event gateway.Event, act func(context.Context) error) error {
-	var b store.Batch
-	if err := f.Audit.Stage(&b, gateway.Record{At: f.Now(), Event: event, Actor: c.Actor}); err != nil {
+// onQueue is an act on the queue as a whole, with evidence in its commit.
+func (f *Flow) onQueue(ctx context.Context, c Call, event gateway.Event, act func(context.Context, func(*store.Batch) error) (bool, error)) error {
+	changed, err := act(ctx, func(b *store.Batch) error {
+		return f.Audit.Stage(b, gateway.Record{At: f.Now(), Event: event, Actor: c.Actor})
+	})
+	if err != nil {
 		return err
 	}
-	if err := store.Write(ctx, f.Store, &b); err != nil {
-		return err
-	}
-	return act(ctx)
+	return c.line(Changed{changed})
+}
+
+// Changed is what acts answer that can find everything as they want it. Evidence
+// tells of what was changed only.
+type Changed struct {
+	Changed bool `json:"changed"`
 }
 
 func (f *Flow) personThaw(ctx context.Context, c Call) error {
@@ -389,10 +394,15 @@ func (f *Flow) personThaw(ctx context.Context, c Call) error {
 	if err != nil {
 		return err
 	}
-	if err := f.Proof.ThawPIN(ctx, p.Ref, c.Actor); err != nil {
+	thawed, err := f.Proof.ThawPIN(ctx, p.Ref, c.Actor)
+	if err != nil {
 		return err
 	}
-	return f.Journal.Append(seal.Entry{Kind: seal.JournalFrozen, ID: p.Ref.String(), Data: []byte(ofPersonThawed)})
+	// Also when it was not frozen: the try before may have ended before this.
+	if err := f.Journal.Append(seal.Entry{Kind: seal.JournalFrozen, ID: p.Ref.String(), Data: []byte(ofPersonThawed)}); err != nil {
+		return err
+	}
+	return c.line(Changed{thawed})
 }
 
 func (f *Flow) auditShow(ctx context.Context, c Call) error {

@@ -91,10 +91,14 @@ func (f *Flow) userRole(ctx context.Context, c Call) error {
 	}
 	f.roles.Lock()
 	defer f.roles.Unlock()
-	if err := f.People.SetRole(ctx, name, role, c.Actor); err != nil {
+	changed, err := f.People.SetRole(ctx, name, role, c.Actor)
+	if err != nil {
 		return userError(err)
 	}
-	return f.journalUser(name, userHasRole, string(role))
+	if err := f.journalUser(name, userHasRole, string(role)); err != nil {
+		return err
+	}
+	return c.line(Changed{changed})
 }
 
 func (f *Flow) userDisable(ctx context.Context, c Call) error {
@@ -104,10 +108,15 @@ func (f *Flow) userDisable(ctx context.Context, c Call) error {
 	}
 	f.roles.Lock()
 	defer f.roles.Unlock()
-	if err := f.People.DisableUser(ctx, name, c.Actor); err != nil {
+	changed, err := f.People.DisableUser(ctx, name, c.Actor)
+	if err != nil {
 		return userError(err)
 	}
-	return f.journalUser(name, userDisabled)
+	// Also when it was so before: the try before may have ended before this.
+	if err := f.journalUser(name, userDisabled); err != nil {
+		return err
+	}
+	return c.line(Changed{changed})
 }
 
 func (f *Flow) userEnable(ctx context.Context, c Call) error {

@@ -103,8 +103,13 @@ func (f *Flow) linkThaw(ctx context.Context, c Call) error {
 	case page.State == gateway.LinkExpired && !page.Renewable:
 		return &OperationError{Text: "the link has ended and stays shut; what it led to must be sent again", Data: true}
 	}
-	if err := f.Proof.Thaw(ctx, l.ID, c.Actor); err != nil {
+	opened, err := f.Proof.Thaw(ctx, l.ID, c.Actor)
+	if err != nil {
 		return err
 	}
-	return f.Journal.Append(seal.Entry{Kind: seal.JournalFrozen, ID: l.ID.String(), Data: []byte(thawed)})
+	// Also when it was not frozen: the try before may have ended before this.
+	if err := f.Journal.Append(seal.Entry{Kind: seal.JournalFrozen, ID: l.ID.String(), Data: []byte(thawed)}); err != nil {
+		return err
+	}
+	return c.line(Changed{opened})
 }

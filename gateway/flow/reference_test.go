@@ -36,8 +36,13 @@ func TestAReferenceLeadsToTheMessage(t *testing.T) {
 		if err := f.Proof.Freeze(ctx, seal.LinkID(secret)); err != nil {
 			return err
 		}
-		if _, err := operation(ctx, f, "link.thaw", url.Values{"id": {page.Reference}}, ""); err != nil {
-			t.Error(err)
+		for _, want := range []string{`{"changed":true}`, `{"changed":false}`} { // the second thaws nothing
+			if out, err := operation(ctx, f, "link.thaw", url.Values{"id": {page.Reference}}, ""); err != nil || out != want+"\n" {
+				t.Errorf("thaw: %q, want %s; %v", out, want, err)
+			}
+		}
+		if all := recordsLike(ctx, t, f, gateway.EventLinkThawed); len(all) != 1 {
+			t.Errorf("evidence of %d thaws", len(all))
 		}
 		if page, err := f.Visit(ctx, secret, gateway.Visitor{}); err != nil || page.State != gateway.LinkActive {
 			t.Errorf("thawed by its reference: %v %v", page.State, err)

@@ -219,7 +219,7 @@ func TestNoEvidenceNoChange(t *testing.T) {
 		d.Update(t.Context(), address("pat@out.example"), "uid:0", func(p *Person) { p.Language = "es" }),
 		d.AddUser(t.Context(), address("b@clinic.example"), "the first password", Staff, "uid:0"),
 		d.SetPassword(t.Context(), address("a@clinic.example"), "another password", "uid:0"),
-		d.DisableUser(t.Context(), address("a@clinic.example"), "uid:0"),
+		second(d.DisableUser(t.Context(), address("a@clinic.example"), "uid:0")),
 		second(d.Login(t.Context(), address("a@clinic.example"), "the first password", "account")),
 	} {
 		if !errors.Is(err, e.fail) {
@@ -267,17 +267,17 @@ func TestUsers(t *testing.T) {
 	want(login(name, strings.Repeat("x", 513)), ErrBadLogin)
 	check(t, login(name, strings.Repeat("x", 512)))
 	before := d.now().Add(-time.Second)
-	check(t, d.SetRole(ctx, name, Compliance, "uid:0"))
+	check(t, second(d.SetRole(ctx, name, Compliance, "uid:0")))
 	if u, err := d.FindUser(ctx, name); err != nil || u.Role != Compliance {
 		t.Errorf("the role that they had: %+v, %v", u, err)
 	}
-	check(t, d.SetRole(ctx, name, Staff, "uid:0"))
+	check(t, second(d.SetRole(ctx, name, Staff, "uid:0")))
 	if u, err := d.FindUser(ctx, name); err != nil || u.Role != Staff || u.Current(before) {
 		t.Errorf("another role: %+v, %v", u, err)
 	}
-	want(d.SetRole(ctx, address("no@clinic.example"), Staff, "uid:0"), ErrUnknown)
-	check(t, d.DisableUser(ctx, name, "uid:0"))
-	want(d.SetRole(ctx, name, Admin, "uid:0"), ErrUnknown)
+	want(second(d.SetRole(ctx, address("no@clinic.example"), Staff, "uid:0")), ErrUnknown)
+	check(t, second(d.DisableUser(ctx, name, "uid:0")))
+	want(second(d.SetRole(ctx, name, Admin, "uid:0")), ErrUnknown)
 	want(login(name, strings.Repeat("x", 512)), ErrBadLogin)
 	want(d.SetPassword(ctx, name, "a good password", "uid:0"), ErrUnknown)
 	_, err = d.EnableUser(ctx, name, "", "uid:0")
@@ -294,7 +294,7 @@ func TestUsers(t *testing.T) {
 		t.Errorf("enabled at %v: %+v, %v", since, u, err)
 	}
 	want(d.SetPassword(ctx, address("no@clinic.example"), "a good password", "uid:0"), ErrUnknown)
-	want(d.DisableUser(ctx, address("no@clinic.example"), "uid:0"), ErrUnknown)
+	want(second(d.DisableUser(ctx, address("no@clinic.example"), "uid:0")), ErrUnknown)
 	passed, failed := 0, 0
 	for _, r := range records(t, mem) {
 		switch r.Event {
@@ -306,6 +306,27 @@ func TestUsers(t *testing.T) {
 	}
 	if passed != 3 || failed != 8 {
 		t.Errorf("%d logins passed and %d failed in evidence", passed, failed)
+	}
+}
+
+// TestWhatIsSoAlreadyChangesNothing: who asks for it is told, and no evidence says
+// that it was done.
+func TestWhatIsSoAlreadyChangesNothing(t *testing.T) {
+	mem := storetest.NewMemory()
+	d, _ := newDirectory(mem)
+	name := address("jo@clinic.example")
+	check(t, d.AddUser(t.Context(), name, "first of many", Staff, "uid:0"))
+	for _, act := range []func() (bool, error){
+		func() (bool, error) { return d.SetRole(t.Context(), name, Admin, "uid:0") },
+		func() (bool, error) { return d.DisableUser(t.Context(), name, "uid:0") },
+	} {
+		for _, want := range []bool{true, false} {
+			before := len(records(t, mem))
+			changed, err := act()
+			if got := len(records(t, mem)) - before; err != nil || changed != want || (got == 1) != want {
+				t.Errorf("changed %v, want %v; %d records of evidence; %v", changed, want, got, err)
+			}
+		}
 	}
 }
 

@@ -123,9 +123,12 @@ func (d *Directory) SetPassword(ctx context.Context, name gateway.Address, passw
 }
 
 // DisableUser ends a user's logins, those of apps for good; the record stays,
-// as evidence names it.
-func (d *Directory) DisableUser(ctx context.Context, name gateway.Address, actor string) error {
-	return d.changeUser(ctx, name, actor, func(u *User) (map[string]string, error) {
+// as evidence names it. changed is false when they had ended before. ErrUnknown.
+func (d *Directory) DisableUser(ctx context.Context, name gateway.Address, actor string) (changed bool, err error) {
+	return d.changeOnce(ctx, name, actor, func(u *User) (map[string]string, error) {
+		if u.Disabled {
+			return nil, errSame
+		}
 		u.Disabled, u.Apps = true, nil
 		return map[string]string{"act": "disable"}, nil
 	})
@@ -153,24 +156,32 @@ func (d *Directory) EnableUser(ctx context.Context, name gateway.Address, passwo
 
 // SetRole gives a user another role. Whoever is logged in under that name has to
 // log in again: no session keeps rights that its user lost. The role that they
-// have already changes nothing. ErrUnknown.
-func (d *Directory) SetRole(ctx context.Context, name gateway.Address, role Role, actor string) error {
-	same := errors.New("people: they have that role")
-	err := d.changeUser(ctx, name, actor, func(u *User) (map[string]string, error) {
+// have already changes nothing: changed is false. ErrUnknown.
+func (d *Directory) SetRole(ctx context.Context, name gateway.Address, role Role, actor string) (changed bool, err error) {
+	return d.changeOnce(ctx, name, actor, func(u *User) (map[string]string, error) {
 		switch {
 		case u.Disabled:
 			return nil, ErrUnknown
 		case u.Role == role:
-			return nil, same
+			return nil, errSame
 		}
 		detail := map[string]string{"act": "role", "was": string(u.Role), "role": string(role)}
 		u.Role, u.Changed = role, d.now()
 		return detail, nil
 	})
-	if errors.Is(err, same) {
-		return nil
+}
+
+// errSame: the user is as they should be.
+var errSame = errors.New("people: that changes nothing")
+
+// changeOnce is changeUser with whether it changed anything: not when change
+// answers errSame.
+func (d *Directory) changeOnce(ctx context.Context, name gateway.Address, actor string, change func(*User) (detail map[string]string, err error)) (changed bool, err error) {
+	err = d.changeUser(ctx, name, actor, change)
+	if errors.Is(err, errSame) {
+		return false, nil
 	}
-	return err
+	return err == nil, err
 }
 
 // changeUser changes a user with evidence of what change returns. change may

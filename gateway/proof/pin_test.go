@@ -111,8 +111,10 @@ func TestPausesAndFreezesOfAPIN(t *testing.T) {
 	if w.pinStatus().State != gateway.LinkFrozen {
 		t.Fatal("a code thawed the PIN by itself")
 	}
-	if err := w.ThawPIN(context.Background(), pat, "uid:0"); err != nil {
-		t.Fatal(err)
+	for _, want := range []bool{true, false} {
+		if thawed, err := w.ThawPIN(context.Background(), pat, "uid:0"); err != nil || thawed != want {
+			t.Fatalf("thawed %v, want %v: %v", thawed, want, err)
+		}
 	}
 	if r := w.tryPIN(s, "", "739154"); !r.Passed {
 		t.Fatalf("after the thaw: %+v", r)
@@ -275,7 +277,7 @@ func TestThawHasItsOwnFewTries(t *testing.T) {
 	if got := w.events(); got[gateway.EventThawClosed] != 1 || got[gateway.EventLinkFrozen] != 0 {
 		t.Errorf("evidence %v", got)
 	}
-	if err := w.Thaw(context.Background(), w.link, "uid:0"); err != nil {
+	if _, err := w.Thaw(context.Background(), w.link, "uid:0"); err != nil {
 		t.Fatal(err)
 	}
 	if st, _ := w.ThawStatus(context.Background(), w.link, s); st.State != gateway.LinkActive || st.Spent {
@@ -312,7 +314,7 @@ func TestReportedLinkIsNotThawedByCode(t *testing.T) {
 	if first, _ := w.Report(context.Background(), w.link, gateway.NotForMe, nil, func(b *store.Batch) error { return errInjected }); first {
 		t.Error("reported twice")
 	}
-	if err := w.Thaw(context.Background(), w.link, "uid:0"); err != nil {
+	if _, err := w.Thaw(context.Background(), w.link, "uid:0"); err != nil {
 		t.Fatal(err)
 	}
 	if st, _ := w.Book.Status(context.Background(), w.link, ""); st.Locked || st.State != gateway.LinkActive {

@@ -190,11 +190,26 @@ func TestCodesOfADay(t *testing.T) {
 		t.Fatalf("a minute later the second of the day has gone, too: %v", err)
 	}
 	w.advance(time.Minute / 2)
-	if err := w.Thaw(context.Background(), w.link, "uid:0"); err != nil {
+	if _, err := w.Thaw(context.Background(), w.link, "uid:0"); err != nil {
 		t.Fatal(err)
 	}
 	if l, _, _ := get[ledger](context.Background(), w.store, ledgerKey(w.link)); len(l.Asked) != 0 {
 		t.Errorf("%d codes count after a thaw", len(l.Asked))
+	}
+}
+
+// TestThawForgetsWrongTries of a link that is not closed yet, and says so.
+func TestThawForgetsWrongTries(t *testing.T) {
+	w := newWorld(t)
+	s := w.newSession()
+	w.try(s, not(w.ask(s)))
+	for _, want := range []bool{true, false} {
+		if thawed, err := w.Thaw(context.Background(), w.link, "uid:0"); err != nil || thawed != want {
+			t.Errorf("thawed %v, want %v: %v", thawed, want, err)
+		}
+	}
+	if got := w.events()[gateway.EventLinkThawed]; got != 1 {
+		t.Errorf("evidence of %d thaws", got)
 	}
 }
 
@@ -228,8 +243,10 @@ func TestPauseThenFreezeThenThaw(t *testing.T) {
 	if r := w.try(s, "123456"); r.Reason != gateway.ProofClosed || r.Status.State != gateway.LinkFrozen {
 		t.Fatalf("try on a frozen link: %+v", r)
 	}
-	if err := w.Thaw(context.Background(), w.link, "uid:0"); err != nil {
-		t.Fatal(err)
+	for _, want := range []bool{true, false} {
+		if thawed, err := w.Thaw(context.Background(), w.link, "uid:0"); err != nil || thawed != want {
+			t.Fatalf("thawed %v, want %v: %v", thawed, want, err)
+		}
 	}
 	if r := w.try(s, w.ask(s)); !r.Passed {
 		t.Fatalf("after thaw: %+v", r)

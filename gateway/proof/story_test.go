@@ -157,7 +157,7 @@ func TestLedgerAgainstModel(t *testing.T) {
 					s, code = w.newSession(), ""
 				}
 			case "thaw":
-				if err := w.Thaw(context.Background(), w.link, "uid:0"); err != nil {
+				if _, err := w.Thaw(context.Background(), w.link, "uid:0"); err != nil {
 					rt.Fatal(err)
 				}
 				wrong, pausedUntil = 0, time.Time{}

@@ -11,12 +11,12 @@ import (
 )
 
 // Thaw opens a paused or frozen link again and forgets its wrong tries. actor
-// is who decided so, as evidence spells it ("uid:0", "account"). Thawing what
-// is not frozen is an act too and leaves evidence.
-func (k *Book) Thaw(ctx context.Context, link gateway.LinkID, actor string) error {
+// is who decided so, as evidence spells it ("uid:0", "account"). thawed is false,
+// and nothing is written, when nothing kept anybody from trying.
+func (k *Book) Thaw(ctx context.Context, link gateway.LinkID, actor string) (thawed bool, err error) {
 	about, err := k.about(ctx, link)
 	if err != nil {
-		return err
+		return false, err
 	}
 	about.Actor = actor
 	return k.commitThaw(ctx, about, k.linkLedger(link), gateway.EventLinkThawed, func(b *store.Batch) {
@@ -25,18 +25,22 @@ func (k *Book) Thaw(ctx context.Context, link gateway.LinkID, actor string) erro
 }
 
 // ThawPIN does the same for the standing PIN of a person.
-func (k *Book) ThawPIN(ctx context.Context, person gateway.PersonRef, actor string) error {
+func (k *Book) ThawPIN(ctx context.Context, person gateway.PersonRef, actor string) (thawed bool, err error) {
 	about := gateway.Record{Actor: actor, Persons: []gateway.PersonRef{person}}
 	return k.commitThaw(ctx, about, k.personLedger(person), gateway.EventPINThawed, func(*store.Batch) {})
 }
 
-func (k *Book) commitThaw(ctx context.Context, about gateway.Record, of ledgerOf, event gateway.Event, also func(*store.Batch)) error {
-	return again(ctx, func() error {
+func (k *Book) commitThaw(ctx context.Context, about gateway.Record, of ledgerOf, event gateway.Event, also func(*store.Batch)) (thawed bool, err error) {
+	err = again(ctx, func() error {
 		var b store.Batch
 		var e entry
 		var err error
 		if e.ledger, e.version, err = get[ledger](ctx, k.store, of.key); err != nil {
 			return fmt.Errorf("reading the tries to forget: %w", err)
+		}
+		e.fresh(k.now(), k.config.CodeTTL)
+		if thawed = e.Wrong > 0 || len(e.Asked) >= dayCodes || k.stateOf(e.ledger, of) != gateway.LinkActive; !thawed {
+			return nil
 		}
 		if err := k.stageThaw(&b, about, of, e, event, nil); err != nil {
 			return err
@@ -44,6 +48,7 @@ func (k *Book) commitThaw(ctx context.Context, about gateway.Record, of ledgerOf
 		also(&b)
 		return k.write(ctx, &b, "thawing")
 	})
+	return thawed && err == nil, err
 }
 
 // StageThawPIN stages that the standing PIN of a person has no wrong tries

@@ -365,6 +365,7 @@ var errScripted = errors.New("scripted")
 
 func noEvidence(*store.Batch, gateway.Envelope) error   { return nil }
 func noEvidence2(*store.Batch, *gateway.Envelope) error { return nil }
+func noWords(*store.Batch) error                        { return nil }
 
 func word(w string) func(*store.Batch, gateway.Envelope) error {
 	return func(b *store.Batch, e gateway.Envelope) error {

@@ -15,7 +15,7 @@ func TestPauseAndResume(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		b.start()
 		sleep(time.Second)
-		if err := b.q.Pause(t.Context()); err != nil {
+		if _, err := b.q.Pause(t.Context(), noWords); err != nil {
 			t.Fatal(err)
 		}
 		id := b.one("pat@out.example")
@@ -26,12 +26,47 @@ func TestPauseAndResume(t *testing.T) {
 		if e := b.get(id); e.State != gateway.Queued || b.courier.attempts() != 0 || !b.q.Paused() {
 			t.Errorf("%s, %d attempts while paused", e.State, b.courier.attempts())
 		}
-		if err := b.q.Resume(t.Context()); err != nil {
+		if _, err := b.q.Resume(t.Context(), noWords); err != nil {
 			t.Fatal(err)
 		}
 		sleep(time.Second)
 		if e := b.get(id); e.State != gateway.Delivered {
 			t.Errorf("%s after Resume", e.State)
+		}
+	})
+}
+
+// TestPausedAlready: who pauses a paused queue changes nothing and stages nothing,
+// also where another process paused it, or the queue has read nothing yet.
+func TestPausedAlready(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		b.start()
+		sleep(time.Second)
+		staged := 0
+		set := func(act func(context.Context, func(*store.Batch) error) (bool, error), want bool) {
+			t.Helper()
+			before := staged
+			changed, err := act(t.Context(), func(*store.Batch) error { staged++; return nil })
+			if err != nil || changed != want || (staged > before) != want {
+				t.Errorf("changed %v, want %v; evidence %d times; %v", changed, want, staged-before, err)
+			}
+		}
+		set(b.q.Resume, false)
+		set(b.q.Pause, true)
+		set(b.q.Pause, false)
+		elsewhere := new(store.Batch)
+		elsewhere.Delete(pausedKey())
+		if err := store.Write(t.Context(), b.inner, elsewhere); err != nil {
+			t.Fatal(err)
+		}
+		set(b.q.Resume, false)
+		if b.q.Paused() {
+			t.Error("paused, and resumed elsewhere")
+		}
+		set(b.q.Pause, true)
+		set(b.q.Resume, true)
+		if _, err := b.q.Pause(t.Context(), func(*store.Batch) error { return errors.New("no evidence") }); err == nil || b.q.Paused() {
+			t.Errorf("paused without evidence: %v", err)
 		}
 	})
 }
@@ -261,7 +296,7 @@ func TestRetryAllReopensDestinations(t *testing.T) {
 func TestListPages(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		b.start()
-		if err := b.q.Pause(t.Context()); err != nil {
+		if _, err := b.q.Pause(t.Context(), noWords); err != nil {
 			t.Fatal(err)
 		}
 		m := b.message()

@@ -73,9 +73,9 @@ func (c *chaos) step() {
 	case 8:
 		_, _ = b.q.RetryAll(ctx, noEvidence)
 	case 9:
-		_ = b.q.Pause(ctx)
+		_, _ = b.q.Pause(ctx, noWords)
 	case 10, 11:
-		_ = b.q.Resume(ctx)
+		_, _ = b.q.Resume(ctx, noWords)
 	case 12:
 		c.gone.set(c.draw(2) == 0)
 	case 13:
@@ -108,7 +108,7 @@ func (c *chaos) mail() {
 func (c *chaos) settle() {
 	c.gone.set(false)
 	sleep(time.Minute)
-	if err := c.b.q.Resume(context.Background()); err != nil {
+	if _, err := c.b.q.Resume(context.Background(), noWords); err != nil {
 		c.b.t.Error(err)
 	}
 	for _, id := range c.ids {

@@ -151,18 +151,15 @@ func (q *Queue) lookAgain() {
 }
 
 // Pause stops starting attempts, on every node, until Resume; it survives a
-// restart.
-func (q *Queue) Pause(ctx context.Context) error {
-	b := new(store.Batch)
-	StagePause(b, q.now())
-	return q.setPaused(ctx, b, true)
+// restart. stage adds evidence to the commit. changed is false, and nothing is
+// committed, when the queue was paused before.
+func (q *Queue) Pause(ctx context.Context, stage func(*store.Batch) error) (changed bool, err error) {
+	return q.setPaused(ctx, true, stage)
 }
 
-// Resume undoes Pause.
-func (q *Queue) Resume(ctx context.Context) error {
-	b := new(store.Batch)
-	b.Delete(pausedKey())
-	return q.setPaused(ctx, b, false)
+// Resume undoes Pause; stage and changed are as there.
+func (q *Queue) Resume(ctx context.Context, stage func(*store.Batch) error) (changed bool, err error) {
+	return q.setPaused(ctx, false, stage)
 }
 
 // StagePause lets the queue over this store be paused from its next start: a
@@ -179,12 +176,37 @@ func (q *Queue) Paused() bool {
 	return q.paused
 }
 
-func (q *Queue) setPaused(ctx context.Context, b *store.Batch, paused bool) error {
-	if err := store.Write(ctx, q.store, b); err != nil {
-		return err
+// setPaused asks the store how it is: another node may have changed it.
+func (q *Queue) setPaused(ctx context.Context, paused bool, stage func(*store.Batch) error) (changed bool, err error) {
+	for {
+		item, err := q.store.Get(ctx, pausedKey())
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return false, err
+		}
+		if was := err == nil; was == paused {
+			q.notePaused(paused)
+			return false, nil
+		}
+		b := new(store.Batch)
+		if paused {
+			b.RequireAbsent(pausedKey())
+			StagePause(b, q.now())
+		} else {
+			b.RequireVersion(pausedKey(), item.Version)
+			b.Delete(pausedKey())
+		}
+		if err := stage(b); err != nil {
+			return false, err
+		}
+		err = store.Write(ctx, q.store, b)
+		if errors.Is(err, store.ErrConflict) {
+			continue
+		}
+		if err == nil {
+			q.notePaused(paused)
+		}
+		return err == nil, err
 	}
-	q.notePaused(paused)
-	return nil
 }
 
 func (q *Queue) notePaused(paused bool) {

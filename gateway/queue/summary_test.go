@@ -62,7 +62,7 @@ func TestPauseIsSeen(t *testing.T) {
 		if gauge(b.q) != 0 || said() != 0 {
 			t.Errorf("paused from the beginning:\n%s", &b.logs)
 		}
-		if err := b.q.Pause(t.Context()); err != nil {
+		if _, err := b.q.Pause(t.Context(), noWords); err != nil {
 			t.Fatal(err)
 		}
 		if gauge(b.q) != 1 || said() != 1 {
