@@ -4,13 +4,13 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"gatepost/gateway"
 )
 
 const (
-	forgive      = 10 * time.Second // after which one wrong password is forgotten
-	forget       = 15 * time.Minute // after which an idle address is
-	maxPeers     = 1 << 16          // remembered at once
-	freeFailures = 3                // wrong passwords that cost no time
+	forget   = 15 * time.Minute // after which an idle address is
+	maxPeers = 1 << 16          // remembered at once
 )
 
 // peers remembers what each address uses and which passwords it got wrong. It
@@ -29,8 +29,7 @@ type peers struct {
 // peer is one address. Its fields are guarded by peers.mu.
 type peer struct {
 	open     int
-	failures int
-	at       time.Time // when failures was last brought up to date
+	failures gateway.Strikes // wrong passwords
 	seen     time.Time
 }
 
@@ -93,34 +92,13 @@ func (p *peers) leave(key netip.Addr) {
 func (p *peers) barred(key netip.Addr) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return !key.IsLoopback() && p.ofLocked(key).left(p.now()) >= p.limits.AuthFailures
+	return !key.IsLoopback() && p.ofLocked(key).failures.Left(p.now(), gateway.PasswordForgiven) >= p.limits.AuthFailures
 }
 
 // failed counts a wrong password and returns the pause before it is answered.
 func (p *peers) failed(key netip.Addr, longest time.Duration) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	q := p.ofLocked(key)
-	n := q.left(p.now()) + 1
-	q.failures = n
-	if n <= freeFailures {
-		return 0
-	}
-	d := p.limits.AuthDelay
-	for i := freeFailures + 1; i < n && d < longest; i++ {
-		d *= 2
-	}
-	return min(d, longest)
-}
-
-// left brings the failures up to date.
-func (q *peer) left(now time.Time) int {
-	switch n := int(now.Sub(q.at) / forgive); {
-	case q.failures == 0 || n >= q.failures:
-		q.failures, q.at = 0, now
-	case n > 0:
-		q.failures -= n
-		q.at = q.at.Add(time.Duration(n) * forgive)
-	}
-	return q.failures
+	n := p.ofLocked(key).failures.Add(p.now(), gateway.PasswordForgiven)
+	return gateway.PasswordDelay(n, p.limits.AuthDelay, longest)
 }

@@ -99,14 +99,4 @@ func TestRefusalDelay(t *testing.T) {
 			t.Errorf("%d: %v", n, d)
 		}
 	}
-	var c tally
-	now := time.Unix(1000, 0)
-	for range 5 {
-		c.add(now, time.Second)
-	}
-	for after, want := range []int{5, 4, 3, 2, 1, 0, 0} {
-		if n := c.left(now.Add(time.Duration(after)*time.Second), time.Second); n != want {
-			t.Errorf("after %d s %d are left", after, n)
-		}
-	}
 }

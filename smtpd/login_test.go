@@ -49,18 +49,8 @@ func TestStrangerWithFailedLoginsIsNotHeard(t *testing.T) {
 		return c
 	}
 	login().do(goodLogin, "421 4.7.0")
-	clock.forward(forgive)
+	clock.forward(gateway.PasswordForgiven)
 	login().do(goodLogin, "235 2.7.0")
-}
-
-func TestAuthDelayGrows(t *testing.T) {
-	l := Limits{}.withDefaults(0)
-	want := map[int]time.Duration{1: 0, 3: 0, 4: 500 * time.Millisecond, 5: time.Second, 8: 8 * time.Second, 9: maxAuthDelay, 1000: maxAuthDelay}
-	for n, d := range want {
-		if got := l.authDelay(n); got != d {
-			t.Errorf("after %d failures %v, want %v", n, got, d)
-		}
-	}
 }
 
 // What Authenticate answers becomes what the client hears.

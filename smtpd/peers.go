@@ -11,12 +11,10 @@ import (
 )
 
 const (
-	forgive      = 10 * time.Second // after which one wrong password is forgotten
 	forgiveGuess = time.Second      // after which one refused recipient is
 	forget       = 15 * time.Minute // after which an idle peer is forgotten
 	maxPeers     = 1 << 16          // remembered at once
 	maxAuthDelay = 10 * time.Second
-	freeFailures = 3  // wrong passwords that cost no time
 	freeRefusals = 10 // refused recipients that cost no time
 	maxRefusals  = 20 // up to which each costs more than the one before
 )
@@ -41,9 +39,9 @@ type peer struct {
 	connections *rate.Limiter
 	messages    *rate.Limiter
 	recipients  *rate.Limiter
-	failures    tally     // wrong passwords
-	refusals    tally     // refused recipients
-	denied      time.Time // when a refused relay attempt was last logged
+	failures    gateway.Strikes // wrong passwords
+	refusals    gateway.Strikes // refused recipients
+	denied      time.Time       // when a refused relay attempt was last logged
 	seen        time.Time
 }
 
@@ -190,46 +188,21 @@ func (p *peers) denied(key netip.Addr) bool {
 func (p *peers) failures(key netip.Addr) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.ofLocked(key).failures.left(p.now(), forgive)
+	return p.ofLocked(key).failures.Left(p.now(), gateway.PasswordForgiven)
 }
 
 // failed counts a wrong password and returns how many are not forgiven yet.
 func (p *peers) failed(key netip.Addr) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.ofLocked(key).failures.add(p.now(), forgive)
+	return p.ofLocked(key).failures.Add(p.now(), gateway.PasswordForgiven)
 }
 
 // refused counts a refused recipient and returns how many are not forgiven yet.
 func (p *peers) refused(key netip.Addr) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.ofLocked(key).refusals.add(p.now(), forgiveGuess)
-}
-
-// tally counts what is forgiven one by one.
-type tally struct {
-	n  int
-	at time.Time // when n was last brought up to date
-}
-
-// left brings the tally up to date.
-func (t *tally) left(now time.Time, each time.Duration) int {
-	n := int(now.Sub(t.at) / each)
-	switch {
-	case t.n == 0 || n >= t.n:
-		t.n, t.at = 0, now
-	case n > 0:
-		t.n -= n
-		t.at = t.at.Add(time.Duration(n) * each)
-	}
-	return t.n
-}
-
-func (t *tally) add(now time.Time, each time.Duration) int {
-	t.left(now, each)
-	t.n++
-	return t.n
+	return p.ofLocked(key).refusals.Add(p.now(), forgiveGuess)
 }
 
 // refusalDelay is the pause before the n-th refused recipient is answered.
@@ -239,12 +212,5 @@ func (l *Limits) refusalDelay(n int) time.Duration {
 
 // authDelay is the pause before the n-th wrong password is answered.
 func (l *Limits) authDelay(n int) time.Duration {
-	if n <= freeFailures {
-		return 0
-	}
-	d := l.AuthDelay
-	for i := freeFailures + 1; i < n && d < maxAuthDelay; i++ {
-		d *= 2
-	}
-	return min(d, maxAuthDelay)
+	return gateway.PasswordDelay(n, l.AuthDelay, maxAuthDelay)
 }
