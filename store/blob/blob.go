@@ -69,7 +69,7 @@ type Store struct {
 	dirs        dirs
 	log         *slog.Logger
 	room        *room.Room
-	health      *health
+	health      *store.Health
 	metrics     *metrics
 	patience    time.Duration
 	segmentSize int64
@@ -114,7 +114,7 @@ func Open(dir string, kv store.Store, o Options) (*Store, error) {
 	o = withDefaults(o)
 	s := &Store{
 		kv: kv, fs: o.FS, dirs: dirsIn(o.FS, dir), log: o.Logger, patience: o.Patience,
-		segmentSize: o.SegmentSize, health: newHealth(o.Logger, o.OnFail),
+		segmentSize: o.SegmentSize, health: store.NewHealth("the store of bodies", o.Logger, o.OnFail),
 		tidying: make(chan struct{}, 1), rand: o.Rand,
 		open: make(map[uint64]*segment), trimmed: make(map[uint64]bool), pending: make(map[place]time.Time),
 		readers: make(map[place]int), doomed: make(map[place]struct{}),
@@ -187,7 +187,7 @@ func (s *Store) prepare(dir string) error {
 }
 
 // Healthy returns nil, or an error that is store.ErrFailed and tells why.
-func (s *Store) Healthy() error { return s.health.get() }
+func (s *Store) Healthy() error { return s.health.Err() }
 
 // HasRoom returns nil, or why new bodies are refused now: store.ErrFull when
 // the device has no more than their floor left.
@@ -228,7 +228,7 @@ func (s *Store) begin(ctx context.Context) error {
 	s.use.RLock()
 	err := ctx.Err()
 	if err == nil {
-		err = s.health.get()
+		err = s.health.Err()
 	}
 	if s.closed {
 		err = store.ErrClosed

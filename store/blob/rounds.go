@@ -54,7 +54,7 @@ func (r *rounds) run(now *round) {
 func (s *Store) synced(err error, took time.Duration) {
 	s.metrics.syncs.Observe(took.Seconds())
 	if err != nil {
-		s.health.fail(err)
+		s.health.Fail(err)
 	}
 }
 
@@ -64,7 +64,7 @@ func (s *Store) durable(ctx context.Context, now *round) error {
 		return err
 	}
 	if now.err != nil {
-		return s.health.get()
+		return s.health.Err()
 	}
 	return nil
 }
@@ -80,7 +80,7 @@ func (s *Store) await(ctx context.Context, done <-chan struct{}) error {
 		return ctx.Err()
 	case <-limit.C:
 		return errStalled
-	case <-s.health.failed:
-		return s.health.get()
+	case <-s.health.Failed():
+		return s.health.Err()
 	}
 }

@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"syscall"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"gatepost/store"
 )
 
 // block is what bodies in a segment are aligned to, in octets: the device can
@@ -100,8 +103,8 @@ func (s *Store) startLocked() error {
 		return fmt.Errorf("beginning a segment: %w", deviceError(err))
 	}
 	if err := syncDir(s.fs, s.dirs.segments); err != nil {
-		s.health.fail(err)
-		return errors.Join(s.health.get(), f.Close())
+		s.health.Fail(err)
+		return errors.Join(s.health.Err(), f.Close())
 	}
 	seg.file = f
 	seg.syncs = newRounds(f.SyncData, s.synced)
@@ -133,4 +136,12 @@ func (s *Store) closeLocked(seg *segment) error {
 	}
 	delete(s.open, seg.name)
 	return seg.file.Close()
+}
+
+// deviceError makes a full device known as such.
+func deviceError(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return fmt.Errorf("%w: %w", store.ErrFull, err)
+	}
+	return err
 }

@@ -261,7 +261,7 @@ func (s *Store) settleFile(sc *scratch, path string) error {
 	s.synced(err, time.Since(began))
 	if err != nil {
 		_ = sc.remove(s.fs)
-		return s.health.get()
+		return s.health.Err()
 	}
 	if err := errors.Join(sc.file.Close(), s.fs.Rename(sc.path, path)); err != nil {
 		_ = s.fs.Remove(sc.path)

@@ -48,7 +48,7 @@ func (s *Store) checkpoint(dir string) error {
 			return fmt.Errorf("%w: %w", store.ErrFull, err)
 		}
 		return err
-	case <-s.health.failed:
+	case <-s.health.Failed():
 		return s.Healthy()
 	}
 }

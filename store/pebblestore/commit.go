@@ -84,7 +84,7 @@ func (s *Store) commit(ctx context.Context, b *store.Batch) error {
 		return errStalled
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-s.health.failed:
+	case <-s.health.Failed():
 		return s.Healthy()
 	}
 	select {
@@ -97,7 +97,7 @@ func (s *Store) commit(ctx context.Context, b *store.Batch) error {
 		return c.leave(errStalled, fmt.Errorf("%w: not durable after %v", store.ErrUnknown, s.patience))
 	case <-ctx.Done():
 		return c.leave(ctx.Err(), fmt.Errorf("%w: %w", store.ErrUnknown, ctx.Err()))
-	case <-s.health.failed:
+	case <-s.health.Failed():
 		return c.leave(s.Healthy(), fmt.Errorf("%w: %w", store.ErrUnknown, s.Healthy()))
 	}
 }
@@ -271,7 +271,7 @@ func (s *Store) land() {
 	for f := range s.flights {
 		if err := f.writes.SyncWait(); err != nil {
 			if !s.guard.closed() { // else the log was let go without room
-				s.health.fail(err)
+				s.health.Fail(err)
 			}
 			f.done <- outcome{err: fmt.Errorf("%w: %w", store.ErrUnknown, err)}
 			continue

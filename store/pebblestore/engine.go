@@ -75,7 +75,7 @@ func listener(log *slog.Logger, s *Store) *pebble.EventListener {
 			log.Error("the store engine could not do its background work and tries again", "error", err)
 		},
 		DataCorruption: func(info pebble.DataCorruptionInfo) {
-			s.health.fail(fmt.Errorf("corrupt data in %s: %w", info.Path, info.Details))
+			s.health.Fail(fmt.Errorf("corrupt data in %s: %w", info.Path, info.Details))
 		},
 		WriteStallBegin: func(info pebble.WriteStallBeginInfo) {
 			s.metrics.stalls.Inc()
@@ -118,7 +118,7 @@ func (s *Store) openEngine(opts *pebble.Options) (e engine, ended bool) {
 				e.err = errors.Join(store.ErrFull, e.err)
 			}
 			return e, true
-		case <-s.health.failed:
+		case <-s.health.Failed():
 			return engine{err: s.Healthy()}, false
 		case <-check.C:
 			if !s.guard.waiting() {
@@ -158,7 +158,7 @@ func claimVersions(db *pebble.DB) (first uint64, err error) {
 
 // engineLog is what the engine writes its log to.
 type engineLog struct {
-	health *health
+	health *store.Health
 	log    *slog.Logger
 }
 
@@ -172,6 +172,6 @@ func (l engineLog) Errorf(format string, args ...any) {
 // Fatalf must not return: the engine goes on as if nothing was wrong. It does
 // not end the process either, which may want to say so on its way out.
 func (l engineLog) Fatalf(format string, args ...any) {
-	l.health.fail(fmt.Errorf(format, args...))
+	l.health.Fail(fmt.Errorf(format, args...))
 	select {}
 }

@@ -33,7 +33,7 @@ import (
 type guard struct {
 	vfs.FS
 	dir     string
-	health  *health
+	health  *store.Health
 	room    *room.Room
 	ballast *ballast
 	spare   *spareLog
@@ -59,7 +59,7 @@ const (
 	tendPoll = time.Second
 )
 
-func newGuard(fs vfs.FS, dir string, h *health, r *room.Room, memTable int) *guard {
+func newGuard(fs vfs.FS, dir string, h *store.Health, r *room.Room, memTable int) *guard {
 	return &guard{
 		FS: fs, dir: dir, health: h, room: r, closing: make(chan struct{}),
 		ballast: newBallast(fs, dir, int64(ballastTables*memTable)), spare: newSpareLog(fs, dir, memTable),
@@ -111,7 +111,7 @@ func (g *guard) try(write func() error, mayWait bool) error {
 		case err == nil:
 			return nil
 		case !noRoom(err):
-			g.health.fail(err)
+			g.health.Fail(err)
 			continue
 		case g.ballast.release():
 			continue
@@ -128,7 +128,7 @@ func (g *guard) sync(write func() error) error {
 	g.thaw()
 	err := write()
 	if err != nil {
-		g.health.fail(err)
+		g.health.Fail(err)
 		g.thaw()
 	}
 	return err
@@ -136,7 +136,7 @@ func (g *guard) sync(write func() error) error {
 
 // thaw returns at once, or never once the store has failed.
 func (g *guard) thaw() {
-	if g.health.get() != nil {
+	if g.health.Err() != nil {
 		select {}
 	}
 }
@@ -150,7 +150,7 @@ func (g *guard) await() bool {
 		return true
 	case <-g.closing:
 		return false
-	case <-g.health.failed:
+	case <-g.health.Failed():
 		return true
 	}
 }
@@ -181,7 +181,7 @@ func (g *guard) rest() {
 	select {
 	case <-time.After(time.Until(*until)):
 	case <-g.closing:
-	case <-g.health.failed:
+	case <-g.health.Failed():
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"gatepost/store"
 	"gatepost/store/room"
 )
 
@@ -33,7 +34,7 @@ func guardedDevice(t *testing.T) (g *guard, free func(octets uint64)) {
 		fs.TestingSetDiskUsage(vfs.DiskUsage{AvailBytes: octets, TotalBytes: 1 << 30})
 		time.Sleep(time.Second) // until the device is asked again
 	}
-	return newGuard(fs, "db", newHealth(slog.New(slog.DiscardHandler), nil), room.New(fs, "db", floorTables*table), table), free
+	return newGuard(fs, "db", store.NewHealth("the store", slog.New(slog.DiscardHandler), nil), room.New(fs, "db", floorTables*table), table), free
 }
 
 func (g *guard) writeOne(name string, category vfs.DiskWriteCategory) error {

@@ -75,7 +75,7 @@ type Store struct {
 	patience time.Duration
 	room     *room.Room
 	guard    *guard
-	health   *health
+	health   *store.Health
 	metrics  *metrics
 	durable  *durable
 	known    *known
@@ -133,7 +133,7 @@ func open(dir string, o Options) (*Store, error) {
 		o.MemTable = memTableFor(room.Total(o.FS, dir))
 	}
 	s := &Store{
-		lock: lock, dir: dir, patience: o.Patience, known: newKnown(), written: newWritten(o.Sparse), health: newHealth(o.Logger, o.OnFail),
+		lock: lock, dir: dir, patience: o.Patience, known: newKnown(), written: newWritten(o.Sparse), health: store.NewHealth("the store", o.Logger, o.OnFail),
 		room:    room.New(o.FS, dir, uint64(floorTables*o.MemTable)),
 		queue:   make(chan *commit),
 		flights: make(chan flight, maxFlights),
@@ -154,7 +154,7 @@ func open(dir string, o Options) (*Store, error) {
 
 // start begins to work; version is the first that is free.
 func (s *Store) start(version uint64, log *slog.Logger) {
-	s.durable = newDurable(version-1, s.health.failed, s.patience)
+	s.durable = newDurable(version-1, s.health.Failed(), s.patience)
 	s.guard.ballast.renew(s.room)
 	s.tending.Go(func() { s.guard.tend() })
 	s.tending.Go(func() {
@@ -179,7 +179,7 @@ func lockDir(dir string, fsys vfs.FS) (*pebble.Lock, error) {
 }
 
 // Healthy returns nil, or an error that is ErrFailed and tells why.
-func (s *Store) Healthy() error { return s.health.get() }
+func (s *Store) Healthy() error { return s.health.Err() }
 
 // HasRoom returns nil, or why new records are refused now: store.ErrFull when
 // the device has no more than its floor left.
@@ -225,13 +225,13 @@ func (s *Store) closeEngine() (ended bool, err error) {
 		select {
 		case <-s.landed:
 			done <- s.db.Close()
-		case <-s.health.failed:
+		case <-s.health.Failed():
 		}
 	}()
 	select {
 	case err := <-done:
 		return true, err
-	case <-s.health.failed:
+	case <-s.health.Failed():
 		return false, s.Healthy()
 	case <-time.After(s.patience):
 		return false, fmt.Errorf("closing the store: %w", errStalled)
