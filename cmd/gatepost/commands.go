@@ -73,10 +73,12 @@ type envelopeArg struct {
 
 func (a envelopeArg) values() url.Values { return url.Values{"id": {a.ID}} }
 
-type queueShowCmd struct{ envelopeArg }
+type queueShowCmd struct {
+	ID string `arg:"" help:"Envelope id as printed by queue list, or the reference that a reader's page or notice shows."`
+}
 
 func (q queueShowCmd) Run(ctx context.Context, env environment) error {
-	return operate(ctx, env, "queue.show", q.values(), nil, false, brief)
+	return operate(ctx, env, "queue.show", url.Values{"id": {q.ID}}, nil, false, brief)
 }
 
 type queueRetryCmd struct {

@@ -12,7 +12,7 @@ import (
 )
 
 type messageRecallCmd struct {
-	ID        string `arg:"" help:"Queue id of the message."`
+	ID        string `arg:"" help:"Queue id of the message, or the reference that a reader's page or notice shows: it takes the message back from this reader only."`
 	Recipient string `placeholder:"ADDRESS" help:"From this recipient only; the others keep reading."`
 	Undo      bool   `help:"Give it back. Possible until recall.grace is over."`
 }

@@ -59,7 +59,7 @@ type messageShown struct {
 func (f *Flow) messageArg(ctx context.Context, c Call) (gateway.MessageID, error) {
 	id, err := gateway.ParseMessageID(c.Args.Get("id"))
 	if err != nil {
-		return id, usage("a message id is 26 characters, the id of an envelope without its point and number; audit show and message show also take the reference of a link")
+		return id, usage("a message id is 26 characters, the id of an envelope without its point and number; commands that show it, and message recall, also take the reference of a link")
 	}
 	if _, err := f.Store.Get(ctx, messageKey(id)); !errors.Is(err, store.ErrNotFound) {
 		return id, err

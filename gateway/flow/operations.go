@@ -221,7 +221,7 @@ func (f *Flow) envelope(ctx context.Context, id gateway.EnvelopeID) (gateway.Env
 
 // queueShow prints an envelope and the verdict that decided it.
 func (f *Flow) queueShow(ctx context.Context, c Call) error {
-	id, err := envelopeArg(c)
+	id, err := f.shownEnvelopeArg(ctx, c)
 	if err != nil {
 		return err
 	}

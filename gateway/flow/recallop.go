@@ -47,7 +47,20 @@ func (f *Flow) messageRecallUndo(ctx context.Context, c Call) error {
 	return c.line(map[string]int{"undone": len(r.Envelopes)})
 }
 
+// recallArgs are the message to be taken back and from whom; from everybody when who
+// is null. A reference stands for the copy of one recipient, and names both.
 func (f *Flow) recallArgs(ctx context.Context, c Call) (id gateway.MessageID, who gateway.Address, err error) {
+	if reference, ok := parseReference(c.Args.Get("id")); ok {
+		if c.Args.Get("recipient") != "" {
+			return id, who, usage("a reference stands for one recipient's copy: --recipient goes with a message id")
+		}
+		one, err := f.noticedEnvelope(ctx, reference)
+		if err != nil {
+			return id, who, err
+		}
+		e, err := f.envelope(ctx, one)
+		return one.Message, e.Recipient, err
+	}
 	if id, err = f.messageArg(ctx, c); err != nil {
 		return id, who, err
 	}

@@ -49,8 +49,8 @@ func (f *Flow) noticed(ctx context.Context, reference string) (r gateway.Record,
 }
 
 // shownMessageArg is the message that an operator wants to see, by its id or by the
-// reference of one of its links. What changes a message takes the id only: a
-// reference stands for one recipient's copy.
+// reference of one of its links. What changes a message does not take a reference for
+// it: that stands for one recipient's copy.
 func (f *Flow) shownMessageArg(ctx context.Context, c Call) (gateway.MessageID, error) {
 	reference, ok := parseReference(c.Args.Get("id"))
 	if !ok {
@@ -58,6 +58,24 @@ func (f *Flow) shownMessageArg(ctx context.Context, c Call) (gateway.MessageID, 
 	}
 	r, err := f.noticed(ctx, reference)
 	return r.Message, err
+}
+
+// noticedEnvelope is the envelope of the notice with this reference.
+func (f *Flow) noticedEnvelope(ctx context.Context, reference string) (gateway.EnvelopeID, error) {
+	r, err := f.noticed(ctx, reference)
+	if err != nil {
+		return gateway.EnvelopeID{}, err
+	}
+	return gateway.ParseEnvelopeID(r.Envelope)
+}
+
+// shownEnvelopeArg is the envelope that an operator wants to see, by its id or by the
+// reference of its link.
+func (f *Flow) shownEnvelopeArg(ctx context.Context, c Call) (gateway.EnvelopeID, error) {
+	if reference, ok := parseReference(c.Args.Get("id")); ok {
+		return f.noticedEnvelope(ctx, reference)
+	}
+	return envelopeArg(c)
 }
 
 // linkArg is the link that an operator names, by its id or its reference.

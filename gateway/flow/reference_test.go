@@ -13,8 +13,8 @@ import (
 )
 
 // TestAReferenceLeadsToTheMessage: what a reader's page shows is enough to find the
-// mail, its story and its link, however it is read out; what changes a message for
-// everybody takes no reference.
+// mail, its story, its envelope and its link, however it is read out; a recall takes
+// the message back from this reader, not from everybody.
 func TestAReferenceLeadsToTheMessage(t *testing.T) {
 	w := newWorld(t)
 	err := w.in(t, emptyStore(), func(ctx context.Context, f *Flow) error {
@@ -47,11 +47,29 @@ func TestAReferenceLeadsToTheMessage(t *testing.T) {
 		if page, err := f.Visit(ctx, secret, gateway.Visitor{}); err != nil || page.State != gateway.LinkActive {
 			t.Errorf("thawed by its reference: %v %v", page.State, err)
 		}
-		var wrong *OperationError
-		if _, err := operation(ctx, f, "message.recall", url.Values{"id": {page.Reference}}, ""); !errors.As(err, &wrong) || !wrong.Usage {
-			t.Errorf("a recall for everybody by the reference of one: %v", err)
+		one := gateway.EnvelopeID{Message: id, N: 1}
+		if out, err := operation(ctx, f, "queue.show", url.Values{"id": {page.Reference}}, ""); err != nil || !strings.Contains(out, `"id":"`+one.String()+`"`) {
+			t.Errorf("queue show: %v %s", err, out)
 		}
-		for _, op := range []string{"audit.show", "message.show", "link.thaw"} {
+		var wrong *OperationError
+		if _, err := operation(ctx, f, "message.recall", url.Values{"id": {page.Reference}, "recipient": {three[0]}}, ""); !errors.As(err, &wrong) || !wrong.Usage {
+			t.Errorf("a recall by the reference of one and the address of another: %v", err)
+		}
+		for _, op := range []string{"message.recall", "message.recall_undo"} {
+			if _, err := operation(ctx, f, op, url.Values{"id": {page.Reference}}, ""); err != nil {
+				t.Errorf("%s: %v", op, err)
+			}
+			copies, _, err := f.copies(ctx, id)
+			if err != nil {
+				return err
+			}
+			for i := range copies {
+				if recalled := !copies[i].Recalled.IsZero(); recalled != (op == "message.recall" && copies[i].ID == one) {
+					t.Errorf("after %s copy %d is taken back: %v", op, i, recalled)
+				}
+			}
+		}
+		for _, op := range []string{"audit.show", "message.show", "queue.show", "message.recall", "link.thaw"} {
 			if _, err := operation(ctx, f, op, url.Values{"id": {"AAAA-AAAA"}}, ""); !errors.As(err, &wrong) || !wrong.NotFound {
 				t.Errorf("%s of a reference of nobody: %v", op, err)
 			}
