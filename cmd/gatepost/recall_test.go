@@ -37,8 +37,12 @@ func TestRecall(t *testing.T) {
 	if out := r.must("message", "recall", other); !strings.Contains(out, "sam@secure.example  locked") || !strings.Contains(out, "Out of reach") {
 		t.Errorf("recall says:\n%s", out)
 	}
-	r.must("message", "recall", other, "--undo")
-	r.must("message", "recall", id, "--recipient", "pat@secure.example")
+	if out := r.must("message", "recall", other, "--undo"); out != "The recall is undone for sam@secure.example\n" {
+		t.Errorf("the undoing says: %q", out)
+	}
+	if out := r.must("message", "recall", id, "--recipient", "pat@secure.example"); !strings.Contains(out, " recall "+id+" --recipient pat@secure.example --undo)") {
+		t.Errorf("recall from one says:\n%s", out)
+	}
 	if _, page := pat.get(link); strings.Contains(page, "quillwort") || strings.Contains(page, `name="pin"`) {
 		t.Errorf("the session reads on:\n%s", page)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"strings"
 	"time"
 
 	"gatepost/gateway/flow"
@@ -20,14 +21,22 @@ type messageRecallCmd struct {
 func (m messageRecallCmd) Run(ctx context.Context, env environment) error {
 	args := url.Values{"id": {m.ID}, "recipient": {m.Recipient}}
 	if m.Undo {
-		return did(env, operate(ctx, env, "message.recall_undo", args, nil, false, nothing), "The recall is undone")
+		return operate(ctx, env, "message.recall_undo", args, nil, false, showUndone)
 	}
 	return operate(ctx, env, "message.recall", args, nil, false, showRecalled)
 }
 
-// nothing reads an answer that only programs need.
-func nothing(_ io.Writer, r io.Reader) error {
-	_, err := io.Copy(io.Discard, r)
+// showUndone says who can read again.
+func showUndone(w io.Writer, in io.Reader) error {
+	var u flow.RecallUndone
+	if err := json.NewDecoder(in).Decode(&u); err != nil {
+		return nil // the operation failed and says why
+	}
+	whose := "staff"
+	if u.Undone > 0 {
+		whose = strings.Join(u.Recipients, ", ")
+	}
+	_, err := fmt.Fprintln(w, "The recall is undone for", whose)
 	return err
 }
 
@@ -45,9 +54,13 @@ func showRecalled(w io.Writer, in io.Reader) error {
 	if r.Until.IsZero() {
 		return nil // nothing was taken back, and the operation says so
 	}
+	what := r.Message.String()
+	if !r.All && len(r.Envelopes) == 1 {
+		what += " --recipient " + r.Envelopes[0].Recipient
+	}
 	_, err := fmt.Fprintf(w, "\nIt can be undone until %s (gatepost message recall %s --undo), then it is shredded.\n"+
 		"Out of reach: what was read, printed or saved, answers that quote it, and keys in a backup of key_dir until that is replaced.\n",
-		r.Until.Local().Format(time.RFC3339), r.Message)
+		r.Until.Local().Format(time.RFC3339), what)
 	return err
 }
 

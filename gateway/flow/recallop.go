@@ -44,7 +44,18 @@ func (f *Flow) messageRecallUndo(ctx context.Context, c Call) error {
 	if !r.All {
 		return &OperationError{Text: "there is no recall that can still be undone", Data: true}
 	}
-	return c.line(map[string]int{"undone": len(r.Envelopes)})
+	u := RecallUndone{Undone: len(r.Envelopes), Recipients: []string{}}
+	for _, e := range r.Envelopes {
+		u.Recipients = append(u.Recipients, e.Recipient)
+	}
+	return c.line(u)
+}
+
+// RecallUndone is what undoing a recall came to. It can give the copy of staff back
+// alone, where those of the recipients are shredded.
+type RecallUndone struct {
+	Undone     int      `json:"undone"` // envelopes
+	Recipients []string `json:"recipients"`
 }
 
 // recallArgs are the message to be taken back and from whom; from everybody when who

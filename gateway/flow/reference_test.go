@@ -56,8 +56,8 @@ func TestAReferenceLeadsToTheMessage(t *testing.T) {
 			t.Errorf("a recall by the reference of one and the address of another: %v", err)
 		}
 		for _, op := range []string{"message.recall", "message.recall_undo"} {
-			if _, err := operation(ctx, f, op, url.Values{"id": {page.Reference}}, ""); err != nil {
-				t.Errorf("%s: %v", op, err)
+			if out, err := operation(ctx, f, op, url.Values{"id": {page.Reference}}, ""); err != nil || !strings.Contains(out, three[1]) {
+				t.Errorf("%s: %v %s", op, err, out)
 			}
 			copies, _, err := f.copies(ctx, id)
 			if err != nil {
