@@ -280,7 +280,7 @@ func (u userDisableCmd) Run(ctx context.Context, env environment) error {
 
 type userEnableCmd struct {
 	Name         string `arg:"" help:"The user's address."`
-	PasswordFile string `required:"" placeholder:"FILE" help:"File with the new password; one final newline is dropped. Shorter than 12 characters, it counts from this machine only. - is standard input."`
+	PasswordFile string `required:"" placeholder:"FILE" help:"File with the new password, another than the user had; one final newline is dropped. Shorter than 12 characters, it counts from this machine only. - is standard input."`
 }
 
 func (u userEnableCmd) Run(ctx context.Context, env environment) error {

@@ -280,6 +280,9 @@ func TestUsers(t *testing.T) {
 	if logIn("another good secret") {
 		t.Error("a disabled user logs in")
 	}
+	if _, errs, code := r.runWith("another good secret\n", "user", "enable", "ann@clinic.example", "--password-file", "-"); code != exitData || !strings.Contains(errs, "the password that the user had") {
+		t.Errorf("enabling with the old password: %d %s", code, errs)
+	}
 	want := []map[string]any{{"name": "ann@clinic.example", "role": "compliance", "disabled": true, "weak": false, "app_passwords": 0.0}}
 	got := r.objects("user", "list")
 	delete(got[0], "created")

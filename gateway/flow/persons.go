@@ -56,6 +56,8 @@ func userError(err error) error {
 		return data("this user exists already: user passwd gives another password, user role another role, user enable gives a disabled one their log-ins back")
 	case errors.Is(err, people.ErrEnabled):
 		return data("this user is not disabled: user passwd gives another password")
+	case errors.Is(err, people.ErrOldPassword):
+		return data("this is the password that the user had when they were disabled, and whoever knows it could log in again: give another one")
 	case errors.Is(err, people.ErrManyApps):
 		return data("this user has 20 app passwords: remove one first (user app-password list shows them)")
 	case errors.Is(err, people.ErrBadPassword), errors.Is(err, people.ErrBadLabel):

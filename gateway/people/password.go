@@ -163,6 +163,15 @@ func (d *Directory) hash(ctx context.Context, secret string) (*Password, error) 
 	return p, nil
 }
 
+// has reports whether a user has this password. It waits as hash does.
+func (d *Directory) has(ctx context.Context, u *User, password string) (bool, error) {
+	if err := d.turns.enter(ctx, forNew); err != nil {
+		return false, err
+	}
+	defer d.turns.leave()
+	return d.compare(u.Password, password), nil
+}
+
 // newHash is a hash to be filled in, with the present parameters.
 func (d *Directory) newHash() (*Password, error) {
 	p := &Password{Time: d.Cost.Time, Memory: d.Cost.Memory, Threads: d.Cost.Threads, Salt: make([]byte, 16)}

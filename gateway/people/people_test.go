@@ -284,6 +284,11 @@ func TestUsers(t *testing.T) {
 	want(err, ErrBadPassword)
 	_, err = d.EnableUser(ctx, address("no@clinic.example"), "a good password", "uid:0")
 	want(err, ErrUnknown)
+	_, err = d.EnableUser(ctx, name, strings.Repeat("x", 512), "uid:0") // the one that they had
+	want(err, ErrOldPassword)
+	if u, err := d.FindUser(ctx, name); err != nil || !u.Disabled {
+		t.Errorf("enabled with the old password: %v", err)
+	}
 	since, err := d.EnableUser(ctx, name, "a good password", "uid:0")
 	check(t, err)
 	_, err = d.EnableUser(ctx, name, "a good password", "uid:0")

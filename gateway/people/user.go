@@ -1,6 +1,7 @@
 package people
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,6 +53,7 @@ var (
 	ErrUserExists  = errors.New("people: that user exists")
 	ErrBadLogin    = errors.New("people: wrong user name or password")
 	ErrEnabled     = errors.New("people: that user is not disabled")
+	ErrOldPassword = errors.New("people: that is the password that the user had")
 	ErrBadPassword = errors.New("people: a password is not empty and has at most 512 octets")
 )
 
@@ -136,7 +138,7 @@ func (d *Directory) DisableUser(ctx context.Context, name gateway.Address, actor
 
 // EnableUser gives a disabled user their logins back, with another password: the
 // one before may be why they lost them. It returns since when. ErrEnabled,
-// ErrUnknown, ErrBadPassword as in AddUser.
+// ErrOldPassword, ErrUnknown, ErrBadPassword as in AddUser.
 func (d *Directory) EnableUser(ctx context.Context, name gateway.Address, password, actor string) (time.Time, error) {
 	hash, err := d.newPassword(ctx, password)
 	if err != nil {
@@ -146,6 +148,9 @@ func (d *Directory) EnableUser(ctx context.Context, name gateway.Address, passwo
 	err = d.changeUser(ctx, name, actor, func(u *User) (map[string]string, error) {
 		if !u.Disabled {
 			return nil, ErrEnabled
+		}
+		if had, err := d.has(ctx, u, password); err != nil || had {
+			return nil, cmp.Or(err, ErrOldPassword)
 		}
 		since = d.now()
 		u.Disabled, u.Password, u.Weak, u.Changed = false, hash, WeakPassword(password), since
