@@ -289,9 +289,8 @@ func (v *viewer) showNew(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	page, err := v.journeys.Visit(r.Context(), l.secret, l.visitor)
-	if err != nil {
-		v.failed(w, r, "visit", err)
+	page, ok := v.visit(w, r, l)
+	if !ok {
 		return
 	}
 	a := answerPage{frame: v.frame(r, l, page)}

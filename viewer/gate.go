@@ -26,6 +26,16 @@ type problem struct {
 	Field bool // it is about the PIN field
 }
 
+// visit is what a link is to its visitor; false when the request was answered.
+func (v *viewer) visit(w http.ResponseWriter, r *http.Request, l link) (gateway.LinkPage, bool) {
+	page, err := v.journeys.Visit(r.Context(), l.secret, l.visitor)
+	if err != nil {
+		v.failed(w, r, "visit", err)
+		return page, false
+	}
+	return page, true
+}
+
 // showLink answers GET /m/{secret}: the message for a session that has proven
 // the link, the gate for everybody else.
 func (v *viewer) showLink(w http.ResponseWriter, r *http.Request) {
@@ -34,9 +44,8 @@ func (v *viewer) showLink(w http.ResponseWriter, r *http.Request) {
 		v.mended(w, r)
 		return
 	}
-	page, err := v.journeys.Visit(r.Context(), l.secret, l.visitor)
-	if err != nil {
-		v.failed(w, r, "visit", err)
+	page, ok := v.visit(w, r, l)
+	if !ok {
 		return
 	}
 	if page.State == gateway.LinkUnknown || page.State == "" {
@@ -179,9 +188,8 @@ func (v *viewer) sendCode(w http.ResponseWriter, r *http.Request, l link) {
 
 // again shows the gate as it is now, with a problem in the reader's language.
 func (v *viewer) again(w http.ResponseWriter, r *http.Request, l link, say func(words) *problem) {
-	page, err := v.journeys.Visit(r.Context(), l.secret, l.visitor)
-	if err != nil {
-		v.failed(w, r, "visit", err)
+	page, ok := v.visit(w, r, l)
+	if !ok {
 		return
 	}
 	var trouble *problem

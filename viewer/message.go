@@ -117,8 +117,7 @@ func (v *viewer) showAlone(w http.ResponseWriter, r *http.Request, print bool) {
 	defer v.close(reading)
 	page := gateway.LinkPage{}
 	if !d.staff {
-		if page, err = v.journeys.Visit(r.Context(), d.link.secret, d.link.visitor); err != nil {
-			v.failed(w, r, "visit", err)
+		if page, ok = v.visit(w, r, d.link); !ok {
 			return
 		}
 	}

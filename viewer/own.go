@@ -92,12 +92,8 @@ func (v *viewer) proven(w http.ResponseWriter, r *http.Request) (link, gateway.L
 		http.Redirect(w, r, l.path, http.StatusSeeOther)
 		return l, gateway.LinkPage{}, false
 	}
-	page, err := v.journeys.Visit(r.Context(), l.secret, l.visitor)
-	if err != nil {
-		v.failed(w, r, "visit", err)
-		return l, page, false
-	}
-	return l, page, true
+	page, ok := v.visit(w, r, l)
+	return l, page, ok
 }
 
 // away answers an error of a journey that needs a proof: who has none goes to
@@ -226,9 +222,8 @@ func (v *viewer) changePIN(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, l.path+"?done=dropped", http.StatusSeeOther)
 		return
 	}
-	page, err := v.journeys.Visit(r.Context(), l.secret, l.visitor)
-	if err != nil {
-		v.failed(w, r, "visit", err)
+	page, ok := v.visit(w, r, l)
+	if !ok {
 		return
 	}
 	chosen, again := cutTo(r.PostForm.Get("chosen"), 256), cutTo(r.PostForm.Get("again"), 256)

@@ -20,9 +20,8 @@ func (v *viewer) showReport(w http.ResponseWriter, r *http.Request) {
 		v.unknown(w, r)
 		return
 	}
-	page, err := v.journeys.Visit(r.Context(), l.secret, l.visitor)
-	if err != nil {
-		v.failed(w, r, "visit", err)
+	page, ok := v.visit(w, r, l)
+	if !ok {
 		return
 	}
 	if page.State == gateway.LinkUnknown || page.State == "" {
@@ -49,9 +48,8 @@ func (v *viewer) report(w http.ResponseWriter, r *http.Request) {
 		v.failed(w, r, "report", err)
 		return
 	}
-	page, err := v.journeys.Visit(r.Context(), l.secret, l.visitor)
-	if err != nil {
-		v.failed(w, r, "visit", err)
+	page, ok := v.visit(w, r, l)
+	if !ok {
 		return
 	}
 	p := notePage{frame: v.frame(r, l, page)}
