@@ -180,11 +180,59 @@ func unzlib(b []byte) (*inflater, error) {
 // Read implements io.Reader.
 func (z *inflater) Read(p []byte) (int, error) { return z.zlib.Read(p) }
 
-// done lets the next stream have it, which reaches nothing of this one.
+// done lets the next stream have it. Nothing of this one stays: a window of zeros
+// takes the place of the last 32 KiB of its text.
 func (z *inflater) done() {
+	z.in.Reset(emptyZlib)
+	if z.zlib.(zlib.Resetter).Reset(&z.in, zeros[:]) != nil {
+		return
+	}
 	z.in.Reset(nil)
 	inflaters.Put(z)
 }
+
+// members are what inflateMember returned, for the next member of an archive. Those of
+// archive/zip keep the text of the last one.
+var members sync.Pool
+
+// memberReader inflates a member of an archive.
+type memberReader struct{ io.ReadCloser }
+
+// inflateMember returns a reader of a deflate stream, to be closed once.
+func inflateMember(r io.Reader) io.ReadCloser {
+	m, ok := members.Get().(*memberReader)
+	if !ok {
+		return &memberReader{flate.NewReader(r)}
+	}
+	_ = m.ReadCloser.(flate.Resetter).Reset(r, nil) // has no error
+	return m
+}
+
+// Close lets the next member have it. Zeros take the place of the window, and, being
+// read, of what was read ahead.
+func (m *memberReader) Close() error {
+	var none [1]byte
+	_ = m.ReadCloser.(flate.Resetter).Reset(nought{}, zeros[:])
+	_, _ = m.Read(none[:]) // no deflate stream, so it reads no more
+	members.Put(m)
+	return nil
+}
+
+// nought reads as zeros.
+type nought struct{}
+
+// Read implements io.Reader.
+func (nought) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+// zeros are a window of deflate, and emptyZlib is the head of a stream behind which
+// they can be put in.
+var (
+	zeros     [32 << 10]byte
+	emptyZlib = []byte{0x78, 0x9c}
+)
 
 // EachTar calls f for each file of a tar archive.
 func EachTar(b []byte, budget *Budget, f func(Member)) Trouble {

@@ -49,6 +49,7 @@ func OpenZip(b []byte) *Zip {
 		return z
 	}
 	r.RegisterDecompressor(methodBzip2, func(in io.Reader) io.ReadCloser { return io.NopCloser(bzip2.NewReader(in)) })
+	r.RegisterDecompressor(zip.Deflate, inflateMember)
 	z.files = r.File
 	z.notes = append(z.notes, r.Comment)
 	for _, f := range r.File {
