@@ -1,7 +1,5 @@
 package detect
 
-import "slices"
-
 // cand is a value that may be an identifier.
 type cand struct {
 	start, end int32
@@ -30,7 +28,7 @@ func (s *scan) candidate(start, end int, v []byte, m match) {
 // value appends a candidate without a kind.
 func (s *scan) value(start, end int, v []byte) *cand {
 	if len(s.cands) == cap(s.cands) {
-		s.cands = slices.Grow(s.cands, max(1, len(s.cands)))
+		s.cands = grown(s.cands, max(1, len(s.cands)))
 	}
 	s.cands = s.cands[:len(s.cands)+1]
 	c := &s.cands[len(s.cands)-1]

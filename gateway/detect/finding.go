@@ -115,7 +115,7 @@ func (s *scan) enter(typ uint16, start, end int, value []byte, sum int) *spot {
 	switch {
 	case n <= enough && len(s.d.own) == 0 && len(value) > 0 && len(value) < 1<<8:
 		p.at, p.size = int32(len(s.spotValues)), uint8(len(value))
-		s.spotValues = append(s.spotValues, value...)
+		s.spotValues = append(grown(s.spotValues, len(value)), value...)
 	case n <= enough+s.d.counts || len(s.d.own) > 0:
 		p.value = s.hash(typ, value)
 	}

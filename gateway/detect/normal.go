@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"html"
 	"math/bits"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -54,7 +55,8 @@ type seg struct{ n, cp, wide int32 }
 // read replaces t by the normalised form of s, whose first code point has
 // number cp.
 func (t *normal) read(s string, cp int) {
-	t.b, t.segs, t.cp, t.mixedEnd, t.beyond = t.b[:0], t.segs[:0], cp, 0, false
+	t.b, t.segs, t.cp, t.mixedEnd, t.beyond = grown(t.b[:0], len(s)+pad), t.segs[:0], cp, 0, false
+	held := t.b
 	for i := 0; i < len(s); {
 		j := plainEnd(s, i)
 		if j > i {
@@ -64,14 +66,29 @@ func (t *normal) read(s string, cp int) {
 			} else {
 				t.b = append(t.b, s[i:j]...)
 			}
-			if i = j; i == len(s) {
-				break
-			}
+			i = j
 		}
-		i = t.special(s, i)
+		if i < len(s) {
+			i = t.special(s, i)
+		}
+		if cap(t.b) != cap(held) { // some signs stand for many letters
+			clear(held[:cap(held)])
+			held = t.b
+		}
 	}
 	t.n = len(t.b)
-	t.b = append(t.b, zeros[:]...)
+	t.b = append(grown(t.b, pad), zeros[:]...)
+}
+
+// grown is s with room for n more. Where that moves it, what it held is wiped: it is
+// text.
+func grown[T any](s []T, n int) []T {
+	if cap(s)-len(s) >= n {
+		return s
+	}
+	more := slices.Grow(s, n)
+	clear(s[:cap(s)])
+	return more
 }
 
 var zeros [pad]byte

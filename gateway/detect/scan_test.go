@@ -210,6 +210,44 @@ func TestNothingStays(t *testing.T) {
 	}
 }
 
+// TestNothingStaysWhereArraysGrow: what held a part of the text before it grew holds
+// nothing of it either.
+func TestNothingStaysWhereArraysGrow(t *testing.T) {
+	d := newTest(t)
+	s := newScan(d)
+	s.begin()
+	moves := 0
+	for _, unit := range []string{"word, ", "\u33af", "SSN 536-22-8145, ", "4532 0158 0736 2949, "} { // the second, of three octets, stands for "rad/s2"
+		for _, n := range []int{1, 20, 400, 4_000} {
+			if unit == "word, " {
+				n = 200
+			}
+			b, cands, values := s.b, s.cands, s.spotValues
+			s.part(0, strings.Repeat(unit, n))
+			for what, grew := range map[string]bool{
+				"the text":       cap(s.b) != cap(b) && left(b),
+				"candidates":     cap(s.cands) != cap(cands) && left(cands),
+				"values of them": cap(s.spotValues) != cap(values) && left(values),
+			} {
+				if grew {
+					t.Errorf("%d times %q: %s stay behind", n, unit, what)
+				}
+			}
+			if cap(s.b) != cap(b) || cap(s.cands) != cap(cands) || cap(s.spotValues) != cap(values) {
+				moves++
+			}
+		}
+	}
+	if moves < 4 {
+		t.Errorf("arrays grew %d times", moves)
+	}
+}
+
+// left reports whether anything stands in an array.
+func left[T any](s []T) bool {
+	return strings.Trim(fmt.Sprint(s[:cap(s)]), "[]{} 0false") != ""
+}
+
 // hostile texts try to make work out of proportion to their size.
 var hostile = map[string]string{
 	"digits": "1", "digit groups": "12 ", "dotted": "1.", "dates": "12/12/", "SSNs": "536-22-8145 ", "cards": "4532 0158 0736 2949 ",
