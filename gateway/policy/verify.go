@@ -48,7 +48,7 @@ type Comparison struct {
 // follows from the rules as a whole, then.
 func (p *Policy) Verify(kept, now gateway.Verdict, unsure []string) Comparison {
 	var c Comparison
-	c.rules(p, kept.Results, now.Results, unsure)
+	c.rules(p, kept, now, unsure)
 	follows := slices.ContainsFunc(c.Deviations, func(d Deviation) bool { return d.Unknown })
 	c.findings(kept.Findings, now.Findings)
 	c.topics(kept.Topics, now.Topics)
@@ -75,16 +75,17 @@ func (c *Comparison) add(what, name, kept, now string, unknown bool) {
 
 const absent = "absent"
 
-func (c *Comparison) rules(p *Policy, kept, now []gateway.RuleResult, unsure []string) {
-	for i := range max(len(kept), len(now)) {
-		id, was := spellRule(kept, i)
-		again, is := spellRule(now, i)
+func (c *Comparison) rules(p *Policy, kept, now gateway.Verdict, unsure []string) {
+	most := mostCounted(kept.Findings, now.Findings)
+	for i := range max(len(kept.Results), len(now.Results)) {
+		id, was := spellRule(kept.Results, i)
+		again, is := spellRule(now.Results, i)
 		if id == "" {
 			id = again
 		} else if again != id {
 			is = absent
 		}
-		if sameCounts(was, is) {
+		if sameCounts(was, is, most) {
 			c.Rules++
 			continue
 		}
@@ -95,10 +96,21 @@ func (c *Comparison) rules(p *Policy, kept, now []gateway.RuleResult, unsure []s
 // counted is a number in an explanation, exact or not.
 var counted = regexp.MustCompile(` = (\d+)( or more)?`)
 
+// mostCounted is how many values a rule can have counted for the verdict that was kept:
+// those of what is listed now, and one more for each finding that was listed besides.
+func mostCounted(kept, now []gateway.Finding) int {
+	values := make([]uint64, len(now))
+	for i := range now {
+		values[i] = now[i].Value
+	}
+	return different(values) + max(0, len(kept)-len(now))
+}
+
 // sameCounts reports whether two explanations of a rule are the same, but for counts
-// of which the newer says "or more" and the older one at least as many: versions
-// differ in how far they count what no rule tells apart.
-func sameCounts(kept, now string) bool {
+// of which the newer says "or more" and the older one at least as many, up to most:
+// versions differ in how far they count what no rule tells apart. What was more than
+// the older ones counted they spelled as veryMany.
+func sameCounts(kept, now string, most int) bool {
 	if kept == now {
 		return true
 	}
@@ -109,7 +121,10 @@ func sameCounts(kept, now string) bool {
 	for i := range is {
 		n, err1 := strconv.Atoi(was[i][1])
 		least, err2 := strconv.Atoi(is[i][1])
-		if was[i][0] != is[i][0] && (is[i][2] == "" || n < least || err1 != nil || err2 != nil) {
+		if n == veryMany {
+			n = countsTo
+		}
+		if was[i][0] != is[i][0] && (is[i][2] == "" || n < least || n > most || err1 != nil || err2 != nil) {
 			return false
 		}
 	}

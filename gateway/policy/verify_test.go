@@ -119,11 +119,24 @@ func TestOldVerdictsThatListMore(t *testing.T) {
 	if c.Rules != 1 || c.Findings != 100 || len(c.Deviations) != 1 || !c.Deviations[0].Unknown || c.Deviations[0].Kept != "200 more, high" {
 		t.Errorf("an old verdict: %+v", c)
 	}
+	veryOld := verdict(1000, 0)
+	veryOld.Results[0].Why = strings.ReplaceAll(veryOld.Results[0].Why, "100 or more", "1073741824") // it counted no further
+	if c := p.Verify(veryOld, verdict(100, 0), nil); c.Rules != 1 || len(c.Deviations) != 1 || !c.Deviations[0].Unknown {
+		t.Errorf("an old verdict with very many: %+v", c)
+	}
+	inflated := func(listed int, count string) gateway.Verdict {
+		v := verdict(listed, 0)
+		v.Results[0].Why = strings.ReplaceAll(v.Results[0].Why, "100 or more", count)
+		return v
+	}
 	fewer := verdict(300, 0)
 	fewer.Results[0].Why = strings.ReplaceAll(fewer.Results[0].Why, "100 or more", "99")
 	other := verdict(300, 0)
 	other.Results[0].Why = strings.ReplaceAll(other.Results[0].Why, "true", "false")
-	for name, kept := range map[string]gateway.Verdict{"other places": verdict(300, 1), "few findings": verdict(99, 0), "a smaller count": fewer, "another outcome": other} {
+	for name, kept := range map[string]gateway.Verdict{
+		"other places": verdict(300, 1), "few findings": verdict(99, 0), "a smaller count": fewer, "another outcome": other,
+		"more counted than listed": inflated(100, "101"), "more counted than listed then": inflated(300, "301"), "very many of few": inflated(300, "1073741824"),
+	} {
 		if c := p.Verify(kept, verdict(100, 0), nil); !slices.ContainsFunc(c.Deviations, func(d Deviation) bool { return !d.Unknown }) {
 			t.Errorf("%s: %+v", name, c)
 		}
