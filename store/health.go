@@ -9,7 +9,7 @@ import (
 // Health is whether a store can still make things durable. It changes once. It is
 // safe for concurrent use.
 type Health struct {
-	name   string
+	area   string
 	log    *slog.Logger
 	onFail func(error)
 	failed chan struct{} // closed when err is set
@@ -18,10 +18,10 @@ type Health struct {
 	err  error
 }
 
-// NewHealth is that of a store which works. name is what the log calls it; onFail,
+// NewHealth is that of a store which works. area is what the log calls it; onFail,
 // unless it is nil, is called in a goroutine of its own when the store fails.
-func NewHealth(name string, log *slog.Logger, onFail func(error)) *Health {
-	return &Health{name: name, log: log, onFail: onFail, failed: make(chan struct{})}
+func NewHealth(area string, log *slog.Logger, onFail func(error)) *Health {
+	return &Health{area: area, log: log, onFail: onFail, failed: make(chan struct{})}
 }
 
 // Fail ends the store's life for cause: a device that lost one write may have lost
@@ -31,7 +31,7 @@ func NewHealth(name string, log *slog.Logger, onFail func(error)) *Health {
 func (h *Health) Fail(cause error) {
 	h.once.Do(func() {
 		h.err = fmt.Errorf("%w: %w", ErrFailed, cause)
-		h.log.Error(h.name+" has failed and accepts nothing until it is restarted", "error", cause)
+		h.log.Error("the store has failed and accepts nothing until it is restarted", "area", h.area, "error", cause)
 		close(h.failed)
 		if h.onFail != nil {
 			go h.onFail(h.err)

@@ -11,7 +11,7 @@ import (
 func TestAFailedStoreStaysFailed(t *testing.T) {
 	var log bytes.Buffer
 	told := make(chan error, 2)
-	h := NewHealth("the store of tests", slog.New(slog.NewTextHandler(&log, nil)), func(err error) { told <- err })
+	h := NewHealth("tests", slog.New(slog.NewTextHandler(&log, nil)), func(err error) { told <- err })
 	if err := h.Err(); err != nil {
 		t.Fatalf("failed at once: %v", err)
 	}
@@ -24,7 +24,7 @@ func TestAFailedStoreStaysFailed(t *testing.T) {
 			t.Errorf("got %v, want ErrFailed for the first cause", err)
 		}
 	}
-	if n := strings.Count(log.String(), "the store of tests has failed"); n != 1 {
+	if n := strings.Count(log.String(), "the store has failed and accepts nothing until it is restarted\" area=tests"); n != 1 {
 		t.Errorf("the log says so %d times", n)
 	}
 }

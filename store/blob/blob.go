@@ -114,7 +114,7 @@ func Open(dir string, kv store.Store, o Options) (*Store, error) {
 	o = withDefaults(o)
 	s := &Store{
 		kv: kv, fs: o.FS, dirs: dirsIn(o.FS, dir), log: o.Logger, patience: o.Patience,
-		segmentSize: o.SegmentSize, health: store.NewHealth("the store of bodies", o.Logger, o.OnFail),
+		segmentSize: o.SegmentSize, health: store.NewHealth("bodies", o.Logger, o.OnFail),
 		tidying: make(chan struct{}, 1), rand: o.Rand,
 		open: make(map[uint64]*segment), trimmed: make(map[uint64]bool), pending: make(map[place]time.Time),
 		readers: make(map[place]int), doomed: make(map[place]struct{}),

@@ -34,7 +34,7 @@ func guardedDevice(t *testing.T) (g *guard, free func(octets uint64)) {
 		fs.TestingSetDiskUsage(vfs.DiskUsage{AvailBytes: octets, TotalBytes: 1 << 30})
 		time.Sleep(time.Second) // until the device is asked again
 	}
-	return newGuard(fs, "db", store.NewHealth("the store", slog.New(slog.DiscardHandler), nil), room.New(fs, "db", floorTables*table), table), free
+	return newGuard(fs, "db", store.NewHealth("records", slog.New(slog.DiscardHandler), nil), room.New(fs, "db", floorTables*table), table), free
 }
 
 func (g *guard) writeOne(name string, category vfs.DiskWriteCategory) error {

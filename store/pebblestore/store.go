@@ -133,7 +133,7 @@ func open(dir string, o Options) (*Store, error) {
 		o.MemTable = memTableFor(room.Total(o.FS, dir))
 	}
 	s := &Store{
-		lock: lock, dir: dir, patience: o.Patience, known: newKnown(), written: newWritten(o.Sparse), health: store.NewHealth("the store", o.Logger, o.OnFail),
+		lock: lock, dir: dir, patience: o.Patience, known: newKnown(), written: newWritten(o.Sparse), health: store.NewHealth("records", o.Logger, o.OnFail),
 		room:    room.New(o.FS, dir, uint64(floorTables*o.MemTable)),
 		queue:   make(chan *commit),
 		flights: make(chan flight, maxFlights),
