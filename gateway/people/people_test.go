@@ -433,14 +433,11 @@ func TestFloodedPINLeavesOthers(t *testing.T) {
 		})
 	}
 	for range 5 {
-		start := time.Now()
 		right, leave, err := d.EnterPIN(t.Context(), "another", p)
-		if err != nil {
-			if took := time.Since(start); took > 2*maxWait {
-				t.Errorf("turned away after %v", took)
-			}
-			continue // on a slow machine: quickly, and without a try
+		if errors.Is(err, ErrBusy) {
+			continue // on a slow machine: without a try
 		}
+		check(t, err)
 		if !right("739154") || right("739155") {
 			t.Error("compares wrongly")
 		}
