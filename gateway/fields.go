@@ -116,15 +116,17 @@ func name[T ~uint8, P interface {
 	*T
 	String() string
 	UnmarshalText([]byte) error
-}](x *walk, n int64, v P) {
-	switch {
-	case !x.at(n, *v == 0):
+}](x *walk, n int64, v *T) {
+	if !x.at(n, *v == 0) {
 		return
-	case !x.reading:
-		x.w.text(v.String())
-	case v.UnmarshalText(x.r.octets()) != nil:
+	}
+	is := *v // what methods of P get is moved to the heap: not the whole record
+	if !x.reading {
+		x.w.text(P(&is).String())
+	} else if P(&is).UnmarshalText(x.r.octets()) != nil {
 		x.r.fail()
 	}
+	*v = is
 	x.done()
 }
 
@@ -186,7 +188,8 @@ func (x *walk) octets(n int64, v *[]byte) {
 	case x.reading:
 		*v = append([]byte{}, x.r.octets()...)
 	default:
-		x.w.octets(string(*v))
+		x.w.number(int64(len(*v)))
+		x.w = append(x.w, *v...)
 	}
 	x.done()
 }

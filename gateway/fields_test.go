@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"testing"
 	"time"
 
@@ -234,6 +235,27 @@ func fill(rng *rand.Rand, full float64, v reflect.Value) {
 		}
 	default:
 		panic("no way to fill " + v.Type().String())
+	}
+}
+
+// TestNoRecordIsCopiedToBeWritten: each mail writes its message and its envelope
+// twice, and they are large.
+func TestNoRecordIsCopiedToBeWritten(t *testing.T) {
+	e := Envelope{State: Delivered, Action: Pass, Decided: Pass, Recipient: MustAddress("b@example.net"), Last: Outcome{Result: Sent}}
+	m := Message{Channel: SMS, Body: Body{Size: 1}, Staff: Wrap{Group: "one", Sealed: make([]byte, 1200)}}
+	for _, r := range []kept{&e, &m} {
+		whole := reflect.TypeOf(r).Elem().Size()
+		const times = 1000
+		buf := keptRecord(t, r)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range times {
+			buf, _ = r.AppendRecord(buf[:0])
+		}
+		runtime.ReadMemStats(&after)
+		if each := (after.TotalAlloc - before.TotalAlloc) / times; each >= uint64(whole)/2 {
+			t.Errorf("%T: %d octets to write one of %d", r, each, whole)
+		}
 	}
 }
 
