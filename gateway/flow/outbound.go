@@ -194,16 +194,17 @@ func (a *arrival) judge(ctx context.Context) error {
 		return err
 	}
 	defer j.done()
+	a.envelopes = make([]gateway.Envelope, len(a.sub.Recipients))
 	for i, r := range a.sub.Recipients {
-		e := gateway.Envelope{
+		e := &a.envelopes[i]
+		*e = gateway.Envelope{
 			ID:     gateway.EnvelopeID{Message: a.taken.id, N: uint32(i)},
 			Sender: a.sub.From, Recipient: r.Address, Person: a.persons[i+1],
 			Notify: r.Notify, Original: gateway.Sensitive(r.Original), State: gateway.Queued, Accepted: a.now,
 		}
-		if err := a.decide(ctx, &e, j); err != nil {
+		if err := a.decide(ctx, e, j); err != nil {
 			return err
 		}
-		a.envelopes = append(a.envelopes, e)
 	}
 	return nil
 }

@@ -250,14 +250,15 @@ func (s *settler) stage(ctx context.Context, b *store.Batch, st *settlement) boo
 // seen without decoding it again.
 func (s *settler) read(ctx context.Context, e *entry) (stored gateway.Envelope, version store.Version, err error) {
 	item, err := s.q.store.Get(ctx, envelopeKey(e.id))
-	switch {
-	case err != nil:
-	case bytes.Equal(item.Value, e.record):
-		stored = *e.envelope
-	default:
-		err = store.Decode(item.Value, &stored)
+	if err != nil {
+		return gateway.Envelope{}, 0, err
 	}
-	return stored, item.Version, err
+	if bytes.Equal(item.Value, e.record) {
+		return *e.envelope, item.Version, nil
+	}
+	other := new(gateway.Envelope)
+	err = store.Decode(item.Value, other)
+	return *other, item.Version, err
 }
 
 // write stages what the envelope becomes and all that follows from it.
@@ -270,23 +271,24 @@ func (s *settler) write(ctx context.Context, b *store.Batch, st *settlement, bef
 	after := s.q.plan(st, before)
 	told := st.mark == 0 && (after.Last.Result != gateway.Unroutable || before.Last.Result != gateway.Unroutable)
 	if told || after.State.Final() || after.State != before.State {
-		if err := s.q.ledger.Settle(ctx, b, before, after, after.Last); err != nil {
+		if err := s.q.ledger.Settle(ctx, b, before, *after, after.Last); err != nil {
 			return fmt.Errorf("settling envelope %v: %w", before.ID, err)
 		}
 	}
 	if after.Delayed && !before.Delayed && after.State == gateway.Queued {
-		if err := s.q.ledger.Delayed(ctx, b, after); err != nil {
+		if err := s.q.ledger.Delayed(ctx, b, *after); err != nil {
 			return fmt.Errorf("noting the delay of envelope %v: %w", before.ID, err)
 		}
 	}
-	dropState(b, &before, &after)
-	_, err = s.q.putState(b, &after, st.mark)
+	dropState(b, &before, after)
+	_, err = s.q.putState(b, after, st.mark)
 	return err
 }
 
 // plan decides what the envelope becomes. At a later try the decision stands
-// and only what others changed in the record is taken over.
-func (q *Queue) plan(st *settlement, before gateway.Envelope) gateway.Envelope {
+// and only what others changed in the record is taken over. It is st.plan then,
+// which nobody changes.
+func (q *Queue) plan(st *settlement, before gateway.Envelope) *gateway.Envelope {
 	after := before
 	switch {
 	case st.plan != nil:
@@ -309,7 +311,7 @@ func (q *Queue) plan(st *settlement, before gateway.Envelope) gateway.Envelope {
 	}
 	after.Last.Segments = withReceipts(after.Last.Segments, before.Last.Segments)
 	st.plan = &after
-	return after
+	return st.plan
 }
 
 // withReceipts returns segments with what receipts have said of them meanwhile,
