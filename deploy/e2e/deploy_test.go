@@ -212,6 +212,7 @@ func TestJSONKeysAreDocumented(t *testing.T) {
 		{"queue", "list", "--state", "delivered"}, {"queue", "show", id + ".0"}, {"message", "show", id}, {"queue", "retry", "--all"}, {"user", "list"},
 		{"contact", "show", "pat@out.example"}, {"contact", "import", filepath.Join(g.dir, "contacts.csv")}, {"key", "list"}, {"key", "rotate", "spool"},
 		{"audit", "verify"}, {"audit", "show", id}, {"audit", "export"}, {"backup", filepath.Join(g.dir, "backup")},
+		{"queue", "pause"}, {"queue", "resume"}, {"user", "role", "ann@clinic.example", "admin"}, {"user", "disable", "ann@clinic.example"}, {"message", "recall", id}, {"message", "recall", id, "--undo"},
 	} {
 		command := strings.Join(args[:min(2, len(args))], " ")
 		if args[0] == "backup" {
