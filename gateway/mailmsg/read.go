@@ -156,12 +156,22 @@ func (r *reader) spend(n int) bool {
 // add hands a text to detection, and what its escapes and spellings hide.
 func (r *reader) add(kind gateway.PartKind, path, text string) {
 	r.put(kind, path, text)
-	r.put(gateway.PartHidden, path, document.Unescaped(text))
+	hidden := disguised(kind)
+	r.put(hidden, path, document.Unescaped(text))
 	words, whole := document.Respelled(text)
 	if !whole {
 		r.note(uncertainWork)
 	}
-	r.put(gateway.PartHidden, path, words)
+	r.put(hidden, path, words)
+}
+
+// disguised is the kind of what a part says in disguise. Of machines it is theirs
+// as well: three in 100,000 signatures, read as a disguise, spell an identifier.
+func disguised(kind gateway.PartKind) gateway.PartKind {
+	if kind == gateway.PartMachine {
+		return kind
+	}
+	return gateway.PartHidden
 }
 
 // Undisguised is a hidden part for each of parts in which words are spelled in
@@ -172,7 +182,7 @@ func Undisguised(parts []gateway.Part) (undone []gateway.Part, whole bool) {
 	for _, p := range parts {
 		words, all := document.Respelled(p.Text.Reveal())
 		if whole = whole && all; words != "" {
-			undone = append(undone, gateway.Part{Kind: gateway.PartHidden, Path: p.Path, Text: gateway.Sensitive(words)})
+			undone = append(undone, gateway.Part{Kind: disguised(p.Kind), Path: p.Path, Text: gateway.Sensitive(words)})
 		}
 	}
 	return undone, whole
