@@ -123,10 +123,12 @@ func name[T ~uint8, P interface {
 	is := *v // what methods of P get is moved to the heap: not the whole record
 	if !x.reading {
 		x.w.text(P(&is).String())
-	} else if P(&is).UnmarshalText(x.r.octets()) != nil {
-		x.r.fail()
+	} else {
+		if P(&is).UnmarshalText(x.r.octets()) != nil {
+			x.r.fail()
+		}
+		*v = is
 	}
-	*v = is
 	x.done()
 }
 
