@@ -291,7 +291,8 @@ func (s *scan) iban(start, end int) int {
 	if from > 0 && class[s.b[from-1]]&(letter|digit) != 0 || s.ban.form(s.b, from) == "" {
 		return 0
 	}
-	to, v := s.ban.read(s.b, s.n, from, s.buf[:0])
+	var value [ibanMax]byte // not s.buf, which endSequence uses
+	to, v := s.ban.read(s.b, s.n, from, value[:0])
 	if to == 0 {
 		return 0
 	}

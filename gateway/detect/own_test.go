@@ -107,3 +107,35 @@ func TestOwnIdentifiersLiftTheirTypeOnly(t *testing.T) {
 		}
 	}
 }
+
+// TestOwnIBANBehindANumber: the number before it, which is judged when the IBAN begins,
+// does not stand in its value: it is the organization's own, and one value, there too.
+func TestOwnIBANBehindANumber(t *testing.T) {
+	const iban = "DE89370400440532013000"
+	own, err := New(Config{OwnIdentifiers: []string{iban}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := newTest(t)
+	for _, text := range []string{iban, "MRN-458619 " + iban, "24-CV-01934 " + iban, "order ABC-458619: " + iban, "MRN-458619, " + "DE89 3704 0044 0532 0130 00"} {
+		parts := []gateway.Part{{Text: gateway.Sensitive(text + " and IBAN " + iban)}}
+		values := map[uint64]bool{}
+		for _, f := range all.Scan(parts).Findings {
+			if f.Type == "iban" {
+				values[f.Value] = true
+			}
+		}
+		if len(values) != 1 {
+			t.Errorf("%q: %d values, want 1", text, len(values))
+		}
+		for _, f := range own.Scan(parts).Findings {
+			if f.Type == "iban" {
+				t.Errorf("%q: our own is found: %s", text, f.Masked)
+			}
+		}
+	}
+	foreign := []gateway.Part{{Text: "DE-8937040044    0532013000 DE75512108001245126199"}}
+	if all := own.Scan(foreign).Findings; len(all) == 0 || all[len(all)-1].Type != "iban" { // and no IBAN stands before it
+		t.Errorf("a foreign one behind the digits of ours is ours: %v", all)
+	}
+}
