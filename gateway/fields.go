@@ -78,7 +78,9 @@ func (x *walk) done() {
 
 func (x *walk) flag(n int64, v *bool) {
 	if x.at(n, !*v) {
-		*v = true
+		if x.reading {
+			*v = true
+		}
 		x.done()
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -257,6 +258,25 @@ func TestNoRecordIsCopiedToBeWritten(t *testing.T) {
 			t.Errorf("%T: %d octets to write one of %d", r, each, whole)
 		}
 	}
+}
+
+// TestRecordsAreOnlyReadToBeWritten: two may write records that share their verdicts,
+// or what they point to, at once. Only the race detector sees it otherwise.
+func TestRecordsAreOnlyReadToBeWritten(t *testing.T) {
+	v := Verdict{Action: Secure, Failed: true}
+	v.Shadow, v.Results = Hold, []RuleResult{{ID: "one", Action: Secure, Met: true, Shadow: true}}
+	v.Findings, v.Topics = []Finding{{Kind: PartHTML, Level: High}}, []TopicScore{{Level: Low}}
+	m := Message{Channel: SMS, Verdicts: []Verdict{v}, Judged: &Judged{Staff: true}}
+	want := keptRecord(t, &m)
+	var both sync.WaitGroup
+	for range 2 {
+		both.Go(func() {
+			if got, err := m.AppendRecord([]byte("before")); err != nil || !bytes.HasSuffix(want, got[len("before"):]) {
+				t.Errorf("got %q, want %q: %v", got, want, err)
+			}
+		})
+	}
+	both.Wait()
 }
 
 func BenchmarkRecords(b *testing.B) {
