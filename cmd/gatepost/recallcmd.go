@@ -55,7 +55,7 @@ func showRecalled(w io.Writer, in io.Reader) error {
 		return nil // nothing was taken back, and the operation says so
 	}
 	what := r.Message.String()
-	if !r.All && len(r.Envelopes) == 1 {
+	if !r.All && len(r.Envelopes) > 0 { // more than one of the same recipient
 		what += " --recipient " + r.Envelopes[0].Recipient
 	}
 	_, err := fmt.Fprintf(w, "\nIt can be undone until %s (gatepost message recall %s --undo), then it is shredded.\n"+

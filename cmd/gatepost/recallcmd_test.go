@@ -21,3 +21,17 @@ func TestRecallPromisesNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestTheUndoingOfOneIsForOne: also where one recipient was named twice, what is
+// printed gives nothing back to the others.
+func TestTheUndoingOfOneIsForOne(t *testing.T) {
+	const id = "03e6ljtc013939hmeou78pt5jc"
+	for all, want := range map[string]string{"false": "recall " + id + " --recipient pat@out.example --undo)", "true": "recall " + id + " --undo)"} {
+		var out strings.Builder
+		err := showRecalled(&out, strings.NewReader(`{"message":"`+id+`","all":`+all+`,"until":"2030-01-01T00:00:00Z","envelopes":[`+
+			`{"id":"`+id+`.0","recipient":"pat@out.example","reach":"locked"},{"id":"`+id+`.2","recipient":"pat@out.example","reach":"locked"}]}`))
+		if err != nil || !strings.Contains(out.String(), want) {
+			t.Errorf("all %s: %v\n%s", all, err, out.String())
+		}
+	}
+}
