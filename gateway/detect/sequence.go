@@ -338,6 +338,9 @@ func (s *scan) joint(start int) byte {
 			if sep == ' ' {
 				sep = c
 			}
+			if s.b[end+i+1] == ' ' && (i == 0) == (c == '.') {
+				sep = 'n' // as between sentences, and with a dash between two things
+			}
 		case ' ', '(', ')', '\r', '>':
 		default:
 			return 0
