@@ -48,11 +48,11 @@ func showRecalled(w io.Writer, in io.Reader) error {
 	}
 	rows := [][]string{{"RECIPIENT", "RESULT", "READ", "ANSWERED"}}
 	for _, e := range r.Envelopes {
-		rows = append(rows, []string{e.Recipient, reachWords(e.Reach), moment(e.Opened), moment(e.Answered)})
+		rows = append(rows, []string{e.Recipient, reachWords(e), moment(e.Opened), moment(e.Answered)})
 	}
 	printTable(w, rows)
 	if r.Until.IsZero() {
-		return nil // nothing was taken back, and the operation says so
+		return nil // nothing can be given back: nothing was taken back, and the operation says so, or all is shredded
 	}
 	what := r.Message.String()
 	if !r.All && len(r.Envelopes) > 0 { // more than one of the same recipient
@@ -64,13 +64,16 @@ func showRecalled(w io.Writer, in io.Reader) error {
 	return err
 }
 
-func reachWords(r flow.Reach) string {
-	switch r {
+func reachWords(e flow.RecalledEnvelope) string {
+	switch e.Reach {
 	case flow.ReachLocked:
 		return "locked"
 	case flow.ReachWithdrawn:
 		return "does not leave"
 	case flow.ReachAlready:
+		if !e.Shredded.IsZero() {
+			return "taken back before, shredded"
+		}
 		return "taken back before"
 	case flow.ReachLeft:
 		return "out of reach: left in the clear"

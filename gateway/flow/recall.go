@@ -43,7 +43,7 @@ type RecalledEnvelope struct {
 type Recalled struct {
 	Message   gateway.MessageID  `json:"message"`
 	All       bool               `json:"all"`            // the staff copy ends too
-	Until     time.Time          `json:"until,omitzero"` // until then it can be undone; zero: there is nothing to undo
+	Until     time.Time          `json:"until,omitzero"` // until then all that is not shredded can be given back; zero: there is nothing to undo
 	Envelopes []RecalledEnvelope `json:"envelopes"`
 }
 
@@ -52,6 +52,14 @@ func (r *Recalled) did() bool {
 	return slices.ContainsFunc(r.Envelopes, func(e RecalledEnvelope) bool {
 		return e.Reach == ReachLocked || e.Reach == ReachWithdrawn || e.Reach == ReachAlready
 	})
+}
+
+// undoable notes that something can be given back until end: what ends first says
+// until when all of it can.
+func (r *Recalled) undoable(now, end time.Time) {
+	if end.After(now) && (r.Until.IsZero() || end.Before(r.Until)) {
+		r.Until = end
+	}
 }
 
 // Errors of recall.
@@ -155,8 +163,8 @@ func (f *Flow) recall(ctx context.Context, id gateway.MessageID, who gateway.Add
 
 // lock is the commit of a recall.
 func (f *Flow) lock(ctx context.Context, id gateway.MessageID, who gateway.Address, actor string, by ...gateway.PersonRef) (Recalled, error) {
-	now := f.Now()
-	r := Recalled{Message: id, All: who.IsNull(), Until: now.Add(f.set().RecallGrace)}
+	now, grace := f.Now(), f.set().RecallGrace
+	r := Recalled{Message: id, All: who.IsNull()}
 	m, version, err := store.GetRecord[gateway.Message](ctx, f.Store, messageKey(id))
 	if err != nil {
 		return r, err
@@ -177,10 +185,14 @@ func (f *Flow) lock(ctx context.Context, id gateway.MessageID, who gateway.Addre
 		}
 		reach := reachOf(e)
 		r.Envelopes = append(r.Envelopes, RecalledEnvelope{e.ID, shownTo(e.Recipient), reach, e.Opened, e.Answered, e.Shredded})
+		if reach == ReachAlready && e.Shredded.IsZero() {
+			r.undoable(now, e.Recalled.Add(grace))
+		}
 		if reach != ReachLocked && reach != ReachWithdrawn {
 			continue
 		}
 		locks = true
+		r.undoable(now, now.Add(grace))
 		b.RequireVersion(envelopeKey(e.ID), versions[i])
 		if err := f.stageLock(b, &m, e, now, actor, by...); err != nil {
 			return r, err
@@ -190,6 +202,12 @@ func (f *Flow) lock(ctx context.Context, id gateway.MessageID, who gateway.Addre
 		return r, errNoRecipient
 	}
 	ends := r.All && r.did() && m.Recalled.IsZero() && !m.Staff.IsZero()
+	switch {
+	case ends:
+		r.undoable(now, now.Add(grace))
+	case r.All && !m.Recalled.IsZero() && !m.Staff.IsZero():
+		r.undoable(now, m.Recalled.Add(grace))
+	}
 	if !locks && !ends {
 		return r, nil
 	}
@@ -201,7 +219,7 @@ func (f *Flow) lock(ctx context.Context, id gateway.MessageID, who gateway.Addre
 			return r, err
 		}
 	}
-	if err := f.stageTask(b, task{Kind: taskShred, Due: r.Until, Message: id, At: now}); err != nil {
+	if err := f.stageTask(b, task{Kind: taskShred, Due: now.Add(grace), Message: id, At: now}); err != nil {
 		return r, err
 	}
 	f.fresh.drop(id)

@@ -463,6 +463,39 @@ func TestRecallOutOfReach(t *testing.T) {
 	}
 }
 
+// Who recalls again hears until when what was taken back can be given back: a
+// limit does not begin anew, and nothing is promised of what is shredded.
+func TestRecallAgainSaysWhatIsLeft(t *testing.T) {
+	w := newWorld(t)
+	err := w.in(t, emptyStore(), func(ctx context.Context, f *Flow) error {
+		id := sentTo(ctx, t, f, "pat@secure.example", "sue@secure.example")
+		grace := f.set().RecallGrace
+		first := f.Now().Add(grace)
+		again := func(who string, until time.Time) Recalled {
+			t.Helper()
+			r, err := f.recall(ctx, id, gateway.MustAddress(who), "uid:0")
+			if err != nil || !r.Until.Equal(until) {
+				t.Errorf("recall from %q: until %v, want %v; %v", who, r.Until, until, err)
+			}
+			return r
+		}
+		again("pat@secure.example", first)
+		time.Sleep(grace / 4)
+		again("pat@secure.example", first)
+		again("", first) // sue's ends later; all of it can be given back until pat's ends
+		again("sue@secure.example", f.Now().Add(grace))
+		time.Sleep(grace)
+		agendaFor(ctx, f, 10*time.Minute)
+		if r := again("", time.Time{}); r.Envelopes[0].Shredded.IsZero() || r.Envelopes[1].Shredded.IsZero() {
+			t.Errorf("not shredded: %+v", r)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // replayed restores kv, a copy that is older than what happened since.
 func (w *world) replayed(ctx context.Context, f *Flow) (Replayed, error) {
 	return f.Replay(ctx, func(visit func(seal.Entry) error) error {

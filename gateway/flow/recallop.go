@@ -3,7 +3,6 @@ package flow
 import (
 	"context"
 	"errors"
-	"time"
 
 	"gatepost/gateway"
 	"gatepost/store"
@@ -18,9 +17,6 @@ func (f *Flow) messageRecall(ctx context.Context, c Call) error {
 	r, err := f.recall(ctx, id, who, c.Actor)
 	if err != nil {
 		return recallError(err)
-	}
-	if !r.did() {
-		r.Until = time.Time{}
 	}
 	if err := c.line(r); err != nil {
 		return err
