@@ -114,12 +114,16 @@ func (r *renderer) absent(v reflect.Value) bool {
 }
 
 func (r *renderer) field(v reflect.Value, indent, name, doc string) {
-	if v.Kind() == reflect.Pointer {
+	set := v.Kind() == reflect.Pointer // and empty is not the same as absent
+	if set {
 		v = v.Elem()
 	}
 	inner := strings.Replace(indent, "-", " ", 1) + "  "
 	switch {
 	case isSection(v.Type()) && r.empty(v):
+		if set {
+			r.line(indent, name+": {}", doc)
+		}
 	case isSection(v.Type()):
 		r.line(indent, name+":", doc)
 		r.section(v, inner)
